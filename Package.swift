@@ -1,0 +1,58 @@
+// swift-tools-version: 6.0
+import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+
+func library(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude,
+        swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+}
+
+let package = Package(
+    name: "agentos-apply",
+    products: [
+        .executable(name: "agentos-apply", targets: ["agentos-apply"]),
+        .executable(name: "agentos-supervise", targets: ["agentos-supervise"]),
+        .executable(name: "simulate", targets: ["simulate"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
+        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
+
+        library("Manifests", ["CYAML"]),
+        library("Planner", ["Manifests"], path: "Sources/Reconciler/Planner"),
+        library("Reconciler", ["Planner", "Manifests", "CLinux"], path: "Sources/Reconciler", exclude: ["Planner"]),
+        library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CLinux"]),
+        library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
+        library("Drivers", ["Reconciler", "Planner", "Manifests", "CLinux"]),
+        library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),
+        .executableTarget(
+            name: "agentos-apply",
+            dependencies: [
+                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "Manifests", "CCurl", "CLinux",
+            ],
+            path: "Sources/agentos-apply", swiftSettings: strict),
+        // One tiny static process per agent: no Swift runtime in it (-nostartfiles drops Swift's start file only).
+        .executableTarget(
+            name: "agentos-supervise", path: "Sources/agentos-supervise", cSettings: [.define("_GNU_SOURCE")],
+            linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles", "-Xlinker", "--gc-sections"])]),
+
+        library("Simulation", ["Reconciler", "Planner", "Manifests"], path: "Tests/Simulation"),
+        .executableTarget(
+            name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
+
+        tests("ManifestsTests", ["Manifests"]),
+        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation"]),
+        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging"]),
+        tests("TidyTests", ["Manifests"]),
+        tests("EndToEndTests", ["Manifests"]),
+    ]
+)

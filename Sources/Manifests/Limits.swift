@@ -1,0 +1,59 @@
+/// Every named maximum of the program: no queue, buffer, retry, file or table grows beyond one of these.
+///
+/// Units stand last in each name. A value of a unit-less name is a count.
+public enum Limits {
+    // MARK: Manifests
+    /// Bytes of one manifest file, of standard input and of one request body.
+    public static let inputBytesMax = 16 << 20
+    /// Nesting of maps and lists in one document.
+    public static let depthMax = 64
+    /// Nodes of one file after alias expansion.
+    public static let nodesMax = 500_000
+    /// Nodes that aliases may add to one file.
+    public static let aliasNodesMax = 10_000
+    /// Diagnostics that are kept in full; the rest is counted.
+    public static let diagnosticsMax = 100
+    /// Bytes of one stored object, as JSON.
+    public static let objectBytesMax = 1 << 20
+    /// Files that one command reads.
+    public static let filesMax = 20_000
+
+    // MARK: Objects
+    public static let replicasMax = 1000
+    public static let objectsMax = 100_000
+    public static let envMax = 1000
+    public static let dependenciesMax = 64
+    public static let fieldManagersMax = 64
+
+    // MARK: Engine
+    /// Starts that may be between their intent and the first sight of their instance.
+    public static let startsInFlight = 24
+    public static let inboxMax = 20_000
+    /// Inputs of one step, hence of one transaction.
+    public static let stepInputsMax = 1000
+    public static let watchRingMax = 8192
+    public static let startDeadlineMs = 30_000
+    public static let resyncMs = 30_000
+    public static let finishedRunsPerReplica = 3
+
+    // MARK: Outbox and journal
+    public static let publishBatchMax = 512
+    public static let publishAttemptsMax = 10
+    public static let publishBackoffMsMax = 60_000
+    public static let outboxRowsMax = 200_000
+    public static let auditRowsMax = 200_000
+    public static let retentionMs: Int64 = 7 * 24 * 3_600_000
+    public static let journalSegmentBytes = 16 << 20
+    public static let journalBytesMax = 512 << 20
+    public static let consumersMax = 64
+
+    // MARK: Process driver
+    public static let logBytesMax = 10 << 20
+    public static let logFilesMax = 3
+    public static let backupsMax = 3
+
+    // MARK: API
+    public static let connectionsMax = 512
+    public static let watchQueueBytesMax = 8 << 20
+    public static let listLimitMax = 5000
+}
