@@ -23,6 +23,7 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
@@ -30,7 +31,7 @@ let package = Package(
         library("Manifests", ["CYAML"]),
         library("Planner", ["Manifests"], path: "Sources/Reconciler/Planner"),
         library("Reconciler", ["Planner", "Manifests", "CLinux"], path: "Sources/Reconciler", exclude: ["Planner"]),
-        library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CLinux"]),
+        library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CCrypto", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
         library("Drivers", ["Reconciler", "Planner", "Manifests", "CLinux"]),
         library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),

@@ -1,1 +1,236 @@
 #include "CLinux.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+int agentos_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int agentos_epoll_set(int epoll, int fd, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.fd = fd};
+    if (epoll_ctl(epoll, EPOLL_CTL_MOD, fd, &event) == 0) return 0;
+    return errno == ENOENT ? epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) : -1;
+}
+
+int agentos_epoll_remove(int epoll, int fd) { return epoll_ctl(epoll, EPOLL_CTL_DEL, fd, NULL); }
+
+int agentos_epoll_wait(int epoll, int *fds, uint32_t *events, int count, int timeout_ms) {
+    struct epoll_event found[256];
+    if (count > 256) count = 256;
+    int n = epoll_wait(epoll, found, count, timeout_ms);
+    for (int i = 0; i < n; i++) {
+        fds[i] = found[i].data.fd;
+        events[i] = found[i].events;
+    }
+    return n;
+}
+
+int agentos_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
+
+int agentos_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
+
+int agentos_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+
+int agentos_close_on_exec_pipe(int fds[2]) { return pipe2(fds, O_CLOEXEC); }
+
+struct spawn_request {
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    const char *cwd;
+    int fds[4];
+    int error;
+    sigset_t mask;
+};
+
+// Runs in the child, on memory shared with the parent, which waits: nothing here may touch the parent's state
+// beyond `request`.
+static int spawn_child(void *argument) {
+    struct spawn_request *request = argument;
+    int high[4];
+    for (int i = 0; i < 4; i++) {
+        // First above the target range, so that no target is overwritten before it is used.
+        high[i] = request->fds[i] < 0 ? -1 : fcntl(request->fds[i], F_DUPFD, 10);
+        if (request->fds[i] >= 0 && high[i] < 0) goto failed;
+    }
+    for (int i = 0; i < 4; i++) {
+        if (high[i] >= 0 && dup2(high[i], i) < 0) goto failed;
+        if (high[i] < 0) close(i);
+    }
+    syscall(SYS_close_range, 4, ~0U, 0);
+    if (request->cwd && chdir(request->cwd) != 0) goto failed;
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    for (int number = 1; number < 65; number++) {
+        if (number != SIGKILL && number != SIGSTOP && number != 32 && number != 33) {
+            // The raw call: glibc's wrapper is fine too, but this child shares the parent's memory.
+            sigaction(number, &standard, NULL);
+        }
+    }
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    execve(request->path, request->argv, request->envp);
+failed:
+    request->error = errno ? errno : EINVAL;
+    _exit(127);
+}
+
+pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd,
+                    int fd0, int fd1, int fd2, int fd3) {
+    struct spawn_request request = {
+        .path = path, .argv = argv, .envp = envp, .cwd = cwd, .fds = {fd0, fd1, fd2, fd3}, .error = 0};
+    char *stack = malloc(65536);
+    if (!stack) return -1;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pid_t pid = clone(spawn_child, (void *)(((uintptr_t)stack + 65536) & ~(uintptr_t)15), CLONE_VM | CLONE_VFORK | SIGCHLD, &request);
+    int saved = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(stack);
+    if (pid < 0) {
+        errno = saved;
+        return -1;
+    }
+    if (request.error) {
+        waitpid(pid, NULL, 0);
+        errno = request.error;
+        return -1;
+    }
+    return pid;
+}
+
+uint64_t agentos_process_start(pid_t pid, char *state, pid_t *parent) {
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return 0;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (n <= 0) return 0;
+    text[n] = 0;
+    char *at = strrchr(text, ')');
+    if (!at) return 0;
+    char letter = 0;
+    int ppid = 0;
+    unsigned long long start = 0;
+    if (sscanf(at + 2, "%c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &letter, &ppid, &start) < 3)
+        return 0;
+    if (state) *state = letter;
+    if (parent) *parent = ppid;
+    return start;
+}
+
+int agentos_peer(int fd, uid_t *uid, pid_t *pid) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+    *uid = credentials.uid;
+    *pid = credentials.pid;
+    return 0;
+}
+
+static int64_t milliseconds(clockid_t clock) {
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+int64_t agentos_boot_ms(void) { return milliseconds(CLOCK_BOOTTIME); }
+int64_t agentos_wall_ms(void) { return milliseconds(CLOCK_REALTIME); }
+
+void agentos_ignore_children(void) {
+    struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT | SA_NOCLDSTOP};
+    sigaction(SIGCHLD, &action, NULL);
+}
+
+void agentos_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
+
+int agentos_signalfd_stop(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int agentos_read_signal(int fd) {
+    struct signalfd_siginfo info;
+    return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+int agentos_flock_exclusive(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
+
+int agentos_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int agentos_open_null(void) { return open("/dev/null", O_RDWR | O_CLOEXEC); }
+
+static int unix_socket(const char *path, struct sockaddr_un *address) {
+    if (strlen(path) >= sizeof address->sun_path) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    memset(address, 0, sizeof *address);
+    address->sun_family = AF_UNIX;
+    strcpy(address->sun_path, path);
+    return socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+}
+
+int agentos_connect_unix(const char *path) {
+    struct sockaddr_un address;
+    int fd = unix_socket(path, &address);
+    if (fd < 0) return -1;
+    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int agentos_listen_unix(const char *path) {
+    struct sockaddr_un address;
+    int fd = unix_socket(path, &address);
+    if (fd < 0) return -1;
+    // The caller holds the lock of the state directory: a socket file that is still here is a dead one.
+    unlink(path);
+    mode_t before = umask(0177);
+    int result = bind(fd, (struct sockaddr *)&address, sizeof address);
+    int saved = errno;
+    umask(before);
+    if (result == 0 && listen(fd, 512) == 0) return fd;
+    if (result == 0) saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+void agentos_name_thread(pthread_t thread, const char *name) {
+    char text[16];
+    snprintf(text, sizeof text, "%s", name);
+    pthread_setname_np(thread, text);
+}
+
+int agentos_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
+
+int agentos_inotify_add(int fd, const char *path) {
+    return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
+}

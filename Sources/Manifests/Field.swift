@@ -69,6 +69,8 @@ public enum QuantityRule: Sendable {
 }
 
 extension StringRule {
+    public func accepts(_ text: String) -> Bool { problem(with: text) == nil }
+
     /// What was expected, when the text does not follow the rule.
     func problem(with text: String) -> String? {
         switch self {

@@ -1,1 +1,57 @@
+// What Swift's Glibc module lacks of the kernel's interface. Return values follow the system calls: -1 and errno.
 #pragma once
+#include <stdint.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+int agentos_epoll_create(void);
+/// Adds or changes the watch of a descriptor. `events`: EPOLLIN is 1, EPOLLOUT is 4.
+int agentos_epoll_set(int epoll, int fd, uint32_t events);
+int agentos_epoll_remove(int epoll, int fd);
+/// Waits for at most `count` events; fds[i] and events[i] describe them.
+int agentos_epoll_wait(int epoll, int *fds, uint32_t *events, int count, int timeout_ms);
+
+int agentos_eventfd(void);
+int agentos_pidfd_open(pid_t pid);
+int agentos_pidfd_signal(int pidfd, int signal);
+int agentos_close_on_exec_pipe(int fds[2]);
+
+/// Starts a program without copying this process (vfork semantics): signals are reset, descriptors 0, 1, 2 and
+/// 3 are the given ones, all others are closed, the working directory is `cwd`.
+/// Returns the pid, or -1 with errno set to what exec or an earlier step reported.
+pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd,
+                    int fd0, int fd1, int fd2, int fd3);
+
+/// The start time of a process in clock ticks since boot; 0 when it does not exist. `state` gets its state letter,
+/// `parent` its parent.
+uint64_t agentos_process_start(pid_t pid, char *state, pid_t *parent);
+
+/// The uid and pid of the process at the other end of a unix socket.
+int agentos_peer(int fd, uid_t *uid, pid_t *pid);
+
+/// Milliseconds since boot, sleep included; wall milliseconds since 1970.
+int64_t agentos_boot_ms(void);
+int64_t agentos_wall_ms(void);
+
+/// Ends this process's children that exited: nobody waits for them.
+void agentos_ignore_children(void);
+void agentos_ignore_sigpipe(void);
+/// A descriptor that becomes readable on SIGTERM or SIGINT.
+int agentos_signalfd_stop(void);
+int agentos_read_signal(int fd);
+
+int agentos_flock_exclusive(int fd);
+int agentos_subreaper(void);
+/// Detaches from the terminal: new session, standard descriptors on /dev/null or the given log.
+int agentos_open_null(void);
+
+/// A listening unix stream socket at `path` with mode 0600; a dead socket file there is replaced.
+int agentos_listen_unix(const char *path);
+/// Connects; -1 with errno when nobody listens.
+int agentos_connect_unix(const char *path);
+
+#include <pthread.h>
+void agentos_name_thread(pthread_t thread, const char *name);
+
+int agentos_inotify(void);
+int agentos_inotify_add(int fd, const char *path);

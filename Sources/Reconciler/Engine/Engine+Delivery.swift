@@ -1,0 +1,99 @@
+public import Planner
+import Manifests
+
+extension Engine {
+    /// Events wait and the sink may be tried: the caller fetches a batch and hands it to the sink.
+    public func wantsPublishing(_ now: Moment) -> Bool {
+        state.backlog > 0 && (sinkRetryAt?.isDue(now) ?? true)
+    }
+
+    /// Objects whose delivery must not be tried now: dead letters park all that follows of their object.
+    public func parkedObjects(_ now: Moment) -> [UID] {
+        state.ledgers.filter { _, ledger in
+            guard let stuck = ledger.stuck else { return false }
+            return stuck.isDeadLetter || !stuck.retryAt.isDue(now)
+        }.keys.sorted()
+    }
+
+    mutating func deliver(_ verdict: DeliveryVerdict, _ step: inout Step, _ now: Moment) {
+        var ledger = ledger(verdict.uid, step)
+        guard verdict.sequence == ledger.publishedSequence + 1 else { return }  // a double, or behind a refusal
+        if let refusal = verdict.refusal {
+            let attempts = (ledger.stuck?.attempts ?? 0) + 1
+            let dead = attempts >= Limits.publishAttemptsMax
+            let delay = min(Int64(Limits.publishBackoffMsMax), Int64(100) << Int64(attempts))
+            let retryAt = Deadline(now, afterMs: delay)
+            ledger.stuck = Ledger.Stuck(position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
+            step.changes.deliveries.append(
+                dead
+                    ? .deadLettered(position: verdict.position, attempts: attempts, message: refusal)
+                    : .retrying(position: verdict.position, attempts: attempts, at: retryAt, message: refusal))
+            if !dead, let key = state.keysByUID[verdict.uid] { timers.set(key, at: now.bootMs + delay) }
+        } else {
+            ledger.stuck = nil
+            ledger.publishedSequence = verdict.sequence
+            step.draft.backlog -= 1
+            step.changes.deliveries.append(.published(position: verdict.position, atMs: now.wallMs))
+            if let key = state.keysByUID[verdict.uid], waitsForGate(key) { dirty.insert(key) }
+        }
+        step.draft.ledgers[verdict.uid] = ledger
+    }
+
+    private func waitsForGate(_ key: ObjectKey) -> Bool {
+        state.objects[key]?.agent?.replicas.contains {
+            if case .starting(_, seen: true) = $0.phase { true } else { false }
+        } ?? false
+    }
+
+    mutating func resolveDeadLetter(
+        _ position: Int64, skip: Bool, _ actor: String, _ step: inout Step, _ now: Moment
+    ) throws(Failure) -> Answer {
+        guard let (uid, found) = state.ledgers.first(where: { $0.value.stuck?.position == position }) else {
+            throw Failure(
+                code: 404, reason: "NotFound", message: "no stuck event at position \(position); see 'agentos-apply outbox list'")
+        }
+        var ledger = step.draft.ledgers[uid] ?? found
+        ledger.stuck = nil
+        if skip {
+            ledger.publishedSequence += 1
+            step.draft.backlog -= 1
+        }
+        step.draft.ledgers[uid] = ledger
+        step.changes.deliveries.append(skip ? .skipped(position: position) : .replayed(position: position))
+        let key = state.keysByUID[uid] ?? ObjectKey(.agent, namespace: "", name: "")
+        step.changes.audit.append(
+            AuditRecord(
+                atMs: now.wallMs, actor: actor, verb: skip ? "outbox-skip" : "outbox-replay", key: key, uid: uid, source: "",
+                detail: "position \(position)", position: nil))
+        dirty.insert(key)
+        return .done
+    }
+
+    // MARK: Consumers
+
+    mutating func acknowledge(
+        _ name: String, _ position: Int64, _ offset: Int64, _ step: inout Step
+    ) throws(Failure) -> Answer {
+        var consumer = (step.draft.consumers[name] ?? nil) ?? state.consumers[name] ?? Consumer(name: name, position: 0, journalOffset: 0)
+        if state.consumers[name] == nil, state.consumers.count >= Limits.consumersMax {
+            throw Failure(code: 403, reason: "Forbidden", message: "more than \(Limits.consumersMax) consumers")
+        }
+        guard offset >= consumer.journalOffset else { return .done }
+        consumer.position = max(consumer.position, position)
+        consumer.journalOffset = offset
+        step.draft.consumers[name] = .some(consumer)
+        step.changes.consumers.append(.upsert(consumer))
+        let all = state.consumers.values.filter { $0.name != name && !$0.isExpired } + [consumer]
+        if let least = all.map(\.position).min(), least > 0 { step.changes.deliveries.append(.acknowledged(upTo: least)) }
+        return .done
+    }
+
+    mutating func removeConsumer(_ name: String, _ step: inout Step) throws(Failure) -> Answer {
+        guard state.consumers[name] != nil else {
+            throw Failure(code: 404, reason: "NotFound", message: "consumer \"\(name)\" not found")
+        }
+        step.draft.consumers[name] = .some(nil)
+        step.changes.consumers.append(.removed(name))
+        return .done
+    }
+}

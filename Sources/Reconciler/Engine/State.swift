@@ -1,0 +1,128 @@
+public import Manifests
+public import Planner
+
+/// What is committed: the readable state.
+public struct EngineState: Sendable {
+    public var objects: [ObjectKey: StoredObject] = [:]
+    public var ledgers: [UID: Ledger] = [:]
+    public var consumers: [String: Consumer] = [:]
+    /// Deleted objects whose homes still wait for removal.
+    public var tombstones: Set<UID> = []
+    public var resourceVersion: Int64 = 0
+    /// Position of the last event.
+    public var position: Int64 = 0
+    /// Events that are not published yet.
+    public var backlog = 0
+    public internal(set) var usage = Usage()
+    public internal(set) var keysByUID: [UID: ObjectKey] = [:]
+    /// Agents by the agent they depend on.
+    public internal(set) var dependents: [ObjectKey: Set<ObjectKey>] = [:]
+    /// The latest changes, oldest first.
+    public internal(set) var ring: [WatchEvent] = []
+    /// Watches can resume from this version on.
+    public internal(set) var ringStart: Int64 = 0
+    var nextUser: UInt32 = 0
+
+    public init() {}
+
+    /// Objects of a kind, in the order of their names.
+    public func list(_ kind: Kind, namespace: String?) -> [StoredObject] {
+        objects.values.filter { $0.key.kind == kind && (namespace == nil || $0.key.namespace == namespace) }
+            .sorted { $0.key < $1.key }
+    }
+
+    mutating func rebuildIndexes() {
+        keysByUID = [:]
+        dependents = [:]
+        usage = Usage()
+        for object in objects.values {
+            keysByUID[object.uid] = object.key
+            link(object, adding: true)
+            usage.add(Usage(object.agent))
+            nextUser = max(nextUser, (object.agent?.ownUser).map { $0 + 1 } ?? 0)
+        }
+        ringStart = resourceVersion
+    }
+
+    mutating func link(_ object: StoredObject, adding: Bool) {
+        for dependency in object.agent?.effective.spec.dependsOn ?? [] {
+            let target = ObjectKey(.agent, namespace: object.key.namespace, name: dependency.name)
+            if adding { dependents[target, default: []].insert(object.key) } else { dependents[target]?.remove(object.key) }
+        }
+    }
+}
+
+/// What live runs take of the machine.
+public struct Usage: Sendable, Equatable {
+    public var starting = 0
+    public var cpuMilli: Int64 = 0
+    public var memoryBytes: Int64 = 0
+
+    init() {}
+
+    init(_ agent: AgentState?) {
+        for replica in agent?.replicas ?? [] where replica.phase.isLive {
+            guard let run = replica.phase.run else { continue }
+            if case .starting(_, seen: false) = replica.phase { starting += 1 }
+            cpuMilli += run.spec.resources.requestCpuMilli
+            memoryBytes += run.spec.resources.requestMemoryBytes
+        }
+    }
+
+    mutating func add(_ other: Usage) {
+        starting += other.starting
+        cpuMilli += other.cpuMilli
+        memoryBytes += other.memoryBytes
+    }
+
+    mutating func subtract(_ other: Usage) {
+        starting -= other.starting
+        cpuMilli -= other.cpuMilli
+        memoryBytes -= other.memoryBytes
+    }
+}
+
+/// What one step changes, over the committed state; nobody else sees it before the commit.
+struct Draft: Sendable {
+    /// Nil: removed.
+    var objects: [ObjectKey: StoredObject?] = [:]
+    var ledgers: [UID: Ledger] = [:]
+    var consumers: [String: Consumer?] = [:]
+    var resourceVersion: Int64 = 0
+    var position: Int64 = 0
+    var backlog = 0
+    var usage = Usage()
+    var nextUser: UInt32 = 0
+
+    init() {}
+
+    init(over state: EngineState) {
+        resourceVersion = state.resourceVersion
+        position = state.position
+        backlog = state.backlog
+        usage = state.usage
+        nextUser = state.nextUser
+    }
+}
+
+/// The machine's and the operator's settings that decisions depend on.
+public struct EngineSettings: Sendable {
+    public var allocatableCpuMilli: Int64
+    public var allocatableMemoryBytes: Int64
+    /// The first of the user ids that agents without `runAsUser` get; nil when the daemon is not root.
+    public var firstUser: UInt32?
+    public var startsInFlight: Int
+    /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
+    public var refusals: @Sendable (AgentSpec) -> [Failure.Cause]
+
+    public init(
+        allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
+        startsInFlight: Int = Limits.startsInFlight, refusals: @escaping @Sendable (AgentSpec) -> [Failure.Cause] = { _ in [] }
+    ) {
+        self.allocatableCpuMilli = allocatableCpuMilli
+        self.allocatableMemoryBytes = allocatableMemoryBytes
+        self.firstUser = firstUser
+        self.startsInFlight = startsInFlight
+        self.refusals = refusals
+    }
+}

@@ -1,0 +1,187 @@
+import CLinux
+import Glibc
+public import Planner
+import Synchronization
+
+/// A thread's loop over descriptors, timers and mailboxes. Everything it calls runs on its own thread.
+public final class EventLoop {
+    public struct TimerID: Hashable, Sendable { let number: Int }
+
+    private let epoll: Int32
+    private var handlers: [Int32: (UInt32) -> Void] = [:]
+    private var timers: [(at: Int64, id: Int)] = []
+    private var bodies: [Int: () -> Void] = [:]
+    private var nextTimer = 0
+    private var isRunning = true
+
+    public init() {
+        epoll = agentos_epoll_create()
+        precondition(epoll >= 0, "epoll_create1 failed: errno \(errno)")
+    }
+
+    /// Calls `handler` while the descriptor is readable (1), writable (4) or at its end (16).
+    public func watch(_ fd: Int32, events: UInt32 = 1, _ handler: @escaping (UInt32) -> Void) {
+        handlers[fd] = handler
+        precondition(agentos_epoll_set(epoll, fd, events) == 0, "epoll_ctl failed for \(fd): errno \(errno)")
+    }
+
+    /// Call before the descriptor is closed.
+    public func unwatch(_ fd: Int32) {
+        handlers[fd] = nil
+        _ = agentos_epoll_remove(epoll, fd)
+    }
+
+    /// Calls `handler` with all messages that were sent since its last call.
+    public func receive<Message: Sendable>(_ mailbox: Mailbox<Message>, _ handler: @escaping ([Message]) -> Void) {
+        watch(mailbox.fd) { _ in
+            let messages = mailbox.take()
+            if !messages.isEmpty { handler(messages) }
+        }
+    }
+
+    @discardableResult
+    public func after(ms: Int64, _ body: @escaping () -> Void) -> TimerID {
+        nextTimer += 1
+        bodies[nextTimer] = body
+        timers.append((agentos_boot_ms() + max(0, ms), nextTimer))
+        var child = timers.count - 1
+        while child > 0, timers[(child - 1) / 2].at > timers[child].at {
+            timers.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+        return TimerID(number: nextTimer)
+    }
+
+    public func cancel(_ timer: TimerID) { bodies[timer.number] = nil }
+
+    public func stop() { isRunning = false }
+
+    public func run() {
+        var fds = [Int32](repeating: 0, count: 256)
+        var events = [UInt32](repeating: 0, count: 256)
+        while isRunning {
+            let count = agentos_epoll_wait(epoll, &fds, &events, 256, timeout())
+            for index in 0..<max(0, Int(count)) { handlers[fds[index]]?(events[index]) }
+            runTimers()
+        }
+    }
+
+    private func timeout() -> Int32 {
+        while let first = timers.first, bodies[first.id] == nil { popTimer() }
+        guard let first = timers.first else { return -1 }
+        return Int32(clamping: max(0, first.at - agentos_boot_ms()))
+    }
+
+    private func runTimers() {
+        let now = agentos_boot_ms()
+        while let first = timers.first, first.at <= now {
+            popTimer()
+            bodies.removeValue(forKey: first.id)?()
+        }
+    }
+
+    private func popTimer() {
+        guard let last = timers.popLast(), !timers.isEmpty else { return }
+        timers[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < timers.count && timers[child].at < timers[least].at {
+                least = child
+            }
+            if least == parent { return }
+            timers.swapAt(parent, least)
+            parent = least
+        }
+    }
+}
+
+/// Messages from other threads to one reader, who is woken through a descriptor.
+public final class Mailbox<Message: Sendable>: Sendable {
+    let fd: Int32
+    private let messages = Mutex<[Message]>([])
+
+    public init() {
+        fd = agentos_eventfd()
+        precondition(fd >= 0, "eventfd failed: errno \(errno)")
+    }
+
+    deinit { close(fd) }
+
+    public func send(_ message: Message) {
+        let wasEmpty = messages.withLock { queue in
+            queue.append(message)
+            return queue.count == 1
+        }
+        if wasEmpty {
+            var one: UInt64 = 1
+            _ = write(fd, &one, 8)
+        }
+    }
+
+    /// Takes all messages; waits for the first when there is none.
+    func take() -> [Message] {
+        var count: UInt64 = 0
+        while read(fd, &count, 8) < 0, errno == EINTR {}
+        return messages.withLock { queue in
+            let all = queue
+            queue = []
+            return all
+        }
+    }
+}
+
+/// A thread that runs jobs one after the other: for what may block, such as fsync.
+public final class Worker: Sendable {
+    private let jobs = Mailbox<@Sendable () -> Void>()
+
+    public init(name: String) {
+        let jobs = jobs
+        startThread(name: name) {
+            while true { for job in jobs.take() { job() } }
+        }
+    }
+
+    public func run(_ job: @escaping @Sendable () -> Void) { jobs.send(job) }
+}
+
+/// Starts a detached thread.
+public func startThread(name: String, stackBytes: Int = 512 << 10, _ body: @escaping @Sendable () -> Void) {
+    final class Box: Sendable {
+        let body: @Sendable () -> Void
+        init(_ body: @escaping @Sendable () -> Void) { self.body = body }
+    }
+    var attributes = pthread_attr_t()
+    pthread_attr_init(&attributes)
+    pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+    pthread_attr_setstacksize(&attributes, stackBytes)
+    defer { pthread_attr_destroy(&attributes) }
+    var thread = pthread_t()
+    let argument = Unmanaged.passRetained(Box(body)).toOpaque()
+    let result = pthread_create(
+        &thread, &attributes,
+        { argument in
+            Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
+            return nil
+        }, argument)
+    precondition(result == 0, "pthread_create failed: \(result)")
+    agentos_name_thread(thread, name)
+}
+
+/// The clocks of the kernel.
+public struct SystemClock: Clock {
+    private let boot: UInt64
+
+    public init() {
+        // /proc/sys/kernel/random/boot_id names the boot; its hash is enough to tell boots apart.
+        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+        let fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
+        var bytes = [UInt8](repeating: 0, count: 64)
+        let count = fd >= 0 ? read(fd, &bytes, 64) : 0
+        if fd >= 0 { close(fd) }
+        for byte in bytes.prefix(max(0, count)) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+        boot = hash >> 1
+    }
+
+    public func now() -> Moment { Moment(wallMs: agentos_wall_ms(), boot: boot, bootMs: agentos_boot_ms()) }
+}

@@ -1,0 +1,312 @@
+import CLinux
+import Manifests
+import Planner
+
+/// Drives the engine: inputs in, one transaction, effects out. All of it runs on the thread of its event loop.
+public final class Loop {
+    public private(set) var engine: Engine
+    public let events: EventLoop
+    /// Called after each commit with the changes that it made visible.
+    public var onCommit: ([WatchEvent]) -> Void = { _ in }
+    /// Called when more events have reached the sink.
+    public var onPublished: () -> Void = {}
+    /// Called once when the store cannot be used any more.
+    public var onFatal: (String) -> Void = { _ in }
+    public var log: (StaticString, [(String, String)]) -> Void = { _, _ in }
+    public private(set) var counters = Counters()
+    /// Why the last commit failed; nil when the store works.
+    public private(set) var storeProblem: String?
+
+    public struct Counters: Sendable {
+        public var steps = 0
+        public var commits = 0
+        public var commitFailures = 0
+        public var operations = 0
+        public var published = 0
+    }
+
+    private let store: any Store
+    private let sink: any EventSink
+    private let drivers: [String: any Driver]
+    private let clock: any Clock
+    private let storeThread = Worker(name: "store")
+    private let sinkThread = Worker(name: "sink")
+    private let inbox = Mailbox<Input>()
+    private let commits = Mailbox<CommitOutcome>()
+    private let reports = Mailbox<(operation: Int, result: OperationResult)>()
+
+    private var pending: [Input] = []
+    private var committing: Step?
+    private var publishing = false
+    private var answers: [Int: (Answer) -> Void] = [:]
+    private var nextRequest = 0
+    private var inFlight: [Int: (run: RunID, name: String, timer: EventLoop.TimerID)] = [:]
+    private var nextOperation = 0
+    private var wake: (timer: EventLoop.TimerID, at: Int64)?
+    private var stopped: (() -> Void)?
+
+    private enum CommitOutcome: Sendable {
+        case committed
+        case failed(StoreFailure)
+        case publishFailed(StoreFailure)
+    }
+
+    public init(
+        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver], clock: any Clock, events: EventLoop
+    ) {
+        self.engine = engine
+        self.store = store
+        self.sink = sink
+        self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.clock = clock
+        self.events = events
+    }
+
+    /// Hands inputs to the loop; may be called from any thread.
+    public var input: @Sendable (Input) -> Void { { [inbox] in inbox.send($0) } }
+
+    public func start() {
+        events.receive(inbox) { [unowned self] inputs in
+            pending += inputs
+            pump()
+        }
+        events.receive(commits) { [unowned self] outcomes in outcomes.forEach(finish) }
+        events.receive(reports) { [unowned self] reports in
+            for report in reports { finishOperation(report.operation, report.result) }
+            pump()
+        }
+        for uid in engine.state.tombstones.sorted() { forget(uid) }
+        resync()
+        trim()
+    }
+
+    /// Takes a request; `answer` is called after the commit. Back-pressure: a full inbox refuses.
+    public func submit(actor: String, _ verb: Request.Verb, answer: @escaping (Answer) -> Void) {
+        guard pending.count < Limits.inboxMax, stopped == nil else { return answer(.failure(.unavailable)) }
+        nextRequest += 1
+        answers[nextRequest] = answer
+        pending.append(.request(Request(id: nextRequest, actor: actor, verb: verb)))
+        pump()
+    }
+
+    /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
+    public func stop(_ done: @escaping () -> Void) {
+        stopped = done
+        if committing == nil { finishStop() }
+    }
+
+    private func finishStop() {
+        guard let done = stopped else { return }
+        events.after(ms: 0, done)
+    }
+
+    private func resync() {
+        for driver in drivers.values { driver.observe() }
+        events.after(ms: Int64(Limits.resyncMs)) { [unowned self] in resync() }
+    }
+
+    private func trim() {
+        let now = clock.now().wallMs
+        storeThread.run { [store] in try? store.trim(nowMs: now) }  // tried again in an hour
+        events.after(ms: 3_600_000) { [unowned self] in trim() }
+    }
+
+    // MARK: Steps
+
+    private func pump() {
+        while committing == nil, stopped == nil {
+            let now = clock.now()
+            let isDue = engine.nextWakeBootMs().map { $0 <= now.bootMs } ?? false
+            guard !pending.isEmpty || !engine.isIdle || isDue else { break }
+            let inputs = Array(pending.prefix(Limits.stepInputsMax))
+            pending.removeFirst(inputs.count)
+            counters.steps += 1
+            let step = engine.step(inputs, now)
+            if step.changes.isEmpty {
+                release(step)
+            } else {
+                committing = step
+                let changes = step.changes
+                storeThread.run { [store, commits] in
+                    do throws(StoreFailure) {
+                        try store.commit(changes)
+                        commits.send(.committed)
+                    } catch {
+                        commits.send(.failed(error))
+                    }
+                }
+            }
+        }
+        setWake()
+    }
+
+    private func finish(_ outcome: CommitOutcome) {
+        switch outcome {
+        case .committed:
+            guard let step = committing else { return }
+            committing = nil
+            counters.commits += 1
+            if storeProblem != nil { log("store works again", []) }
+            storeProblem = nil
+            release(step)
+        case .failed(.fatal(let why)), .publishFailed(.fatal(let why)):
+            onFatal(why)
+        case .failed(.retry(let why)):
+            guard let step = committing else { return }
+            committing = nil
+            counters.commitFailures += 1
+            if storeProblem == nil { log("commit failed; nothing was changed", [("error", why)]) }
+            storeProblem = why
+            let again = engine.failed(step)
+            for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
+            // The inputs wait a moment outside the inbox, so that a full disk does not spin.
+            events.after(ms: 500) { [unowned self] in
+                pending = again + pending
+                pump()
+            }
+            return
+        case .publishFailed(.retry):
+            publishing = false
+            events.after(ms: 500) { [unowned self] in publish(fresh: []) }
+        }
+        if stopped != nil { return finishStop() }
+        pump()
+    }
+
+    private func release(_ step: Step) {
+        engine.committed(step)
+        for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
+        for operation in step.operations { perform(operation) }
+        for uid in step.changes.tombstones { forget(uid) }
+        if !step.watch.isEmpty { onCommit(step.watch) }
+        publish(fresh: step.changes.events)
+    }
+
+    private func setWake() {
+        guard committing == nil, let at = engine.nextWakeBootMs() else { return }
+        if let wake {
+            if wake.at == at { return }
+            events.cancel(wake.timer)
+        }
+        let timer = events.after(ms: at - agentos_boot_ms()) { [unowned self] in
+            wake = nil
+            publish(fresh: [])
+            pump()
+        }
+        wake = (timer, at)
+    }
+
+    // MARK: Effects
+
+    private func perform(_ operation: Operation) {
+        guard let driver = drivers[operation.driver] else {
+            return inbox.send(.finished(operation.run, operation: operation.name, .failed("no driver \(operation.driver)")))
+        }
+        counters.operations += 1
+        nextOperation += 1
+        let number = nextOperation
+        let deadlineMs: Int64 = operation.name == "start" ? Int64(Limits.startDeadlineMs) : 15_000
+        let timer = events.after(ms: deadlineMs) { [unowned self] in
+            finishOperation(number, .failed("timed out after \(deadlineMs) ms"))
+            pump()
+        }
+        inFlight[number] = (operation.run, operation.name, timer)
+        var context: StartContext?
+        if case .start(let run) = operation.verb { context = engine.startContext(run) }
+        driver.perform(operation, context) { [reports] result in reports.send((number, result)) }
+    }
+
+    private func finishOperation(_ number: Int, _ result: OperationResult) {
+        // A report after the deadline finds nothing here: its facts arrive by observation.
+        guard let operation = inFlight.removeValue(forKey: number) else { return }
+        events.cancel(operation.timer)
+        if case .failed(let why) = result {
+            log("operation failed", [("operation", operation.name), ("run", operation.run.text), ("error", why)])
+        }
+        pending.append(.finished(operation.run, operation: operation.name, result))
+    }
+
+    private func forget(_ uid: UID) {
+        for driver in drivers.values { driver.forget(uid) { [inbox] in inbox.send(.homesRemoved(uid)) } }
+    }
+
+    // MARK: Outbox
+
+    private func publish(fresh: [EventRecord]) {
+        let now = clock.now()
+        guard !publishing, stopped == nil, engine.wantsPublishing(now) else { return }
+        publishing = true
+        // What was just written is at hand when nothing else waits.
+        if fresh.count == engine.state.backlog, fresh.count <= Limits.publishBatchMax { return deliver(fresh) }
+        let parked = engine.parkedObjects(now)
+        let (store, commits, published) = (store, commits, publishedMailbox)
+        storeThread.run {
+            do throws(StoreFailure) {
+                published.send(.batch(try store.unpublished(limit: Limits.publishBatchMax, excluding: parked)))
+            } catch {
+                commits.send(.publishFailed(error))
+            }
+        }
+    }
+
+    private enum Published: Sendable {
+        case batch([EventRecord])
+        case verdicts([DeliveryVerdict])
+        case unavailable(String)
+    }
+
+    private lazy var publishedMailbox: Mailbox<Published> = {
+        let mailbox = Mailbox<Published>()
+        events.receive(mailbox) { [unowned self] messages in messages.forEach(take) }
+        return mailbox
+    }()
+
+    private func deliver(_ batch: [EventRecord]) {
+        let (sink, published) = (sink, publishedMailbox)
+        sinkThread.run {
+            do throws(SinkFailure) {
+                published.send(.verdicts(try sink.append(batch)))
+            } catch {
+                published.send(.unavailable(error.message))
+            }
+        }
+    }
+
+    private func take(_ message: Published) {
+        switch message {
+        case .batch(let events) where events.isEmpty:
+            publishing = false  // all that waits is parked
+        case .batch(let events):
+            deliver(events)
+        case .verdicts(let verdicts):
+            publishing = false
+            counters.published += verdicts.count
+            pending.append(.delivered(verdicts))
+            pump()
+            onPublished()
+        case .unavailable(let why):
+            publishing = false
+            log("event sink unavailable", [("error", why)])
+            pending.append(.sinkUnavailable(why))
+            pump()
+        }
+    }
+
+    /// Runs a read on the store's thread and hands the result back on this loop.
+    public func read<Value: Sendable>(
+        _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value, _ done: @escaping (Result<Value, StoreFailure>) -> Void
+    ) {
+        let mailbox = Mailbox<Result<Value, StoreFailure>>()
+        events.receive(mailbox) { [unowned self] results in
+            events.unwatch(mailbox.fd)
+            results.forEach(done)
+        }
+        storeThread.run { [store] in
+            do throws(StoreFailure) {
+                mailbox.send(.success(try body(store)))
+            } catch {
+                mailbox.send(.failure(error))
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+public import Manifests
+import Planner
+
+extension Engine {
+    /// The object as the API shows it, from committed state.
+    public func render(_ object: StoredObject) -> Node {
+        renderObject(object, state.ledgers[object.uid] ?? Ledger(), inputVersion: { key in state.objects[key]?.resourceVersion })
+    }
+
+    func render(_ object: StoredObject, _ step: Step, _ now: Moment) -> Node {
+        renderObject(object, ledger(object.uid, step), inputVersion: { key in self.object(key, step)?.resourceVersion })
+    }
+
+    private func renderObject(_ object: StoredObject, _ ledger: Ledger, inputVersion: (ObjectKey) -> Int64?) -> Node {
+        let kind = object.key.kind
+        var entries: [(String, Node?)] = [
+            ("apiVersion", .text(kind.apiVersion)), ("kind", .text(kind.rawValue)), ("metadata", metadata(object)),
+        ]
+        for entry in object.content.map?.entries ?? [] where entry.key != "metadata" { entries.append((entry.key, entry.value)) }
+        if let agent = object.agent {
+            entries.append(("status", status(agent, object, ledger, inputVersion)))
+        } else if kind == .namespace {
+            entries.append(("status", .map([("phase", object.deletion == nil ? "Active" : "Terminating")])))
+        }
+        return .map(entries)
+    }
+
+    private func metadata(_ object: StoredObject) -> Node {
+        let declared = object.content["metadata"]
+        return .map([
+            ("name", .text(object.key.name)),
+            ("namespace", object.key.kind.isNamespaced ? .text(object.key.namespace) : nil),
+            ("uid", .text(object.uid.text)), ("resourceVersion", .text(String(object.resourceVersion))),
+            ("generation", .number(object.generation)), ("creationTimestamp", .text(Timestamp.seconds(object.createdAtMs))),
+            ("deletionTimestamp", (object.deletion?.atMs).map { .text(Timestamp.seconds($0)) }),
+            ("deletionGracePeriodSeconds", (object.deletion?.graceMs).map { .number($0 / 1000) }),
+            ("labels", declared?["labels"]), ("annotations", declared?["annotations"]), ("finalizers", declared?["finalizers"]),
+            (
+                "managedFields",
+                object.managers.isEmpty
+                    ? nil
+                    : .list(
+                        object.managers.map { manager in
+                            .map([
+                                ("manager", .text(manager.name)), ("operation", .text(manager.operation)),
+                                ("apiVersion", .text(object.key.kind.apiVersion)), ("time", .text(Timestamp.seconds(manager.timeMs))),
+                                ("fieldsType", "FieldsV1"), ("fieldsV1", manager.fieldsV1),
+                            ])
+                        })
+            ),
+        ])
+    }
+
+    private func status(
+        _ agent: AgentState, _ object: StoredObject, _ ledger: Ledger, _ inputVersion: (ObjectKey) -> Int64?
+    ) -> Node {
+        let shown = agent.replicas.filter { $0.ordinal < agent.effective.spec.replicas || $0.phase.isLive }
+        let restarts = shown.reduce(0) { $0 + $1.restarts }
+        let published = ledger.publishedSequence
+        return .map([
+            ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
+            ("revision", .number(agent.revision)), ("replicas", .number(agent.effective.spec.replicas)),
+            ("readyReplicas", .number(agent.summary.readyReplicas)), ("updatedReplicas", .number(agent.summary.updatedReplicas)),
+            ("restarts", .number(restarts)),
+            ("conditions", .list(agent.summary.conditions.map(condition))),
+            ("runs", .list(shown.map { run($0, object, inputVersion) })),
+            (
+                "consistency",
+                .map([
+                    ("phase", .text(consistencyPhase(ledger))), ("lastSequence", .number(ledger.lastSequence)),
+                    ("publishedSequence", .number(published)), ("acknowledgedSequence", .number(ledger.acknowledgedSequence)),
+                ])
+            ),
+        ])
+    }
+
+    private func consistencyPhase(_ ledger: Ledger) -> String {
+        if let stuck = ledger.stuck { return stuck.isDeadLetter ? "DeadLettered" : "Retrying" }
+        return ledger.publishedSequence == ledger.lastSequence ? "Published" : "OutboxWritten"
+    }
+
+    private func condition(_ timed: StatusSummary.TimedCondition) -> Node {
+        .map([
+            ("type", .text(timed.condition.kind.rawValue)), ("status", timed.condition.status ? "True" : "False"),
+            ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
+            ("observedGeneration", .number(timed.observedGeneration)),
+            ("lastTransitionTime", .text(Timestamp.seconds(timed.lastTransitionMs))),
+        ])
+    }
+
+    private func run(_ replica: Replica, _ object: StoredObject, _ inputVersion: (ObjectKey) -> Int64?) -> Node {
+        let run = replica.phase.run
+        let id = replica.attempt > 0 ? RunID(uid: object.uid, ordinal: replica.ordinal, attempt: replica.attempt).text : nil
+        var retryAt: Int64?
+        if case .backingOff(let until, _) = replica.phase { retryAt = until.wallMs }
+        let stale = (run?.inputs ?? [:]).filter { name, version in
+            let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
+            guard parts.count == 2, let kind = Kind(rawValue: parts[0]) else { return false }
+            return inputVersion(ObjectKey(kind, namespace: object.key.namespace, name: parts[1])) != version
+        }.keys.sorted()
+        return .map([
+            ("ordinal", .number(replica.ordinal)), ("id", id.map(Node.text)), ("phase", .text(replica.phase.name)),
+            ("revision", run.map { .number($0.revision) }),
+            ("pid", replica.phase.isLive ? (run?.pid).map { .number(Int($0)) } : nil),
+            ("startedAt", (run?.startedAtMs).map { .text(Timestamp.milliseconds($0)) }),
+            ("readyAt", (run?.readyAt?.wallMs).map { .text(Timestamp.milliseconds($0)) }),
+            ("restarts", .number(replica.restarts)), ("lastExit", replica.lastExit.map(Self.exit)),
+            ("nextRetryAt", retryAt.map { .text(Timestamp.milliseconds($0)) }),
+            ("staleInputs", stale.isEmpty ? nil : .list(stale.map(Node.text))),
+        ])
+    }
+
+    static func exit(_ exit: Exit) -> Node {
+        .map([
+            ("code", exit.code.map { .number($0) }), ("signal", exit.signal.map { .text(Signals.name(of: Int32($0))) }),
+            ("reason", .text(exit.reason.rawValue)), ("message", exit.message.isEmpty ? nil : .text(exit.message)),
+            ("at", .text(Timestamp.milliseconds(exit.atMs))),
+        ])
+    }
+
+    /// The event envelope of `manifest.md`, version 1.
+    func envelope(
+        _ type: String, _ object: StoredObject, sequence: Int64, position: Int64, run: RunID?, data: [(String, Node?)], _ now: Moment
+    ) -> String {
+        let trace = UID(high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
+        return JSONWriter.text(
+            .map([
+                ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type)), ("schema_version", 1),
+                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace.hex)),
+                ("tenant_id", .text(object.key.namespace)),
+                ("agent_id", object.key.kind == .agent ? .text(object.uid.text) : nil),
+                (
+                    "object",
+                    .map([
+                        ("kind", .text(object.key.kind.rawValue)), ("namespace", .text(object.key.namespace)),
+                        ("name", .text(object.key.name)), ("uid", .text(object.uid.text)),
+                    ])
+                ),
+                ("sequence", .number(sequence)), ("position", .number(position)), ("generation", .number(object.generation)),
+                ("revision", (object.agent?.revision).map { .number($0) }), ("run_id", run.map { .text($0.text) }),
+                ("data", .map(data)),
+            ]))
+    }
+}
+
+/// RFC 3339 timestamps in UTC, from milliseconds since 1970.
+public enum Timestamp {
+    public static func seconds(_ ms: Int64) -> String { text(ms, fraction: false) }
+    public static func milliseconds(_ ms: Int64) -> String { text(ms, fraction: true) }
+
+    private static func text(_ ms: Int64, fraction: Bool) -> String {
+        let seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000
+        let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
+        let inDay = seconds - days * 86_400
+        // Days to civil date: H. Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+        let z = days + 719_468
+        let era = (z >= 0 ? z : z - 146_096) / 146_097
+        let dayOfEra = z - era * 146_097
+        let yearOfEra = (dayOfEra - dayOfEra / 1460 + dayOfEra / 36_524 - dayOfEra / 146_096) / 365
+        let dayOfYear = dayOfEra - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
+        let m = (5 * dayOfYear + 2) / 153
+        let day = dayOfYear - (153 * m + 2) / 5 + 1
+        let month = m < 10 ? m + 3 : m - 9
+        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
+        let date = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))"
+        let time = "\(pad(inDay / 3600, 2)):\(pad(inDay / 60 % 60, 2)):\(pad(inDay % 60, 2))"
+        return "\(date)T\(time)\(fraction ? ".\(pad(ms - seconds * 1000, 3))" : "")Z"
+    }
+
+    /// Reads what `seconds` and `milliseconds` write; nil for anything else.
+    public static func parse(_ text: String) -> Int64? {
+        let b = Array(text.utf8)
+        func number(_ range: Range<Int>) -> Int64? {
+            guard range.upperBound <= b.count else { return nil }
+            return Int64(String(decoding: b[range], as: UTF8.self))
+        }
+        guard b.count >= 20, let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
+            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19)
+        else { return nil }
+        let y = month <= 2 ? year - 1 : year
+        let era = (y >= 0 ? y : y - 399) / 400
+        let yearOfEra = y - era * 400
+        let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
+        let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
+        let days = era * 146_097 + dayOfEra - 719_468
+        let milliseconds = b.count >= 24 ? number(20..<23) ?? 0 : 0
+        return ((days * 86_400) + hour * 3600 + minute * 60 + second) * 1000 + milliseconds
+    }
+
+    private static func pad(_ number: Int64, _ width: Int) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, width - digits.count)) + digits
+    }
+}

@@ -1,0 +1,98 @@
+public import Manifests
+
+/// Everything that a decision about one agent depends on, beside `now`.
+public struct Snapshot: Sendable {
+    public struct Dependency: Sendable, Equatable {
+        public var name: String
+        public var condition: AgentSpec.Dependency.Condition
+        public var met: Bool
+        public var found: Bool
+
+        public init(name: String, condition: AgentSpec.Dependency.Condition, met: Bool, found: Bool) {
+            self.name = name
+            self.condition = condition
+            self.met = met
+            self.found = found
+        }
+    }
+
+    // What is desired.
+    public var uid: UID
+    public var effective: EffectiveSpec
+    public var revision: Int
+    public var isDeleting = false
+    /// Overrides the spec's grace period when the deletion asked for another.
+    public var deleteGraceMs: Int64?
+
+    // What is recorded.
+    public var replicas: [Replica]
+    public var lastSequence: Int64 = 0
+    public var publishedSequence: Int64 = 0
+
+    // What is observed.
+    /// The first full observation after the start of the daemon is there.
+    public var isObserved = true
+    public var instances: [RunID: Instance] = [:]
+    public var operations: [RunID: OperationState] = [:]
+
+    // What the rest of the machine allows.
+    public var dependencies: [Dependency] = []
+    /// A dependent that is stopping too still lives: this agent waits with its own stop.
+    public var hasStoppingDependents = false
+    /// A Secret or ConfigMap that is missing, in words.
+    public var missingInput: String?
+    public var startSlots = Int.max
+    public var freeCpuMilli = Int64.max
+    public var freeMemoryBytes = Int64.max
+
+    public init(uid: UID, effective: EffectiveSpec, revision: Int, replicas: [Replica]) {
+        self.uid = uid
+        self.effective = effective
+        self.revision = revision
+        self.replicas = replicas
+    }
+
+    public var spec: AgentSpec { effective.spec }
+}
+
+/// Why a replica that should run has not been started.
+public enum Waiting: Sendable, Equatable {
+    case dependency(String, found: Bool, AgentSpec.Dependency.Condition)
+    case input(String)
+    case capacity(String)
+    case slot
+    case observation
+
+    public var reason: String {
+        switch self {
+        case .dependency(_, let found, _): found ? "DependencyNotReady" : "DependencyNotFound"
+        case .input: "InputNotFound"
+        case .capacity: "InsufficientResources"
+        case .slot: "WaitingForStartSlot"
+        case .observation: "WaitingForObservation"
+        }
+    }
+
+    public var message: String {
+        switch self {
+        case .dependency(let name, let found, let condition):
+            found ? "agent \"\(name)\" is not \(condition.rawValue) yet" : "agent \"\(name)\" does not exist in this namespace"
+        case .input(let what): what
+        case .capacity(let what): what
+        case .slot: "other agents start first"
+        case .observation: "the drivers are still being observed"
+        }
+    }
+}
+
+/// The decision about one agent: what to write, what to do, when to look again.
+public struct Plan: Sendable {
+    public var replicas: [Replica]
+    public var transitions: [Transition] = []
+    public var operations: [Operation] = []
+    /// Look again after this many milliseconds at the latest.
+    public var wakeInMs: Int64?
+    public var waiting: Waiting?
+
+    public var isEmpty: Bool { transitions.isEmpty && operations.isEmpty }
+}

@@ -1,0 +1,208 @@
+public import Manifests
+
+/// How a run ended.
+public struct Exit: Sendable, Equatable {
+    public enum Reason: String, Sendable, CaseIterable {
+        case completed = "Completed"
+        case error = "Error"
+        case oomKilled = "OOMKilled"
+        /// The instance could not be made: the message names the step.
+        case startError = "StartError"
+        case startTimeout = "StartTimeout"
+        /// Nobody could read how it ended.
+        case unknown = "Unknown"
+        case machineRestarted = "MachineRestarted"
+    }
+
+    public var code: Int?
+    public var signal: Int?
+    public var reason: Reason
+    public var message: String
+    public var atMs: Int64
+
+    public init(code: Int? = nil, signal: Int? = nil, reason: Reason, message: String = "", atMs: Int64) {
+        self.code = code
+        self.signal = signal
+        self.reason = reason
+        self.message = message
+        self.atMs = atMs
+    }
+
+    public var succeeded: Bool { reason == .completed }
+}
+
+/// What a driver reports about one run.
+public enum Instance: Sendable, Equatable {
+    /// Claimed by a supervisor, its process not known yet.
+    case starting
+    case running(pid: Int32, startedAtMs: Int64)
+    /// Ended; nothing of it runs any more.
+    case exited(Exit)
+    /// We hold its claim: it never ran and never will.
+    case absent
+}
+
+/// A spec with the nodes it was read from; shared by an agent and its runs.
+public final class EffectiveSpec: Sendable, Equatable {
+    public let node: Node
+    public let spec: AgentSpec
+
+    public init(_ node: Node) {
+        self.node = node
+        spec = AgentSpec(node)
+    }
+
+    public static func == (a: EffectiveSpec, b: EffectiveSpec) -> Bool { a === b || a.node == b.node }
+}
+
+/// One attempt to run one replica, as committed before anything was done.
+public struct Run: Sendable, Equatable {
+    public var id: RunID
+    public var revision: Int
+    public var effective: EffectiveSpec
+    /// Resource versions of the Secrets and ConfigMaps the environment was made from, `Kind/name` to version.
+    public var inputs: [String: Int64] = [:]
+    public var createdAtMs: Int64
+    public var startBy: Deadline
+    public var pid: Int32?
+    public var startedAtMs: Int64?
+    public var readyAt: Moment?
+    /// The sequence that must be published before Ready; fixed when the instance is first seen.
+    public var gate: Int64?
+
+    public init(id: RunID, revision: Int, effective: EffectiveSpec, createdAtMs: Int64, startBy: Deadline) {
+        self.id = id
+        self.revision = revision
+        self.effective = effective
+        self.createdAtMs = createdAtMs
+        self.startBy = startBy
+    }
+
+    public var spec: AgentSpec { effective.spec }
+}
+
+public enum StopReason: String, Sendable, CaseIterable {
+    case deleted = "Deleted"
+    case scaledDown = "ScaledDown"
+    case suspended = "Suspended"
+    case replaced = "Replaced"
+}
+
+/// The control state of one replica.
+public enum Phase: Sendable, Equatable {
+    case created
+    case scheduled
+    case starting(Run, seen: Bool)
+    case ready(Run)
+    /// The run ended; `removed` once what was left of it is gone. Stays here when nothing follows.
+    case failed(Run, removed: Bool)
+    case backingOff(until: Deadline, revision: Int)
+    case stopping(Run, StopReason, killAt: Deadline)
+    case stopped(StopReason)
+    /// Finished work; `removed` once what was left of the run is gone.
+    case completed(Run, removed: Bool)
+
+    public var name: String {
+        switch self {
+        case .created: "Created"
+        case .scheduled: "Scheduled"
+        case .starting: "Starting"
+        case .ready: "Ready"
+        case .failed: "Failed"
+        case .backingOff: "BackingOff"
+        case .stopping: "Stopping"
+        case .stopped: "Stopped"
+        case .completed: "Completed"
+        }
+    }
+
+    public var run: Run? {
+        switch self {
+        case .starting(let run, _), .ready(let run), .failed(let run, _), .stopping(let run, _, _), .completed(let run, _): run
+        case .created, .scheduled, .backingOff, .stopped: nil
+        }
+    }
+
+    /// Something of the replica may exist on the machine.
+    public var isLive: Bool {
+        switch self {
+        case .starting, .ready, .stopping: true
+        case .failed(_, let removed), .completed(_, let removed): !removed
+        case .created, .scheduled, .backingOff, .stopped: false
+        }
+    }
+}
+
+/// One ordinal of an agent.
+public struct Replica: Sendable, Equatable {
+    public var ordinal: Int
+    /// Counts runs; never goes back while the object exists.
+    public var attempt = 0
+    public var restarts = 0
+    public var backoffStep = 0
+    public var phase = Phase.created
+    public var lastExit: Exit?
+
+    public init(ordinal: Int) { self.ordinal = ordinal }
+}
+
+/// Every transition has one name and one event type.
+public enum TransitionName: String, Sendable, CaseIterable {
+    case scheduled, starting, started, ready, failed, completed, compensated, lost, stopping, stopped
+    case backingOff = "backing_off"
+
+    public var eventType: String { "run.\(rawValue)" }
+}
+
+/// A change of one replica's state, to be told.
+public struct Transition: Sendable, Equatable {
+    public var name: TransitionName
+    public var ordinal: Int
+    public var run: RunID?
+    public var revision: Int
+    public var reason: String
+    public var exit: Exit?
+    public var retryInMs: Int64?
+}
+
+/// One thing for a driver to do; doing it twice is the same as once.
+public struct Operation: Sendable, Equatable {
+    public enum Verb: Sendable, Equatable {
+        case start(Run)
+        /// Asks the agent to stop.
+        case signal(Int32)
+        /// Ends the whole process tree.
+        case kill
+        /// Takes the claim of a run whose end is not proven.
+        case giveUp
+        /// Removes what an ended run left behind.
+        case remove
+    }
+
+    public var run: RunID
+    public var driver: String
+    public var verb: Verb
+
+    public var name: String {
+        switch verb {
+        case .start: "start"
+        case .signal: "signal"
+        case .kill: "kill"
+        case .giveUp: "giveUp"
+        case .remove: "remove"
+        }
+    }
+
+    public init(run: RunID, driver: String, verb: Verb) {
+        self.run = run
+        self.driver = driver
+        self.verb = verb
+    }
+}
+
+/// What became of the last operation on a run.
+public enum OperationState: Sendable, Equatable {
+    case inFlight(String)
+    case done(String, again: Deadline)
+    case failed(String, message: String, again: Deadline)
+}

@@ -1,0 +1,151 @@
+import Manifests
+
+/// One condition of an agent, without the times that the engine keeps.
+public struct Condition: Sendable, Equatable {
+    public enum Kind: String, Sendable, CaseIterable {
+        case scheduled = "Scheduled"
+        case published = "Published"
+        case ready = "Ready"
+        case progressing = "Progressing"
+    }
+
+    public var kind: Kind
+    public var status: Bool
+    public var reason: String
+    public var message: String
+
+    public init(kind: Kind, status: Bool, reason: String, message: String) {
+        self.kind = kind
+        self.status = status
+        self.reason = reason
+        self.message = message
+    }
+}
+
+/// What the states of the replicas say about the agent as a whole; pure.
+public struct Summary: Sendable, Equatable {
+    public var phase: String
+    public var replicas: Int
+    public var readyReplicas: Int
+    public var updatedReplicas: Int
+    public var isStarted: Bool
+    public var isReady: Bool
+    public var isCompleted: Bool
+    public var hasLive: Bool
+    public var conditions: [Condition]
+
+    private static let order = [
+        "Failed", "BackingOff", "Stopping", "Starting", "Scheduled", "Created", "Ready", "Completed", "Stopped",
+    ]
+
+    public init(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) {
+        let spec = snapshot.spec
+        let counted = plan.replicas.filter { $0.ordinal < spec.replicas || $0.phase.isLive }
+        let desired = plan.replicas.filter { $0.ordinal < spec.replicas }
+        let phases = Set(counted.map(\.phase.name))
+        hasLive = plan.replicas.contains { $0.phase.isLive }
+        replicas = spec.replicas
+        readyReplicas = desired.count { if case .ready = $0.phase { true } else { false } }
+        updatedReplicas = desired.count { ($0.phase.run?.revision ?? 0) == snapshot.revision }
+        isStarted = desired.contains {
+            switch $0.phase {
+            case .starting(_, let seen): seen
+            case .ready, .completed: true
+            case .created, .scheduled, .failed, .backingOff, .stopping, .stopped: false
+            }
+        }
+        isReady = readyReplicas == spec.replicas && spec.replicas > 0 && !snapshot.isDeleting
+            && updatedReplicas == spec.replicas
+        isCompleted = !desired.isEmpty && desired.allSatisfy {
+            if case .completed(let run, _) = $0.phase { run.revision == snapshot.revision } else { false }
+        }
+        if spec.suspend, !hasLive, !snapshot.isDeleting {
+            phase = "Suspended"
+        } else {
+            phase = Self.order.first(where: phases.contains) ?? "Stopped"
+        }
+        conditions = []
+        conditions = [
+            scheduled(plan), published(snapshot, plan), ready(snapshot, plan),
+            progressing(snapshot, plan, progressDue: progressDue),
+        ]
+    }
+
+    private func scheduled(_ plan: Plan) -> Condition {
+        if let waiting = plan.waiting {
+            return Condition(kind: .scheduled, status: false, reason: waiting.reason, message: waiting.message)
+        }
+        return Condition(kind: .scheduled, status: true, reason: "Scheduled", message: "all replicas that should run were admitted")
+    }
+
+    private func published(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
+        let gates = plan.replicas.compactMap { replica -> Int64? in
+            guard case .starting(let run, seen: true) = replica.phase, run.spec.gate == .published else { return nil }
+            return run.gate
+        }
+        guard let gate = gates.max(), snapshot.publishedSequence < gate else {
+            return Condition(kind: .published, status: true, reason: "Published", message: "no start waits for its events")
+        }
+        return Condition(
+            kind: .published, status: false, reason: "WaitingForDelivery",
+            message: "a start waits until its events are delivered")
+    }
+
+    private func ready(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
+        let of = "\(readyReplicas) of \(replicas) replicas are ready"
+        func not(_ reason: String, _ message: String) -> Condition {
+            Condition(kind: .ready, status: false, reason: reason, message: message)
+        }
+        if snapshot.isDeleting {
+            return snapshot.hasStoppingDependents
+                ? not("WaitingForDependents", "agents that depend on this one stop first") : not("Deleting", "the agent is being deleted")
+        }
+        if snapshot.spec.suspend { return not("Suspended", "suspend is set") }
+        if isReady { return Condition(kind: .ready, status: true, reason: "AllReplicasReady", message: of) }
+        if isCompleted { return not("Completed", "all replicas have completed") }
+        if replicas == 0 { return not("NoReplicas", "replicas is 0") }
+        for replica in plan.replicas {
+            if case .backingOff = replica.phase, replica.backoffStep > 2 {
+                return not("CrashLoopBackOff", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
+            }
+        }
+        for replica in plan.replicas {
+            switch replica.phase {
+            case .failed, .backingOff:
+                return not("ReplicaFailed", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit))")
+            case .created, .scheduled, .starting, .ready, .stopping, .stopped, .completed: break
+            }
+        }
+        if let waiting = plan.waiting { return not(waiting.reason, "\(of); \(waiting.message)") }
+        return not("ReplicasNotReady", of)
+    }
+
+    private func progressing(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) -> Condition {
+        if isReady || isCompleted || snapshot.spec.suspend || replicas == 0 || snapshot.isDeleting {
+            return Condition(kind: .progressing, status: true, reason: "Complete", message: "nothing is left to do")
+        }
+        if progressDue {
+            return Condition(
+                kind: .progressing, status: false, reason: "ProgressDeadlineExceeded",
+                message: "not ready within \(snapshot.spec.progressDeadlineMs / 1000) s")
+        }
+        let failedForGood = plan.replicas.contains { replica in
+            guard case .failed(let run, _) = replica.phase else { return false }
+            return run.spec.restartPolicy == .never && run.revision == snapshot.revision
+        }
+        if failedForGood {
+            return Condition(kind: .progressing, status: false, reason: "Failed", message: "a replica failed and restartPolicy is Never")
+        }
+        return Condition(kind: .progressing, status: true, reason: "Working", message: "\(readyReplicas) of \(replicas) replicas are ready")
+    }
+
+    /// How a run ended, in words.
+    public static func words(_ exit: Exit?) -> String {
+        guard let exit else { return "ended" }
+        let detail = exit.message.isEmpty ? "" : ": \(exit.message)"
+        if exit.reason == .oomKilled { return "ran out of memory (OOMKilled)" }
+        if let code = exit.code { return "exited with code \(code)\(detail)" }
+        if let signal = exit.signal { return "was ended by \(Signals.name(of: Int32(signal)))\(detail)" }
+        return "ended (\(exit.reason.rawValue))\(detail)"
+    }
+}

@@ -1,0 +1,41 @@
+/// An instant as three clocks see it. Wall time is for people; decisions use boot time while the machine is up.
+public struct Moment: Sendable, Equatable {
+    /// Milliseconds since 1970.
+    public var wallMs: Int64
+    /// Names the boot of the machine.
+    public var boot: UInt64
+    /// Milliseconds since that boot, sleep included.
+    public var bootMs: Int64
+
+    public init(wallMs: Int64, boot: UInt64, bootMs: Int64) {
+        self.wallMs = wallMs
+        self.boot = boot
+        self.bootMs = bootMs
+    }
+}
+
+/// A point in time that survives daemon restarts and machine restarts.
+public struct Deadline: Sendable, Equatable {
+    public var boot: UInt64
+    public var bootMs: Int64
+    public var wallMs: Int64
+    public var lengthMs: Int64
+
+    public init(boot: UInt64, bootMs: Int64, wallMs: Int64, lengthMs: Int64) {
+        self.boot = boot
+        self.bootMs = bootMs
+        self.wallMs = wallMs
+        self.lengthMs = lengthMs
+    }
+
+    public init(_ now: Moment, afterMs: Int64) {
+        self.init(boot: now.boot, bootMs: now.bootMs + afterMs, wallMs: now.wallMs + afterMs, lengthMs: afterMs)
+    }
+
+    /// Milliseconds left, never negative. On another boot: what is left by wall time, at most the whole length.
+    public func remainingMs(_ now: Moment) -> Int64 {
+        boot == now.boot ? max(0, bootMs - now.bootMs) : min(max(0, wallMs - now.wallMs), lengthMs)
+    }
+
+    public func isDue(_ now: Moment) -> Bool { remainingMs(now) == 0 }
+}

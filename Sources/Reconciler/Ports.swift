@@ -1,0 +1,146 @@
+public import Manifests
+public import Planner
+
+/// What went wrong with the store, as far as the caller acts on it.
+public enum StoreFailure: Error, Sendable {
+    /// Nothing was written; the same may succeed later (disk full, busy).
+    case retry(String)
+    /// The store cannot be trusted or reached any more; the daemon ends, agents run on.
+    case fatal(String)
+}
+
+/// The durable home of all control state. Called from one thread at a time.
+public protocol Store: Sendable {
+    func load() throws(StoreFailure) -> EngineState
+    /// Guarantee: all of the set is durable when this returns, or nothing of it.
+    func commit(_ changes: ChangeSet) throws(StoreFailure)
+    /// Events that are not published, in order of position, without those of the excluded objects.
+    func unpublished(limit: Int, excluding: [UID]) throws(StoreFailure) -> [EventRecord]
+    /// Removes what is older or more than `Limits` allows.
+    func trim(nowMs: Int64) throws(StoreFailure)
+}
+
+/// A place that events are delivered to, at least once and in order per object.
+public protocol EventSink: Sendable {
+    /// Guarantee: a confirmed event is durable in the sink. Throws when nothing can be said about any of them.
+    func append(_ events: [EventRecord]) throws(SinkFailure) -> [DeliveryVerdict]
+}
+
+public struct SinkFailure: Error, Sendable {
+    public var message: String
+    public init(message: String) { self.message = message }
+}
+
+/// What a start needs beside the run itself. Holds secret values: never stored, logged or shown.
+public struct StartContext: Sendable {
+    public var namespace: String
+    public var agent: String
+    public var ownUser: UInt32?
+    public var arguments: [String]
+    public var environment: [(name: String, value: String)]
+
+    public init(
+        namespace: String, agent: String, ownUser: UInt32?, arguments: [String], environment: [(name: String, value: String)]
+    ) {
+        self.namespace = namespace
+        self.agent = agent
+        self.ownUser = ownUser
+        self.arguments = arguments
+        self.environment = environment
+    }
+}
+
+/// One kind of isolation. All calls return at once; results are reported as inputs.
+public protocol Driver: Sendable {
+    var name: String { get }
+    /// Fields of the spec that this driver cannot honour on this machine.
+    func refusals(_ spec: AgentSpec) -> [Failure.Cause]
+    /// Performs one operation; `report` is called once.
+    func perform(_ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)
+    /// Asks for a complete observation.
+    func observe()
+    /// Removes homes and run directories of a deleted agent.
+    func forget(_ uid: UID, report: @escaping @Sendable () -> Void)
+}
+
+/// The clocks of this machine.
+public protocol Clock: Sendable {
+    func now() -> Moment
+}
+
+extension Engine {
+    /// What a committed start needs, from committed state; nil when the run is not current any more.
+    public func startContext(_ run: Run) -> StartContext? {
+        guard let key = state.keysByUID[run.id.uid], let object = state.objects[key], let agent = object.agent else {
+            return nil
+        }
+        var variables: [(name: String, value: String)] = []
+        var known: [String: String] = [:]
+        func add(_ name: String, _ value: String) {
+            if known.updateValue(value, forKey: name) != nil { variables.removeAll { $0.name == name } }
+            variables.append((name, value))
+        }
+        func data(_ kind: Kind, _ name: String) -> [String: String] {
+            let values = state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
+            return kind == .secret ? values.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : values
+        }
+        for from in run.spec.environmentFrom {
+            let values = data(from.isSecret ? .secret : .configMap, from.name)
+            for (name, value) in values.sorted(by: { $0.key < $1.key })
+            where StringRule.environmentName.accepts(from.prefix + name) {
+                add(from.prefix + name, value)
+            }
+        }
+        for variable in run.spec.environment {
+            switch variable.source {
+            case .value(let text): add(variable.name, Expansion.expand(text, known))
+            case .secretKey(let name, let field, _):
+                if let value = data(.secret, name)[field] { add(variable.name, value) }
+            case .configMapKey(let name, let field, _):
+                if let value = data(.configMap, name)[field] { add(variable.name, value) }
+            case .field(let path): add(variable.name, fieldValue(path, object))
+            }
+        }
+        add("AGENTOS_NAMESPACE", key.namespace)
+        add("AGENTOS_AGENT", key.name)
+        add("AGENTOS_ORDINAL", String(run.id.ordinal))
+        add("AGENTOS_RUN", run.id.text)
+        let arguments = (run.spec.command + run.spec.arguments).map { Expansion.expand($0, known) }
+        return StartContext(
+            namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments, environment: variables)
+    }
+
+    private func fieldValue(_ path: String, _ object: StoredObject) -> String {
+        switch FieldPath(path) {
+        case .name: object.key.name
+        case .namespace: object.key.namespace
+        case .uid: object.uid.text
+        case .label(let label): object.labels[label] ?? ""
+        case nil: ""
+        }
+    }
+}
+
+/// `$(VAR)` as in Kubernetes: unknown names stay as they are, `$$` is a dollar sign.
+public enum Expansion {
+    public static func expand(_ text: String, _ values: [String: String]) -> String {
+        guard text.utf8.contains(UInt8(ascii: "$")) else { return text }
+        var out = ""
+        var rest = text[...]
+        while let dollar = rest.firstIndex(of: "$") {
+            out += rest[..<dollar]
+            rest = rest[rest.index(after: dollar)...]
+            if rest.first == "$" {
+                out += "$"
+                rest = rest.dropFirst()
+            } else if rest.first == "(", let end = rest.firstIndex(of: ")") {
+                let name = String(rest[rest.index(after: rest.startIndex)..<end])
+                out += values[name] ?? "$(\(name))"
+                rest = rest[rest.index(after: end)...]
+            } else {
+                out += "$"
+            }
+        }
+        return out + rest
+    }
+}

@@ -1,0 +1,126 @@
+internal import CSQLite
+import Reconciler
+
+/// One SQLite connection with cached statements; closed when the owner goes away.
+struct Database: ~Copyable {
+    private let handle: OpaquePointer
+    private var statements: [String: OpaquePointer] = [:]
+
+    private init(handle: OpaquePointer) { self.handle = handle }
+
+    static func open(_ path: String, readOnly: Bool = false) throws(StoreFailure) -> Database {
+        var handle: OpaquePointer?
+        let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
+        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        guard code == SQLITE_OK, let handle else {
+            let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+            sqlite3_close_v2(handle)
+            throw .fatal("cannot open the database \(path): \(message)")
+        }
+        sqlite3_busy_timeout(handle, 5000)
+        return Database(handle: handle)
+    }
+
+    deinit {
+        for statement in statements.values { sqlite3_finalize(statement) }
+        sqlite3_close_v2(handle)
+    }
+
+    /// Runs one or more statements without parameters.
+    func execute(_ sql: String) throws(StoreFailure) {
+        let code = sqlite3_exec(handle, sql, nil, nil, nil)
+        if code != SQLITE_OK { throw failure(code, sql) }
+    }
+
+    /// Runs one statement with parameters and reads its rows.
+    @discardableResult
+    mutating func query<Row>(
+        _ sql: String, _ values: [Bindable] = [], row: (borrowing RowReader) -> Row
+    ) throws(StoreFailure) -> [Row] {
+        let statement = try prepare(sql)
+        defer {
+            sqlite3_reset(statement)
+            sqlite3_clear_bindings(statement)
+        }
+        for (index, value) in values.enumerated() { bind(statement, Int32(index + 1), value) }
+        var rows: [Row] = []
+        while true {
+            let code = sqlite3_step(statement)
+            if code == SQLITE_DONE { return rows }
+            guard code == SQLITE_ROW else { throw failure(code, sql) }
+            rows.append(row(RowReader(statement: statement)))
+        }
+    }
+
+    mutating func run(_ sql: String, _ values: [Bindable] = []) throws(StoreFailure) {
+        try query(sql, values) { _ in }
+    }
+
+    var changes: Int { Int(sqlite3_changes(handle)) }
+
+    private mutating func prepare(_ sql: String) throws(StoreFailure) -> OpaquePointer {
+        if let cached = statements[sql] { return cached }
+        var statement: OpaquePointer?
+        let code = sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &statement, nil)
+        guard code == SQLITE_OK, let statement else { throw failure(code, sql) }
+        statements[sql] = statement
+        return statement
+    }
+
+    private func bind(_ statement: OpaquePointer, _ index: Int32, _ value: Bindable) {
+        switch value {
+        case .null: sqlite3_bind_null(statement, index)
+        case .int(let number): sqlite3_bind_int64(statement, index, number)
+        case .text(var text):
+            text.withUTF8 { bytes in
+                bytes.withMemoryRebound(to: CChar.self) { chars in
+                    _ = agentos_sqlite3_bind_text(statement, index, chars.baseAddress ?? UnsafePointer(bitPattern: 1), Int32(chars.count))
+                }
+            }
+        }
+    }
+
+    private func failure(_ code: Int32, _ sql: String) -> StoreFailure {
+        let message = String(cString: sqlite3_errmsg(handle))
+        let words = "\(message) (SQLite code \(sqlite3_extended_errcode(handle)))"
+        switch code & 0xff {
+        case SQLITE_FULL: return .retry("the disk is full: \(words)")
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_INTERRUPT: return .retry(words)
+        default:
+            // A full disk also shows as an I/O error of a write.
+            let extended = sqlite3_extended_errcode(handle)
+            let writeErrors = [SQLITE_IOERR | (3 << 8), SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (6 << 8), SQLITE_IOERR | (19 << 8)]
+            if writeErrors.contains(extended), sqlite3_system_errno(handle) == 28 { return .retry("the disk is full: \(words)") }
+            return .fatal("\(words) in: \(sql.prefix(120))")
+        }
+    }
+
+    /// Copies the whole database into a new file while it is in use.
+    func copy(to path: String) throws(StoreFailure) {
+        try execute("VACUUM INTO '\(path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'")
+    }
+}
+
+enum Bindable {
+    case null
+    case int(Int64)
+    case text(String)
+
+    static func optional(_ value: Int64?) -> Bindable { value.map { .int($0) } ?? .null }
+    static func optional(_ value: String?) -> Bindable { value.map { .text($0) } ?? .null }
+}
+
+struct RowReader: ~Copyable {
+    let statement: OpaquePointer
+
+    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
+    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
+    func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
+    func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
+
+    func text(_ column: Int32) -> String {
+        guard let bytes = sqlite3_column_text(statement, column) else { return "" }
+        let count = Int(sqlite3_column_bytes(statement, column))
+        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+    }
+}

@@ -1,0 +1,103 @@
+import Manifests
+import Planner
+import Reconciler
+
+/// How values stand in columns of the database.
+enum Column {
+    static func text(_ deadline: Deadline) -> String {
+        "\(deadline.boot):\(deadline.bootMs):\(deadline.wallMs):\(deadline.lengthMs)"
+    }
+
+    static func deadline(_ text: String) -> Deadline? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 4, let boot = UInt64(parts[0]), let bootMs = Int64(parts[1]), let wallMs = Int64(parts[2]),
+            let lengthMs = Int64(parts[3])
+        else { return nil }
+        return Deadline(boot: boot, bootMs: bootMs, wallMs: wallMs, lengthMs: lengthMs)
+    }
+
+    static func text(_ moment: Moment) -> String { "\(moment.boot):\(moment.bootMs):\(moment.wallMs)" }
+
+    static func moment(_ text: String) -> Moment? {
+        let parts = text.split(separator: ":")
+        guard parts.count == 3, let boot = UInt64(parts[0]), let bootMs = Int64(parts[1]), let wallMs = Int64(parts[2])
+        else { return nil }
+        return Moment(wallMs: wallMs, boot: boot, bootMs: bootMs)
+    }
+
+    static func text(_ exit: Exit) -> String {
+        JSONWriter.text(
+            .map([
+                ("code", exit.code.map { .number($0) }), ("signal", exit.signal.map { .number($0) }),
+                ("reason", .text(exit.reason.rawValue)), ("message", .text(exit.message)), ("atMs", .number(exit.atMs)),
+            ]))
+    }
+
+    static func exit(_ text: String) -> Exit? {
+        guard let node = JSONReader.read(text), let reason = Exit.Reason(rawValue: node["reason"]?.string ?? "") else { return nil }
+        return Exit(
+            code: node["code"]?.int, signal: node["signal"]?.int, reason: reason, message: node["message"]?.string ?? "",
+            atMs: Int64(node["atMs"]?.int ?? 0))
+    }
+
+    static func text(_ managers: [FieldManager]) -> String {
+        JSONWriter.text(
+            .list(
+                managers.map { manager in
+                    .map([
+                        ("manager", .text(manager.name)), ("operation", .text(manager.operation)),
+                        ("timeMs", .number(manager.timeMs)), ("fieldsV1", manager.fieldsV1),
+                    ])
+                }))
+    }
+
+    static func managers(_ text: String) -> [FieldManager] {
+        (JSONReader.read(text)?.list ?? []).compactMap { FieldManager($0, timeMs: Int64($0["timeMs"]?.int ?? 0)) }
+    }
+
+    /// The conditions, with their times, and the deadline of progress.
+    static func status(_ agent: AgentState) -> String {
+        JSONWriter.text(
+            .map([
+                ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
+                ("progressBy", .text(text(agent.progressBy))),
+                ("readyReplicas", .number(agent.summary.readyReplicas)), ("updatedReplicas", .number(agent.summary.updatedReplicas)),
+                ("isStarted", Node(.bool(agent.summary.isStarted))), ("isReady", Node(.bool(agent.summary.isReady))),
+                ("isCompleted", Node(.bool(agent.summary.isCompleted))), ("hasLive", Node(.bool(agent.summary.hasLive))),
+                (
+                    "conditions",
+                    .list(
+                        agent.summary.conditions.map { timed in
+                            .map([
+                                ("type", .text(timed.condition.kind.rawValue)), ("status", Node(.bool(timed.condition.status))),
+                                ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
+                                ("observedGeneration", .number(timed.observedGeneration)),
+                                ("lastTransitionMs", .number(timed.lastTransitionMs)),
+                            ])
+                        })
+                ),
+            ]))
+    }
+
+    static func apply(status text: String, to agent: inout AgentState) {
+        guard let node = JSONReader.read(text) else { return }
+        agent.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
+        if let deadline = node["progressBy"]?.string.flatMap(deadline) { agent.progressBy = deadline }
+        agent.summary.phase = node["phase"]?.string ?? "Created"
+        agent.summary.readyReplicas = node["readyReplicas"]?.int ?? 0
+        agent.summary.updatedReplicas = node["updatedReplicas"]?.int ?? 0
+        agent.summary.isStarted = node["isStarted"]?.bool ?? false
+        agent.summary.isReady = node["isReady"]?.bool ?? false
+        agent.summary.isCompleted = node["isCompleted"]?.bool ?? false
+        agent.summary.hasLive = node["hasLive"]?.bool ?? false
+        agent.summary.conditions = (node["conditions"]?.list ?? []).compactMap { item in
+            guard let kind = Condition.Kind(rawValue: item["type"]?.string ?? "") else { return nil }
+            return StatusSummary.TimedCondition(
+                condition: Condition(
+                    kind: kind, status: item["status"]?.bool ?? false, reason: item["reason"]?.string ?? "",
+                    message: item["message"]?.string ?? ""),
+                observedGeneration: Int64(item["observedGeneration"]?.int ?? 0),
+                lastTransitionMs: Int64(item["lastTransitionMs"]?.int ?? 0))
+        }
+    }
+}

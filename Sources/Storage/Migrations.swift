@@ -1,0 +1,126 @@
+/// The numbered steps from an empty database to the current one. A released step is never edited.
+enum Migrations {
+    static let all: [(number: Int, name: String, sql: String)] = [
+        (
+            1, "heart",
+            """
+            CREATE TABLE meta (
+              key TEXT PRIMARY KEY, value TEXT NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE objects (
+              uid TEXT PRIMARY KEY CHECK (length(uid) = 32),
+              kind TEXT NOT NULL CHECK (kind IN ('Agent', 'Namespace', 'Secret', 'ConfigMap')),
+              namespace TEXT NOT NULL,
+              name TEXT NOT NULL CHECK (name <> ''),
+              generation INTEGER NOT NULL CHECK (generation >= 1),
+              resource_version INTEGER NOT NULL CHECK (resource_version >= 1),
+              created_ms INTEGER NOT NULL,
+              content TEXT NOT NULL CHECK (json_valid(content)),
+              managers TEXT NOT NULL CHECK (json_valid(managers)),
+              deleted_ms INTEGER,
+              delete_grace_ms INTEGER CHECK (delete_grace_ms IS NULL OR deleted_ms IS NOT NULL),
+              revision INTEGER CHECK ((revision IS NOT NULL) = (kind = 'Agent')),
+              own_user INTEGER,
+              status TEXT CHECK (status IS NULL OR json_valid(status)),
+              CHECK ((kind = 'Namespace') = (namespace = '')),
+              UNIQUE (kind, namespace, name)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE secrets (
+              uid TEXT PRIMARY KEY REFERENCES objects (uid) ON DELETE CASCADE,
+              sealing TEXT NOT NULL CHECK (sealing IN ('none')),
+              data TEXT NOT NULL
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE replicas (
+              uid TEXT NOT NULL REFERENCES objects (uid) ON DELETE CASCADE,
+              ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+              attempt INTEGER NOT NULL CHECK (attempt >= 0),
+              restarts INTEGER NOT NULL CHECK (restarts >= 0),
+              backoff_step INTEGER NOT NULL CHECK (backoff_step >= 0),
+              phase TEXT NOT NULL CHECK (phase IN ('Created', 'Scheduled', 'Starting', 'Ready', 'Failed', 'BackingOff',
+                'Stopping', 'Stopped', 'Completed')),
+              run TEXT,
+              seen INTEGER CHECK (seen IN (0, 1)),
+              removed INTEGER CHECK (removed IN (0, 1)),
+              reason TEXT CHECK (reason IN ('Deleted', 'ScaledDown', 'Suspended', 'Replaced')),
+              deadline TEXT,
+              retry_revision INTEGER,
+              last_exit TEXT,
+              PRIMARY KEY (uid, ordinal),
+              CHECK ((run IS NOT NULL) = (phase IN ('Starting', 'Ready', 'Failed', 'Stopping', 'Completed'))),
+              CHECK ((seen IS NOT NULL) = (phase = 'Starting')),
+              CHECK ((removed IS NOT NULL) = (phase IN ('Failed', 'Completed'))),
+              CHECK ((reason IS NOT NULL) = (phase IN ('Stopping', 'Stopped'))),
+              CHECK ((deadline IS NOT NULL) = (phase IN ('Stopping', 'BackingOff'))),
+              CHECK ((retry_revision IS NOT NULL) = (phase = 'BackingOff')),
+              CHECK (run IS NULL OR attempt >= 1)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE runs (
+              uid TEXT NOT NULL REFERENCES objects (uid) ON DELETE CASCADE,
+              ordinal INTEGER NOT NULL,
+              attempt INTEGER NOT NULL CHECK (attempt >= 1),
+              revision INTEGER NOT NULL CHECK (revision >= 1),
+              phase TEXT NOT NULL,
+              spec TEXT NOT NULL CHECK (json_valid(spec)),
+              inputs TEXT NOT NULL CHECK (json_valid(inputs)),
+              created_ms INTEGER NOT NULL,
+              start_by TEXT NOT NULL,
+              pid INTEGER,
+              started_ms INTEGER,
+              ready_at TEXT,
+              gate INTEGER,
+              exit TEXT,
+              PRIMARY KEY (uid, ordinal, attempt)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE outbox (
+              position INTEGER PRIMARY KEY,
+              uid TEXT NOT NULL,
+              sequence INTEGER NOT NULL CHECK (sequence >= 1),
+              event_type TEXT NOT NULL,
+              namespace TEXT NOT NULL,
+              occurred_ms INTEGER NOT NULL,
+              payload TEXT NOT NULL CHECK (json_valid(payload)),
+              state TEXT NOT NULL DEFAULT 'OutboxWritten'
+                CHECK (state IN ('OutboxWritten', 'Retrying', 'Published', 'Acknowledged', 'DeadLettered', 'Skipped')),
+              attempts INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+              retry_at TEXT CHECK ((retry_at IS NOT NULL) = (state = 'Retrying')),
+              error TEXT,
+              published_ms INTEGER,
+              UNIQUE (uid, sequence),
+              CHECK (published_ms IS NULL OR state IN ('Published', 'Acknowledged'))
+            ) STRICT;
+            CREATE INDEX outbox_pending ON outbox (position) WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered');
+            CREATE TABLE ledgers (
+              uid TEXT PRIMARY KEY,
+              last_sequence INTEGER NOT NULL,
+              published_sequence INTEGER NOT NULL CHECK (published_sequence <= last_sequence)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE consumers (
+              name TEXT PRIMARY KEY,
+              position INTEGER NOT NULL CHECK (position >= 0),
+              journal_offset INTEGER NOT NULL CHECK (journal_offset >= 0),
+              expired INTEGER NOT NULL CHECK (expired IN (0, 1))
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE audit (
+              id INTEGER PRIMARY KEY,
+              at_ms INTEGER NOT NULL,
+              actor TEXT NOT NULL CHECK (actor <> ''),
+              verb TEXT NOT NULL CHECK (verb <> ''),
+              kind TEXT NOT NULL,
+              namespace TEXT NOT NULL,
+              name TEXT NOT NULL,
+              uid TEXT,
+              source TEXT NOT NULL,
+              detail TEXT NOT NULL,
+              position INTEGER
+            ) STRICT;
+            CREATE TABLE tombstones (uid TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+            CREATE TABLE event_schemas (
+              event_type TEXT NOT NULL,
+              version INTEGER NOT NULL CHECK (version >= 1),
+              schema TEXT NOT NULL CHECK (json_valid(schema)),
+              PRIMARY KEY (event_type, version)
+            ) STRICT, WITHOUT ROWID;
+            """
+        )
+    ]
+}
