@@ -13,3 +13,7 @@ static inline long agentos_curl_status(CURL *h) {
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &code);
     return code;
 }
+static inline CURLcode agentos_curl_headers(CURL *h, agentos_curl_write f, void *user) {
+    CURLcode code = curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, f);
+    return code != CURLE_OK ? code : curl_easy_setopt(h, CURLOPT_HEADERDATA, user);
+}

@@ -8,14 +8,7 @@ import Synchronization
 ///
 /// A segment is named by the logical offset of its first byte; a reader's place is such an offset. A half-written
 /// last line, as a crash leaves it, is cut off when the journal is opened.
-public final class Journal: EventSink, Sendable {
-    public struct Line: Sendable {
-        /// The offset after this line.
-        public var nextOffset: Int64
-        public var position: Int64
-        public var text: String
-    }
-
+public final class Journal: EventSink, EventLog, Sendable {
     private struct State {
         var fd: Int32 = -1
         var segmentStart: Int64 = 0
@@ -152,12 +145,12 @@ public final class Journal: EventSink, Sendable {
     /// Reads lines from an offset on; an offset before the first segment starts there.
     ///
     /// - Returns: at most `limit` lines, of about 1 MiB together; empty at the end.
-    public func read(from offset: Int64, limit: Int = 1000) -> [Line] {
+    public func read(from offset: Int64, limit: Int = 1000) -> [EventLine] {
         let starts = segments()
         let end = end
         guard let first = starts.first, offset < end else { return [] }
         var at = max(offset, first)
-        var lines: [Line] = []
+        var lines: [EventLine] = []
         while at < end, lines.count < limit {
             guard let start = starts.last(where: { $0 <= at }) else { break }
             let segmentEnd = starts.first { $0 > at } ?? end
@@ -166,12 +159,17 @@ public final class Journal: EventSink, Sendable {
             while lines.count < limit, let lineEnd = chunk[lineStart...].firstIndex(of: 0x0a) {
                 let text = String(decoding: chunk[lineStart..<lineEnd], as: UTF8.self)
                 at += Int64(lineEnd + 1 - lineStart)
-                lines.append(Line(nextOffset: at, position: Self.position(text), text: text))
+                lines.append(EventLine(nextOffset: at, position: Self.position(text), text: text))
                 lineStart = lineEnd + 1
             }
             if lineStart == chunk.startIndex || lines.count > 0 { break }
         }
         return lines
+    }
+
+    public func offset(afterPosition position: Int64) -> Int64 {
+        let starts = segments()
+        return starts.last { start in (read(from: start, limit: 1).first?.position ?? .max) <= position } ?? starts.first ?? 0
     }
 
     private func readChunk(_ start: Int64, _ at: Int64, _ count: Int64) -> [UInt8] {

@@ -18,6 +18,37 @@ public protocol Store: Sendable {
     func unpublished(limit: Int, excluding: [UID]) throws(StoreFailure) -> [EventRecord]
     /// Removes what is older or more than `Limits` allows.
     func trim(nowMs: Int64) throws(StoreFailure)
+
+    /// The latest events of one object as JSON, newest first.
+    func events(of uid: UID, limit: Int) throws(StoreFailure) -> [String]
+    /// Outbox rows as the API shows them, newest first; of one position, or of those that delivery is stuck at.
+    func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node]
+    /// Copies the store to a new file, consistent at one moment, while it is in use.
+    func backup(to path: String) throws(StoreFailure)
+}
+
+/// Delivered events, to be read in the order of their delivery.
+public protocol EventLog: Sendable {
+    /// The offset after the last event.
+    var end: Int64 { get }
+    /// At most `limit` events from an offset on; empty at the end.
+    func read(from offset: Int64, limit: Int) -> [EventLine]
+    /// Where to start reading for events after a position: at or before the first of them.
+    func offset(afterPosition position: Int64) -> Int64
+}
+
+public struct EventLine: Sendable {
+    /// The offset after this event.
+    public var nextOffset: Int64
+    public var position: Int64
+    /// The envelope as JSON.
+    public var text: String
+
+    public init(nextOffset: Int64, position: Int64, text: String) {
+        self.nextOffset = nextOffset
+        self.position = position
+        self.text = text
+    }
 }
 
 /// A place that events are delivered to, at least once and in order per object.
@@ -59,6 +90,8 @@ public protocol Driver: Sendable {
     func perform(_ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)
     /// Asks for a complete observation.
     func observe()
+    /// The log files of a run that are there, oldest first, in the CRI format.
+    func logFiles(_ run: RunID) -> [String]
     /// Removes homes and run directories of a deleted agent.
     func forget(_ uid: UID, report: @escaping @Sendable () -> Void)
 }

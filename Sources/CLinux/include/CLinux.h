@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/// fcntl(2), Linux only.
+#define AGENTOS_F_SETPIPE_SZ 1031
+
 int agentos_epoll_create(void);
 /// Adds or changes the watch of a descriptor. `events`: EPOLLIN is 1, EPOLLOUT is 4.
 int agentos_epoll_set(int epoll, int fd, uint32_t events);

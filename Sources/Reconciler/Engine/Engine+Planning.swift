@@ -58,7 +58,7 @@ extension Engine {
             if case .inFlight = operations[run] { continue }
             step.operations.append(Operation(run: run, driver: driver, verb: .kill))
         }
-        for run in orphans.keys {
+        for run in ahead.sorted() {
             guard let key = state.keysByUID[run.uid], let object = object(key, step), var agent = object.agent,
                 let index = agent.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
                 agent.replicas[index].attempt < run.attempt
@@ -69,6 +69,7 @@ extension Engine {
             step.changes.replicas.append(ChangeSet.ReplicaWrite(uid: object.uid, replica: agent.replicas[index]))
             write(changed, statusOnly: true, &step)
         }
+        ahead = []
     }
 
     // MARK: One agent

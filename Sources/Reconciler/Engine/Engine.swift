@@ -23,6 +23,8 @@ public struct Engine: Sendable {
     var sinkFailures = 0
     public private(set) var sinkProblem: String?
     var orphans: [RunID: String] = [:]
+    /// Attempts that exist on the machine and are newer than what is committed, as after a restored backup.
+    var ahead: Set<RunID> = []
 
     public init(state: EngineState, settings: EngineSettings) {
         self.state = state
@@ -129,6 +131,10 @@ public struct Engine: Sendable {
         case .running, .starting: orphans[run] = driver
         case .exited, .absent: orphans[run] = nil
         }
+        guard let key = state.keysByUID[run.uid],
+            let replica = state.objects[key]?.agent?.replicas.first(where: { $0.ordinal == run.ordinal })
+        else { return }
+        if replica.attempt < run.attempt { ahead.insert(run) }
     }
 
     mutating func markDirty(_ run: RunID) {

@@ -1,0 +1,155 @@
+import Glibc
+import Manifests
+import Planner
+
+/// The cgroups that this daemon can make: below its own place in each hierarchy, version 1, 2 or both.
+struct Cgroups: Sendable {
+    private struct Place: Sendable {
+        var path: String
+        var isUnified: Bool
+    }
+
+    /// By controller; the unified hierarchy is here under "" when it can end a tree at once.
+    private var places: [String: Place] = [:]
+    private let leaf: String
+
+    /// Looks at what is mounted and may be written.
+    init(storeID: String) {
+        leaf = "agentos-\(storeID.prefix(12))"
+        var own: [String: String] = [:]
+        for line in (Files.text("/proc/self/cgroup") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard parts.count == 3 else { continue }
+            for controller in parts[1].split(separator: ",", omittingEmptySubsequences: false) { own[String(controller)] = String(parts[2]) }
+        }
+        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            guard parts.count >= 4 else { continue }
+            let mount = String(parts[1])
+            if parts[2] == "cgroup2", let place = own[""] {
+                addUnified(Self.join(mount, place))
+            } else if parts[2] == "cgroup" {
+                let options = Set(parts[3].split(separator: ",").map(String.init))
+                for controller in ["memory", "cpu", "pids"] where options.contains(controller) {
+                    guard let place = own[controller] else { continue }
+                    add(controller, Place(path: "\(Self.join(mount, place))/\(leaf)", isUnified: false))
+                }
+            }
+        }
+    }
+
+    private static func join(_ mount: String, _ place: String) -> String { place == "/" ? mount : mount + place }
+
+    private mutating func add(_ controller: String, _ place: Place) {
+        guard mkdir(place.path, 0o755) == 0 || errno == EEXIST, access(place.path, W_OK) == 0 else { return }
+        places[controller] = place
+    }
+
+    private mutating func addUnified(_ base: String) {
+        let available = Set((Files.text("\(base)/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+        let place = Place(path: "\(base)/\(leaf)", isUnified: true)
+        let wanted = ["memory", "cpu", "pids"].filter(available.contains)
+        if !wanted.isEmpty {
+            // A group with processes cannot give controllers to its children: the daemon moves into a leaf of its own.
+            let daemon = "\(base)/agentos-daemon"
+            let enable = wanted.map { "+\($0)" }.joined(separator: " ")
+            if (try? Files.write("\(base)/cgroup.subtree_control", enable)) == nil {
+                mkdir(daemon, 0o755)
+                try? Files.write("\(daemon)/cgroup.procs", String(getpid()))  // refused: the controllers stay unavailable
+                try? Files.write("\(base)/cgroup.subtree_control", enable)
+            }
+        }
+        add("", place)
+        guard places[""] != nil else { return }
+        let given = Set((Files.text("\(base)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+        let usable = wanted.filter(given.contains)
+        if !usable.isEmpty { try? Files.write("\(place.path)/cgroup.subtree_control", usable.map { "+\($0)" }.joined(separator: " ")) }
+        for controller in usable { places[controller] = place }
+    }
+
+    /// Limits that cannot be set here, with the reason.
+    func refusals(_ resources: AgentSpec.Resources) -> [(field: String, message: String)] {
+        var result: [(field: String, message: String)] = []
+        let asked: [(String, Bool)] = [
+            ("cpu", resources.limitCpuMilli != nil), ("memory", resources.limitMemoryBytes != nil), ("pids", resources.limitPids != nil),
+        ]
+        for (controller, isAsked) in asked where isAsked && places[controller] == nil {
+            result.append((
+                "spec.resources.limits.\(controller)",
+                "the driver process cannot set this here: the cgroup controller \(controller) is not available to this user; "
+                    + "run the daemon as root or give it a delegated cgroup"
+            ))
+        }
+        return result
+    }
+
+    /// Makes the groups of one run and sets its limits.
+    ///
+    /// - Returns: their directories, for the supervisor to join.
+    func make(_ run: RunID, _ resources: AgentSpec.Resources) throws(Files.Failure) -> [String] {
+        var wanted: [String] = []
+        if places[""] != nil { wanted.append("") }
+        if resources.limitMemoryBytes != nil { wanted.append("memory") }
+        if resources.limitCpuMilli != nil { wanted.append("cpu") }
+        if resources.limitPids != nil { wanted.append("pids") }
+        var directories: [String] = []
+        for controller in wanted {
+            guard let place = places[controller] else { continue }
+            let directory = "\(place.path)/\(run.text)"
+            if !directories.contains(directory) {
+                try Files.makeDirectory(directory, mode: 0o755)
+                directories.append(directory)
+            }
+            try set(controller, place, directory, resources)
+        }
+        return directories
+    }
+
+    private func set(_ controller: String, _ place: Place, _ directory: String, _ resources: AgentSpec.Resources) throws(Files.Failure) {
+        switch controller {
+        case "memory":
+            let bytes = String(resources.limitMemoryBytes ?? 0)
+            try Files.write("\(directory)/\(place.isUnified ? "memory.max" : "memory.limit_in_bytes")", bytes)
+            // Without this, swap makes a memory limit soft. Absent where swap is not accounted.
+            try? Files.write("\(directory)/\(place.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes")", place.isUnified ? "0" : bytes)
+        case "cpu":
+            let quota = max(1000, (resources.limitCpuMilli ?? 0) * 100)
+            if place.isUnified {
+                try Files.write("\(directory)/cpu.max", "\(quota) 100000")
+            } else {
+                try Files.write("\(directory)/cpu.cfs_period_us", "100000")
+                try Files.write("\(directory)/cpu.cfs_quota_us", String(quota))
+            }
+        case "pids":
+            try Files.write("\(directory)/pids.max", String(resources.limitPids ?? 0))
+        default: break
+        }
+    }
+
+    /// Ends what is left in the groups and removes them.
+    static func remove(_ directories: [String]) -> Bool {
+        var gone = true
+        for directory in directories where Files.exists(directory) {
+            for _ in 0..<20 {
+                if rmdir(directory) == 0 || errno == ENOENT { break }
+                end(directory)
+                usleep(2000)
+            }
+            if Files.exists(directory) { gone = false }
+        }
+        return gone
+    }
+
+    static func end(_ directory: String) {
+        if (try? Files.write("\(directory)/cgroup.kill", "1")) != nil { return }
+        for line in (Files.text("\(directory)/cgroup.procs") ?? "").split(separator: "\n") {
+            if let pid = Int32(line) { kill(pid, SIGKILL) }
+        }
+    }
+
+    /// Where the groups of a run may be, for the case that nobody recorded them.
+    func places(of run: RunID) -> [String] { Set(places.values.map { "\($0.path)/\(run.text)" }).sorted() }
+
+    /// Removes our own parent groups; fails quietly while runs are in them.
+    func removeParents() { for place in places.values { rmdir(place.path) } }
+}

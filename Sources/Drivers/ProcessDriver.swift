@@ -1,0 +1,87 @@
+public import Manifests
+public import Planner
+public import Reconciler
+
+/// The isolation `process`: agents are processes of this machine, each under a supervisor of its own.
+///
+/// The port only sends messages; the work is done on the driver's own thread by `ProcessKeeper`.
+public struct ProcessDriver: Driver {
+    public struct Configuration: Sendable {
+        /// Directory of the run directories.
+        public var runs: String
+        /// Directory of the agents' own directories.
+        public var homes: String
+        /// Path of the program `agentos-supervise`.
+        public var supervisor: String
+        public var storeID: String
+        /// The limit of open files that agents get unless they ask for another.
+        public var openFiles: Int64
+
+        public init(runs: String, homes: String, supervisor: String, storeID: String, openFiles: Int64) {
+            self.runs = runs
+            self.homes = homes
+            self.supervisor = supervisor
+            self.storeID = storeID
+            self.openFiles = openFiles
+        }
+    }
+
+    enum Message: Sendable {
+        case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
+        case observe
+        case forget(UID, @Sendable () -> Void)
+    }
+
+    public let name = "process"
+    private let configuration: Configuration
+    private let cgroups: Cgroups
+    private let mailbox: Mailbox<Message>
+    private let isRoot: Bool
+    private let user: UInt32
+
+    /// Starts the driver's thread. `report` gets what is observed.
+    public init(_ configuration: Configuration, user: UInt32, report: @escaping @Sendable (Input) -> Void) {
+        self.configuration = configuration
+        self.user = user
+        isRoot = user == 0
+        cgroups = Cgroups(storeID: configuration.storeID)
+        mailbox = Mailbox()
+        let (mailbox, cgroups) = (mailbox, cgroups)
+        startThread(name: "process-driver", stackBytes: 1 << 20) {
+            let events = EventLoop()
+            let keeper = ProcessKeeper(configuration, cgroups, user: user, events: events, report: report)
+            events.receive(mailbox) { messages in messages.forEach(keeper.take) }
+            events.run()
+        }
+    }
+
+    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
+        var causes = cgroups.refusals(spec.resources).map {
+            Failure.Cause(reason: "FieldValueInvalid", message: $0.message, field: $0.field)
+        }
+        if !isRoot {
+            for (field, value) in [("runAsUser", spec.runAsUser), ("runAsGroup", spec.runAsGroup)] {
+                guard let value, value != user else { continue }
+                causes.append(
+                    Failure.Cause(
+                        reason: "FieldValueInvalid",
+                        message: "the daemon runs as user \(user) and cannot become \(value); run it as root",
+                        field: "spec.securityContext.\(field)"))
+            }
+        }
+        return causes
+    }
+
+    public func perform(_ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void) {
+        mailbox.send(.operate(operation, context, report))
+    }
+
+    public func observe() { mailbox.send(.observe) }
+
+    public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }
+
+    public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
+
+    /// Removes the cgroups that hold the groups of runs, when none is left.
+    public func removeEmptyParents() { cgroups.removeParents() }
+}

@@ -1,0 +1,349 @@
+import CLinux
+import Glibc
+import Manifests
+import Planner
+import Reconciler
+
+/// Does the work of the process driver on its own thread.
+///
+/// All truth is in the run directories and in the kernel; what is kept here are descriptors to be woken by.
+final class ProcessKeeper {
+    private struct Watch {
+        var agent: Int32 = -1
+        var supervisor: Int32 = -1
+    }
+
+    private let configuration: ProcessDriver.Configuration
+    private let cgroups: Cgroups
+    private let user: UInt32
+    private let events: EventLoop
+    private let report: @Sendable (Input) -> Void
+    private let bootID = ProcessTable.bootID
+    private var watches: [RunID: Watch] = [:]
+
+    init(
+        _ configuration: ProcessDriver.Configuration, _ cgroups: Cgroups, user: UInt32, events: EventLoop,
+        report: @escaping @Sendable (Input) -> Void
+    ) {
+        self.configuration = configuration
+        self.cgroups = cgroups
+        self.user = user
+        self.events = events
+        self.report = report
+    }
+
+    func take(_ message: ProcessDriver.Message) {
+        switch message {
+        case .operate(let operation, let context, let done): perform(operation, context, done)
+        case .observe: observeAll()
+        case .forget(let uid, let done):
+            forget(uid)
+            done()
+        }
+    }
+
+    private func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
+
+    private func perform(_ operation: Operation, _ context: StartContext?, _ done: @escaping @Sendable (OperationResult) -> Void) {
+        switch operation.verb {
+        case .start(let run):
+            guard let context else { return done(.failed("the agent is gone")) }
+            start(run, context, done)
+        case .signal(let number):
+            signal(operation.run, number)
+            done(.done)
+        case .kill:
+            endTree(operation.run)
+            done(.done)
+        case .giveUp:
+            _ = directory(operation.run).takeClaim()
+            tell(operation.run)
+            done(.done)
+        case .remove:
+            done(remove(operation.run))
+        }
+    }
+
+    // MARK: Observing
+
+    /// What the files and the kernel say about a run; nil when it was never started.
+    private func look(_ run: RunID) -> Instance? {
+        let directory = directory(run)
+        if let exit = directory.exit { return .exited(exit) }
+        if let process = directory.process {
+            guard process.boot == bootID else { return .exited(lost(.machineRestarted, "the machine was restarted")) }
+            let isAlive =
+                ProcessTable.isAlive(process.pid, process.start)
+                || ProcessTable.isAlive(process.supervisor, process.supervisorStart)
+            if isAlive { return .running(pid: process.pid, startedAtMs: process.atMs) }
+            // It may have ended between the two looks.
+            if let exit = directory.exit { return .exited(exit) }
+            return .exited(lost(.unknown, "its supervisor was gone when it ended"))
+        }
+        switch directory.claim {
+        case nil: return nil
+        case .daemon: return .absent
+        case .supervisor(let pid, let start, let boot):
+            guard boot == bootID else { return .exited(lost(.machineRestarted, "the machine was restarted")) }
+            if ProcessTable.isAlive(pid, start) { return .starting }
+            // The same again: it may have got further between the looks. Without a supervisor a held child never runs.
+            if directory.exit != nil || directory.process != nil { return look(run) }
+            return .exited(lost(.startError, "the supervisor ended before the start"))
+        }
+    }
+
+    private func lost(_ reason: Exit.Reason, _ message: String) -> Exit {
+        Exit(reason: reason, message: message, atMs: agentos_wall_ms())
+    }
+
+    private func tell(_ run: RunID) {
+        guard let instance = look(run) else { return }
+        watch(run, instance)
+        report(.observed(driver: "process", [run: instance], complete: false))
+    }
+
+    private func observeAll() {
+        var seen: [RunID: Instance] = [:]
+        for name in Files.names(in: configuration.runs) {
+            guard let run = RunID(name), let instance = look(run) else { continue }
+            watch(run, instance)
+            seen[run] = instance
+        }
+        report(.observed(driver: "process", seen, complete: true))
+    }
+
+    /// Makes sure that the end of a run wakes us.
+    private func watch(_ run: RunID, _ instance: Instance) {
+        switch instance {
+        case .exited, .absent: unwatch(run)
+        case .starting:
+            if case .supervisor(let pid, let start, _) = directory(run).claim { watchSupervisor(run, pid, start) }
+        case .running:
+            guard let process = directory(run).process else { return }
+            watchSupervisor(run, process.supervisor, process.supervisorStart)
+            watchAgent(run, process.pid, process.start)
+        }
+    }
+
+    private func watchSupervisor(_ run: RunID, _ pid: Int32, _ start: UInt64) {
+        guard watches[run]?.supervisor ?? -1 < 0 else { return }
+        let fd = open(pid, start)
+        guard fd >= 0 else { return }
+        watches[run, default: Watch()].supervisor = fd
+        events.watch(fd) { [unowned self] _ in
+            events.unwatch(fd)
+            close(fd)
+            watches[run]?.supervisor = -1
+            tell(run)
+        }
+    }
+
+    private func watchAgent(_ run: RunID, _ pid: Int32, _ start: UInt64) {
+        guard watches[run]?.agent ?? -1 < 0 else { return }
+        let fd = open(pid, start)
+        guard fd >= 0 else { return }
+        watches[run, default: Watch()].agent = fd
+        events.watch(fd) { [unowned self] _ in
+            events.unwatch(fd)
+            close(fd)
+            watches[run]?.agent = -1
+            // Its supervisor writes the exit now; only one that is stopped or gone does not.
+            events.after(ms: watches[run]?.supervisor ?? -1 >= 0 ? 1000 : 0) { [unowned self] in checkEnd(run) }
+        }
+    }
+
+    private func checkEnd(_ run: RunID) {
+        let directory = directory(run)
+        guard directory.exit == nil, let process = directory.process else { return tell(run) }
+        if ProcessTable.isAlive(process.supervisor, process.supervisorStart) {
+            if ProcessTable.isStopped(process.supervisor) { endHard(run, process) }
+            events.after(ms: 1000) { [unowned self] in checkEnd(run) }
+        } else {
+            tell(run)
+        }
+    }
+
+    /// A pidfd of exactly the recorded process, or -1.
+    private func open(_ pid: Int32, _ start: UInt64) -> Int32 {
+        guard pid > 0 else { return -1 }
+        let fd = agentos_pidfd_open(pid)
+        if fd >= 0, agentos_process_start(pid, nil, nil) != start {
+            close(fd)
+            return -1
+        }
+        return fd
+    }
+
+    private func unwatch(_ run: RunID) {
+        guard let watch = watches.removeValue(forKey: run) else { return }
+        for fd in [watch.agent, watch.supervisor] where fd >= 0 {
+            events.unwatch(fd)
+            close(fd)
+        }
+    }
+
+    // MARK: Starting
+
+    private func start(_ run: Run, _ context: StartContext, _ done: @escaping @Sendable (OperationResult) -> Void) {
+        if look(run.id) != nil {
+            tell(run.id)
+            return done(.done)
+        }
+        do throws(Files.Failure) {
+            let directory = directory(run.id)
+            try Files.makeDirectory(directory.path)
+            let home = try makeHome(run, context)
+            let groups = try cgroups.make(run.id, run.spec.resources)
+            let bytes = specification(run, context, home: home, cgroups: groups)
+            try spawn(run.id, directory.path, bytes, done)
+        } catch {
+            done(.failed(error.words))
+        }
+    }
+
+    private func makeHome(_ run: Run, _ context: StartContext) throws(Files.Failure) -> String {
+        let parent = "\(configuration.homes)/\(run.id.uid.hex)"
+        let home = "\(parent)/\(run.id.ordinal)"
+        if Files.exists(home) { return home }
+        try Files.makeDirectory(parent, mode: 0o711)
+        try Files.makeDirectory(home, mode: 0o700)
+        if user == 0, let owner = run.spec.runAsUser ?? context.ownUser {
+            guard chown(home, owner, run.spec.runAsGroup ?? owner) == 0 else { throw Files.Failure(code: errno, what: "chown \(home)") }
+        }
+        return home
+    }
+
+    private func specification(_ run: Run, _ context: StartContext, home: String, cgroups: [String]) -> [UInt8] {
+        var strings: [String] = ["1", bootID]
+        let runAs = user == 0 ? run.spec.runAsUser ?? context.ownUser : nil
+        strings.append(runAs.map { String($0) } ?? "-1")
+        strings.append((user == 0 ? run.spec.runAsGroup : nil).map { String($0) } ?? "-1")
+        strings.append("18")  // umask 022
+        strings.append(run.spec.workingDir ?? home)
+        strings.append(String(run.spec.resources.limitOpenFiles ?? configuration.openFiles))
+        strings += [String(Limits.logBytesMax), String(Limits.logFilesMax), String(cgroups.count)] + cgroups
+        strings += [String(context.arguments.count)] + context.arguments
+        var environment = context.environment
+        let names = Set(environment.map(\.name))
+        if !names.contains("PATH") { environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")) }
+        if !names.contains("HOME") { environment.append(("HOME", home)) }
+        strings += [String(environment.count)] + environment.map { "\($0.name)=\($0.value)" } + ["end"]
+        var bytes: [UInt8] = []
+        for text in strings {
+            bytes.append(contentsOf: text.utf8)
+            bytes.append(0)
+        }
+        return bytes
+    }
+
+    private func spawn(
+        _ run: RunID, _ path: String, _ bytes: [UInt8], _ done: @escaping @Sendable (OperationResult) -> Void
+    ) throws(Files.Failure) {
+        var input: [Int32] = [-1, -1]
+        var output: [Int32] = [-1, -1]
+        guard agentos_close_on_exec_pipe(&input) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
+        defer { for fd in input where fd >= 0 { close(fd) } }
+        // The whole specification fits into the pipe, so that a hanging supervisor cannot block this thread.
+        if bytes.count > 65_536, fcntl(input[1], Int32(AGENTOS_F_SETPIPE_SZ), Int32(clamping: bytes.count)) < Int32(clamping: bytes.count) {
+            throw Files.Failure(code: E2BIG, what: "the environment and arguments of \(bytes.count) bytes")
+        }
+        guard agentos_close_on_exec_pipe(&output) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
+        guard write(input[1], bytes, bytes.count) == bytes.count else {
+            for fd in output { close(fd) }
+            throw Files.Failure(code: errno, what: "pipe")
+        }
+        let null = agentos_open_null()
+        defer { close(null) }
+        let pid = withCStrings([configuration.supervisor, run.text]) { argv in
+            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+            return agentos_spawn(configuration.supervisor, argv, &environment, path, input[0], null, null, output[1])
+        }
+        let code = errno
+        close(output[1])
+        guard pid > 0 else {
+            close(output[0])
+            throw Files.Failure(code: code, what: "starting \(configuration.supervisor)")
+        }
+        awaitReport(run, output[0], done)
+    }
+
+    private func awaitReport(_ run: RunID, _ fd: Int32, _ done: @escaping @Sendable (OperationResult) -> Void) {
+        events.watch(fd) { [unowned self] _ in
+            events.unwatch(fd)
+            close(fd)
+            // Whatever the line says, the run directory says it too, and stays.
+            tell(run)
+            done(look(run) == nil ? .failed("the supervisor ended without a claim") : .done)
+        }
+    }
+
+    private func withCStrings<Result>(_ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result) -> Result {
+        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+    }
+
+    // MARK: Ending
+
+    private func signal(_ run: RunID, _ number: Int32) {
+        guard let process = directory(run).process, process.boot == bootID else { return }
+        let fd = open(process.pid, process.start)
+        guard fd >= 0 else { return }
+        _ = agentos_pidfd_signal(fd, number)
+        _ = agentos_pidfd_signal(fd, SIGCONT)  // a stopped process takes its signal only then
+        close(fd)
+    }
+
+    private func endTree(_ run: RunID) {
+        guard let process = directory(run).process, process.boot == bootID else {
+            if case .supervisor(let pid, let start, bootID) = directory(run).claim { send(SIGKILL, pid, start) }
+            return
+        }
+        process.cgroups.forEach(Cgroups.end)
+        send(SIGKILL, process.pid, process.start)
+        if ProcessTable.isStopped(process.supervisor) || !ProcessTable.isAlive(process.supervisor, process.supervisorStart) {
+            endHard(run, process)
+        }
+    }
+
+    /// Without the supervisor's help: its descendants, what carries the run's name, and the supervisor itself.
+    private func endHard(_ run: RunID, _ process: RunDirectory.Process) {
+        process.cgroups.forEach(Cgroups.end)
+        send(SIGKILL, process.pid, process.start)
+        if ProcessTable.isAlive(process.supervisor, process.supervisorStart) {
+            for pid in ProcessTable.descendants(of: process.supervisor) { kill(pid, SIGKILL) }
+            send(SIGKILL, process.supervisor, process.supervisorStart)
+        }
+        for pid in ProcessTable.carrying(run) { kill(pid, SIGKILL) }
+    }
+
+    private func send(_ number: Int32, _ pid: Int32, _ start: UInt64) {
+        let fd = open(pid, start)
+        guard fd >= 0 else { return }
+        _ = agentos_pidfd_signal(fd, number)
+        close(fd)
+    }
+
+    private func remove(_ run: RunID) -> OperationResult {
+        unwatch(run)
+        let directory = directory(run)
+        if directory.exit == nil, let process = directory.process, process.boot == bootID {
+            // Nobody wrote how it ended, so nobody ended its tree.
+            endHard(run, process)
+        }
+        let groups = Set((directory.process?.cgroups ?? []) + cgroups.places(of: run)).sorted()
+        guard Cgroups.remove(groups) else { return .failed("a cgroup still has processes") }
+        let old = RunID(uid: run.uid, ordinal: run.ordinal, attempt: run.attempt - Limits.finishedRunsPerReplica)
+        if old.attempt > 0 { Files.removeTree(self.directory(old).path) }
+        return .done
+    }
+
+    private func forget(_ uid: UID) {
+        for name in Files.names(in: configuration.runs) where name.hasPrefix(uid.hex) {
+            guard let run = RunID(name) else { continue }
+            unwatch(run)
+            Files.removeTree(directory(run).path)
+        }
+        Files.removeTree("\(configuration.homes)/\(uid.hex)")
+    }
+}
