@@ -132,7 +132,7 @@ extension Server {
     }
 
     private func restore(_ exchange: Exchange) {
-        if let problem = settings.restore() {
+        if let problem = onRestore() {
             return fail(exchange, Failure(code: 422, reason: "Invalid", message: "nothing was restored: \(problem)"))
         }
         exchange.respond(

@@ -11,6 +11,8 @@ public final class Server {
     let loop: Loop
     let eventLog: any EventLog
     let settings: Settings
+    /// Looks at the file that waits to be restored; returns what is wrong with it, or nil when the daemon restarts with it.
+    public var onRestore: () -> String? = { nil }
     private let http: HTTPServer
     var watches: [ObjectIdentifier: Watch] = [:]
     var followers: [ObjectIdentifier: EventFollower] = [:]
@@ -22,19 +24,16 @@ public final class Server {
         public var stateDirectory: String
         public var ownUID: UInt32
         public var startedAtMs: Int64
-        /// Looks at the file that waits to be restored; returns what is wrong with it, or nil when the daemon restarts with it.
-        public var restore: () -> String?
         public var logFiles: (String, RunID) -> [String]
 
         public init(
             version: String, stateDirectory: String, ownUID: UInt32, startedAtMs: Int64,
-            restore: @escaping () -> String?, logFiles: @escaping (String, RunID) -> [String]
+            logFiles: @escaping (String, RunID) -> [String]
         ) {
             self.version = version
             self.stateDirectory = stateDirectory
             self.ownUID = ownUID
             self.startedAtMs = startedAtMs
-            self.restore = restore
             self.logFiles = logFiles
         }
     }

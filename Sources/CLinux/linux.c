@@ -234,3 +234,15 @@ int agentos_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 int agentos_inotify_add(int fd, const char *path) {
     return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
 }
+
+pid_t agentos_spawn_session(const char *path, char *const argv[], char *const envp[], int null, int log) {
+    pid_t pid = fork();
+    if (pid != 0) return pid;
+    setsid();
+    dup2(null, 0);
+    dup2(log, 1);
+    dup2(log, 2);
+    syscall(SYS_close_range, 3, ~0U, 0);
+    execve(path, argv, envp);
+    _exit(127);
+}

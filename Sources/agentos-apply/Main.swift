@@ -4,9 +4,7 @@ import Glibc
 @main
 struct Main {
     static func main() {
-        let code = run(Array(CommandLine.arguments.dropFirst()))
-        fflush(stdout)
-        exit(code.rawValue)
+        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
     private static func run(_ words: [String]) -> ExitCode {
@@ -20,6 +18,8 @@ struct Main {
         } catch let problem as CommandProblem {
             Terminal.printError(problem.message)
             return problem.code
+        } catch let silent as Silent {
+            return silent.code
         } catch {
             Terminal.printError("\(error)")
             return .failure

@@ -58,3 +58,7 @@ void agentos_name_thread(pthread_t thread, const char *name);
 
 int agentos_inotify(void);
 int agentos_inotify_add(int fd, const char *path);
+
+/// Starts a program in a session of its own with standard input from `null` and both outputs to `log`; its exit can
+/// be waited for.
+pid_t agentos_spawn_session(const char *path, char *const argv[], char *const envp[], int null, int log);

@@ -1,18 +1,22 @@
 import Manifests
 
 /// One option of a verb.
-struct Option {
+struct Option: Sendable {
     var name: String
     var short: Character?
     /// The name of its value in help; nil for a flag.
     var value: String?
     var text: String
 
-    init(_ name: String, _ short: Character? = nil, value: String? = nil, _ text: String) {
+    init(_ name: String, _ short: Character?, value: String? = nil, _ text: String) {
         self.name = name
         self.short = short
         self.value = value
         self.text = text
+    }
+
+    init(_ name: String, value: String? = nil, _ text: String) {
+        self.init(name, nil, value: value, text)
     }
 
     static let namespace = Option("namespace", "n", value: "NAME", "namespace (default: default)")

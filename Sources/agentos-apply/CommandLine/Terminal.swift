@@ -8,26 +8,30 @@ enum Terminal {
     static let hasColor = isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
 
     static func print(_ text: String) {
-        write(text.hasSuffix("\n") ? text : text + "\n", to: stdout)
+        write(text.hasSuffix("\n") ? text : text + "\n", to: 1)
     }
 
     static func printError(_ text: String) {
-        write("agentos-apply: " + (text.hasSuffix("\n") ? text : text + "\n"), to: stderr)
+        write("agentos-apply: " + (text.hasSuffix("\n") ? text : text + "\n"), to: 2)
     }
 
     /// A note for people, beside the result.
-    static func note(_ text: String) { write(text + "\n", to: stderr) }
+    static func note(_ text: String) { write(text + "\n", to: 2) }
 
-    private static func write(_ text: String, to file: UnsafeMutablePointer<FILE>) {
-        var text = text
-        text.withUTF8 { _ = fwrite($0.baseAddress, 1, $0.count, file) }
-        fflush(file)
+    private static func write(_ text: String, to fd: Int32) {
+        var rest = Array(text.utf8)[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            if count <= 0 { return }
+            rest = rest.dropFirst(count)
+        }
     }
 
     /// Replaces the current line on a terminal; nothing elsewhere.
     static func live(_ text: String) {
         guard isInteractive else { return }
-        write("\r\u{1b}[K\(text)", to: stdout)
+        write("\r\u{1b}[K\(text)", to: 1)
     }
 
     static func colored(_ text: String, phase: String) -> String {

@@ -1,10 +1,10 @@
 /// A verb of the command line.
-struct Verb {
+struct Verb: Sendable {
     var name: String
     var usage: String
     var text: String
     var options: [Option]
-    var run: (Invocation) throws -> ExitCode
+    var run: @Sendable (Invocation) throws -> ExitCode
 
     var allOptions: [Option] { options + Option.connection + [Option("help", "h", "this help")] }
 

@@ -1,0 +1,214 @@
+import API
+import CLinux
+import Drivers
+import Glibc
+import Manifests
+import Messaging
+import Planner
+import Reconciler
+import Storage
+
+/// The daemon: wiring of store, journal, drivers, engine and API; one per state directory.
+final class Daemon {
+    private let paths: Paths
+    private let log: Log
+    private let events = EventLoop()
+    private let loop: Loop
+    private let server: Server
+    private let driver: ProcessDriver
+    private var exitCode = ExitCode.success
+    private var restarts = false
+
+    /// Runs until it is told to stop; agents run on.
+    static func run(_ paths: Paths, _ log: Log) throws -> ExitCode {
+        agentos_ignore_sigpipe()
+        agentos_ignore_children()
+        umask(0o077)
+        let openFiles = raiseOpenFiles()
+        try prepareDirectories(paths)
+        let lock = try takeLock(paths)
+        defer { close(lock) }
+        let daemon = try Daemon(paths, log, openFiles: openFiles)
+        return try daemon.serve()
+    }
+
+    private static func raiseOpenFiles() -> Int64 {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(7), &limit)  // RLIMIT_NOFILE
+        let before = limit.rlim_cur
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(7), &limit)
+        return Int64(clamping: min(before, 1 << 20))
+    }
+
+    private static func prepareDirectories(_ paths: Paths) throws {
+        let isRoot = getuid() == 0
+        // As root, agents have users of their own and must pass through to their homes; nothing else can be read there.
+        let open: mode_t = isRoot ? 0o711 : 0o700
+        try makePath(paths.state)
+        chmod(paths.state, open)
+        for (name, mode) in [("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("homes", open)] as [(String, mode_t)] {
+            let path = "\(paths.state)/\(name)"
+            guard mkdir(path, mode) == 0 || errno == EEXIST else { throw cannot("make", path) }
+            chmod(path, mode)
+        }
+        if let slash = paths.socket.lastIndex(of: "/"), slash != paths.socket.startIndex { try makePath(String(paths.socket[..<slash])) }
+    }
+
+    private static func makePath(_ path: String) throws {
+        var made = ""
+        for part in path.split(separator: "/") {
+            made += "/\(part)"
+            if access(made, F_OK) == 0 { continue }
+            guard mkdir(made, made == path ? 0o700 : 0o755) == 0 || errno == EEXIST else { throw cannot("make", made) }
+        }
+    }
+
+    private static func cannot(_ verb: String, _ path: String) -> CommandProblem {
+        CommandProblem(.failure, "cannot \(verb) \(path): \(String(cString: strerror(errno)))")
+    }
+
+    private static func takeLock(_ paths: Paths) throws -> Int32 {
+        let path = "\(paths.state)/lock"
+        let fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { throw cannot("open", path) }
+        guard agentos_flock_exclusive(fd) == 0 else {
+            close(fd)
+            throw CommandProblem(.alreadyRunning, "another daemon serves \(paths.state) already")
+        }
+        ftruncate(fd, 0)
+        let text = Array("\(getpid())\n".utf8)
+        _ = write(fd, text, text.count)
+        return fd
+    }
+
+    private init(_ paths: Paths, _ log: Log, openFiles: Int64) throws {
+        self.paths = paths
+        self.log = log
+        let clock = SystemClock()
+        let nowMs = clock.now().wallMs
+        let store: SQLiteStore
+        var state: EngineState
+        do throws(StoreFailure) {
+            let path = "\(paths.state)/store/agentos.db"
+            let waiting = "\(paths.state)/store/restore.db"
+            if let kept = try Restore.takeOver(waiting: waiting, database: path, nowMs: nowMs) { log.info("database restored", [("replaced", kept)]) }
+            var random = SystemRandomNumberGenerator()
+            store = try SQLiteStore.open(path, freshID: UID(high: random.next(), low: random.next()).hex, nowMs: nowMs)
+            state = try store.load()
+        } catch {
+            switch error { case .retry(let why), .fatal(let why): throw CommandProblem(.storeFailure, why) }
+        }
+        let journal: Journal
+        do throws(SinkFailure) { journal = try Journal.open("\(paths.state)/journal") } catch { throw CommandProblem(.storeFailure, error.message) }
+
+        let inbox = InputBox()
+        let user = getuid()
+        let configuration = ProcessDriver.Configuration(
+            runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
+            storeID: store.storeID, openFiles: openFiles)
+        let driver = ProcessDriver(configuration, user: user) { inbox.send($0) }
+        self.driver = driver
+        let machine = Machine()
+        let settings = EngineSettings(
+            allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes, firstUser: user == 0 ? 200_000 : nil
+        ) { spec in
+            if spec.driver == driver.name { return driver.refusals(spec) }
+            let message = "the driver \(spec.driver) is not supported by this version; use process"
+            return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
+        }
+        let isNew = state.objects.isEmpty
+        let engine = Engine(state: state, settings: settings)
+        loop = Loop(engine: engine, store: store, sink: journal, drivers: [driver], clock: clock, events: events)
+        inbox.target.send(loop.input)
+        server = Server(
+            loop: loop, eventLog: journal,
+            settings: Server.Settings(
+                version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs,
+                logFiles: { _, run in driver.logFiles(run) }))
+        log.info("store opened", [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
+        state = EngineState()
+    }
+
+    /// The supervisor lies beside this program.
+    private static func supervisorPath() throws -> String {
+        let program = Paths.program
+        let directory = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
+        for path in ["\(directory)/agentos-supervise", "\(directory)/../libexec/agentos-supervise"] where access(path, X_OK) == 0 { return path }
+        throw CommandProblem(.failure, "agentos-supervise is not beside \(program); build or install it there")
+    }
+
+    private func serve() throws -> ExitCode {
+        loop.log = { [log] message, fields in log.info(message, fields) }
+        loop.onFatal = { [unowned self] why in
+            log.error("the store cannot be used; agents run on", [("error", why)])
+            exitCode = .storeFailure
+            events.stop()
+        }
+        let database = "\(paths.state)/store/restore.db"
+        server.onRestore = { [unowned self] in
+            if let problem = Restore.problem(with: database) { return problem }
+            restarts = true
+            events.after(ms: 100) { [unowned self] in stop("restore") }
+            return nil
+        }
+        let listener = agentos_listen_unix(paths.socket)
+        guard listener >= 0 else { throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))") }
+        loop.start()
+        ensureDefaultNamespace()
+        guard server.start(listenFD: listener) else { throw CommandProblem(.failure, "the HTTP server cannot be started") }
+        let signals = agentos_signalfd_stop()
+        events.watch(signals) { [unowned self] _ in stop(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT") }
+        log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
+        events.run()
+        server.stop()
+        unlink(paths.socket)
+        if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) { driver.removeEmptyParents() }
+        if restarts { executeAgain() }
+        log.info("daemon ended; agents run on", [("code", String(exitCode.rawValue))])
+        return exitCode
+    }
+
+    private func stop(_ why: String) {
+        log.info("daemon stops", [("reason", why)])
+        loop.stop { [unowned self] in events.stop() }
+    }
+
+    /// The same program again, with the same arguments, on the restored database.
+    private func executeAgain() {
+        var words = CommandLine.arguments.map { strdup($0) } + [nil]
+        execv(Paths.program, &words)
+        log.error("cannot start again after the restore", [("error", String(cString: strerror(errno)))])
+        exitCode = .failure
+    }
+
+    private func ensureDefaultNamespace() {
+        let key = ObjectKey(.namespace, namespace: "", name: "default")
+        guard loop.engine.state.objects[key] == nil else { return }
+        var random = SystemRandomNumberGenerator()
+        let node = Node.map([("metadata", .map([("name", "default")]))])
+        let apply = Request.Apply(
+            key: key, node: node, manager: "agentos-daemon", force: true, dryRun: false, source: "",
+            freshUID: UID(high: random.next(), low: random.next()))
+        loop.submit(actor: "system:daemon", .apply(apply)) { _ in }
+    }
+}
+
+/// Takes inputs from the driver, which starts before the loop that they go to is there.
+private final class InputBox: Sendable {
+    /// Gets the loop's entry once.
+    let target = Handover<@Sendable (Input) -> Void>()
+
+    func send(_ input: Input) { target.wait()(input) }
+}
+
+/// What the machine has to give to agents.
+struct Machine {
+    var cpuMilli: Int64
+    var memoryBytes: Int64
+
+    init() {
+        cpuMilli = Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN))) * 1000
+        memoryBytes = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}
