@@ -36,6 +36,9 @@ public final class HTTPServer {
     private func run() {
         guard let daemon else { return }
         MHD_run(daemon)
+        // The library's descriptors are edge-triggered: what it has not finished is only told by a timeout of 0.
+        var timeout: UInt64 = 1
+        if MHD_get_timeout(daemon, &timeout) == .YES, timeout == 0 { runSoon() }
     }
 
     /// Lets the library go on with connections that were resumed.

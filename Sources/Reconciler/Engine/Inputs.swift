@@ -157,4 +157,14 @@ public struct Step: Sendable {
     var draft = Draft()
     /// Answers that show an object as it is at the end of the step, by their index.
     var rendered: [Int: ObjectKey] = [:]
+
+    /// The sink has answered for a batch.
+    var tellsDelivery: Bool {
+        inputs.contains {
+            switch $0 {
+            case .delivered, .sinkUnavailable: true
+            case .request, .observed, .finished, .homesRemoved: false
+            }
+        }
+    }
 }

@@ -37,6 +37,7 @@ public final class Loop {
 
     private var pending: [Input] = []
     private var committing: Step?
+    /// From the fetching of a batch until its verdicts are committed: nothing is handed to the sink twice meanwhile.
     private var publishing = false
     private var answers: [Int: (Answer) -> Void] = [:]
     private var nextRequest = 0
@@ -179,6 +180,7 @@ public final class Loop {
         for operation in step.operations { perform(operation) }
         for uid in step.changes.tombstones { forget(uid) }
         if !step.watch.isEmpty { onCommit(step.watch) }
+        if step.tellsDelivery { publishing = false }
         publish(fresh: step.changes.events)
     }
 
@@ -279,13 +281,11 @@ public final class Loop {
         case .batch(let events):
             deliver(events)
         case .verdicts(let verdicts):
-            publishing = false
             counters.published += verdicts.count
             pending.append(.delivered(verdicts))
             pump()
             onPublished()
         case .unavailable(let why):
-            publishing = false
             log("event sink unavailable", [("error", why)])
             pending.append(.sinkUnavailable(why))
             pump()
