@@ -9,10 +9,17 @@ extension Engine {
 
     /// Objects whose delivery must not be tried now: dead letters park all that follows of their object.
     public func parkedObjects(_ now: Moment) -> [UID] {
-        state.ledgers.filter { _, ledger in
-            guard let stuck = ledger.stuck else { return false }
+        state.stuck.filter { uid in
+            guard let stuck = state.ledgers[uid]?.stuck else { return false }
             return stuck.isDeadLetter || !stuck.retryAt.isDue(now)
-        }.keys.sorted()
+        }.sorted()
+    }
+
+    /// Boot time at which a refused event is to be tried again.
+    public var nextRetryBootMs: Int64? {
+        state.stuck.compactMap { uid in
+            state.ledgers[uid]?.stuck.flatMap { $0.isDeadLetter ? nil : $0.retryAt.bootMs }
+        }.min()
     }
 
     mutating func deliver(_ verdict: DeliveryVerdict, _ step: inout Step, _ now: Moment) {
@@ -28,7 +35,6 @@ extension Engine {
                 dead
                     ? .deadLettered(position: verdict.position, attempts: attempts, message: refusal)
                     : .retrying(position: verdict.position, attempts: attempts, at: retryAt, message: refusal))
-            if !dead, let key = state.keysByUID[verdict.uid] { timers.set(key, at: now.bootMs + delay) }
         } else {
             ledger.stuck = nil
             ledger.publishedSequence = verdict.sequence
@@ -48,11 +54,11 @@ extension Engine {
     mutating func resolveDeadLetter(
         _ position: Int64, skip: Bool, _ actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
-        guard let (uid, found) = state.ledgers.first(where: { $0.value.stuck?.position == position }) else {
+        guard let uid = state.stuck.first(where: { state.ledgers[$0]?.stuck?.position == position }) else {
             throw Failure(
                 code: 404, reason: "NotFound", message: "no stuck event at position \(position); see 'agentos-apply outbox list'")
         }
-        var ledger = step.draft.ledgers[uid] ?? found
+        var ledger = ledger(uid, step)
         ledger.stuck = nil
         if skip {
             ledger.publishedSequence += 1

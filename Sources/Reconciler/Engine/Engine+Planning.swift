@@ -88,7 +88,7 @@ extension Engine {
             guard let run = replica.phase.run else { continue }
             if !observedDrivers.contains(run.spec.driver) { snapshot.isObserved = false }
             snapshot.instances[run.id] = instances[run.id]
-            snapshot.operations[run.id] = operations[run.id]
+            snapshot.operations[run.id] = step.asked[run.id].map { .inFlight($0) } ?? operations[run.id]
         }
         snapshot.dependencies = spec.dependsOn.map { dependency in
             let target = self.object(ObjectKey(.agent, namespace: object.key.namespace, name: dependency.name), step)
@@ -141,6 +141,7 @@ extension Engine {
             step.changes.replicas.append(ChangeSet.ReplicaWrite(uid: object.uid, replica: replica, run: run))
         }
         step.operations += plan.operations
+        for operation in plan.operations { step.asked[operation.run] = operation.name }
         if agent != old { write(object, statusOnly: true, &step) }
 
         noteWaiting(key, plan)

@@ -22,6 +22,8 @@ public struct Engine: Sendable {
     var sinkRetryAt: Deadline?
     var sinkFailures = 0
     public private(set) var sinkProblem: String?
+    /// The boot that all deadlines in `state` speak of.
+    var anchoredBoot: UInt64?
     var orphans: [RunID: String] = [:]
     /// Attempts that exist on the machine and are newer than what is committed, as after a restored backup.
     var ahead: Set<RunID> = []
@@ -46,6 +48,10 @@ public struct Engine: Sendable {
     // MARK: Step
 
     public mutating func step(_ inputs: [Input], _ now: Moment) -> Step {
+        if anchoredBoot != now.boot {
+            anchoredBoot = now.boot
+            state.anchor(now)
+        }
         var step = Step()
         step.inputs = inputs
         step.draft = Draft(over: state)
@@ -158,6 +164,7 @@ public struct Engine: Sendable {
         for (uid, ledger) in step.draft.ledgers {
             let isGone = state.keysByUID[uid] == nil && ledger.publishedSequence == ledger.lastSequence
             state.ledgers[uid] = isGone ? nil : ledger
+            if ledger.stuck != nil { state.stuck.insert(uid) } else { state.stuck.remove(uid) }
         }
         for (name, consumer) in step.draft.consumers { state.consumers[name] = consumer }
         state.tombstones.formUnion(step.changes.tombstones)

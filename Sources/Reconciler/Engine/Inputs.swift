@@ -157,6 +157,8 @@ public struct Step: Sendable {
     var draft = Draft()
     /// Answers that show an object as it is at the end of the step, by their index.
     var rendered: [Int: ObjectKey] = [:]
+    /// Runs that this step asks an operation for: a key may be planned more than once in a step.
+    var asked: [RunID: String] = [:]
 
     /// The sink has answered for a batch.
     var tellsDelivery: Bool {

@@ -21,9 +21,24 @@ public struct EngineState: Sendable {
     public internal(set) var ring: [WatchEvent] = []
     /// Watches can resume from this version on.
     public internal(set) var ringStart: Int64 = 0
+    /// Objects whose delivery is stuck at a record.
+    var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
 
     public init() {}
+
+    /// Deadlines that were stored in another boot count from now on what was left of them.
+    mutating func anchor(_ now: Moment) {
+        for (key, object) in objects {
+            guard var agent = object.agent else { continue }
+            agent.progressBy = agent.progressBy.anchored(now)
+            for index in agent.replicas.indices { agent.replicas[index].phase = agent.replicas[index].phase.anchored(now) }
+            objects[key]?.agent = agent
+        }
+        for uid in stuck {
+            if let retryAt = ledgers[uid]?.stuck?.retryAt { ledgers[uid]?.stuck?.retryAt = retryAt.anchored(now) }
+        }
+    }
 
     /// Objects of a kind, in the order of their names.
     public func list(_ kind: Kind, namespace: String?) -> [StoredObject] {
@@ -41,6 +56,7 @@ public struct EngineState: Sendable {
             usage.add(Usage(object.agent))
             nextUser = max(nextUser, (object.agent?.ownUser).map { $0 + 1 } ?? 0)
         }
+        stuck = Set(ledgers.filter { $0.value.stuck != nil }.keys)
         ringStart = resourceVersion
     }
 

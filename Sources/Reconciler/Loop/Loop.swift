@@ -185,7 +185,9 @@ public final class Loop {
     }
 
     private func setWake() {
-        guard committing == nil, let at = engine.nextWakeBootMs() else { return }
+        guard committing == nil else { return }
+        let retry = publishing ? nil : engine.nextRetryBootMs.map { max($0, agentos_boot_ms() + 10) }
+        guard let at = [engine.nextWakeBootMs(), retry].compactMap(\.self).min() else { return }
         if let wake {
             if wake.at == at { return }
             events.cancel(wake.timer)
@@ -278,6 +280,7 @@ public final class Loop {
         switch message {
         case .batch(let events) where events.isEmpty:
             publishing = false  // all that waits is parked
+            setWake()
         case .batch(let events):
             deliver(events)
         case .verdicts(let verdicts):

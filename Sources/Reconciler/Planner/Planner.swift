@@ -41,16 +41,19 @@ struct Planner {
             }
             plan.replicas.sort { $0.ordinal < $1.ordinal }
         }
-        let replaced = replacements()
-        let startsBlocked = snapshot.spec.strategy == .recreate && plan.replicas.contains { isOutdated($0) && $0.phase.isLive }
-        for index in plan.replicas.indices {
-            // A replica passes through a few states at most in one step; the bound is against our own bugs.
-            for _ in 0..<8 {
-                let before = plan.replicas[index]
+        // What one replica does can free another, so all are looked at until they rest; the bound is against our own bugs.
+        for _ in 0..<16 {
+            let before = plan.replicas
+            plan.waiting = nil
+            let replaced = replacements()
+            let startsBlocked =
+                snapshot.spec.strategy == .recreate && before.contains { isOutdated($0) && $0.phase.isLive }
+            for index in plan.replicas.indices {
                 step(index, desire(index, replaced: replaced), startsBlocked: startsBlocked)
-                if plan.replicas[index] == before { break }
             }
+            if plan.replicas == before { return }
         }
+        plan.wakeInMs = 0
     }
 
     // MARK: Desire
@@ -340,9 +343,11 @@ struct Planner {
                 exit: exit, retryInMs: retryInMs))
     }
 
-    /// Asks for an operation unless one is under way or the same was tried a moment ago.
+    /// Asks for an operation unless one is asked for, is under way, or the same was tried a moment ago.
     private mutating func operate(_ run: Run, _ verb: Operation.Verb) {
         let operation = Operation(run: run.id, driver: run.spec.driver, verb: verb)
+        // A replica is looked at until it rests: the second look must not ask again.
+        if plan.operations.contains(where: { $0.run == run.id }) { return }
         switch snapshot.operations[run.id] {
         case .inFlight: return
         case .done(operation.name, let again):

@@ -123,6 +123,18 @@ public enum Phase: Sendable, Equatable {
         }
     }
 
+    /// The same phase with its deadlines in terms of this boot.
+    public func anchored(_ now: Moment) -> Phase {
+        switch self {
+        case .starting(var run, let seen):
+            run.startBy = run.startBy.anchored(now)
+            return .starting(run, seen: seen)
+        case .backingOff(let until, let revision): return .backingOff(until: until.anchored(now), revision: revision)
+        case .stopping(let run, let reason, let killAt): return .stopping(run, reason, killAt: killAt.anchored(now))
+        case .created, .scheduled, .ready, .failed, .stopped, .completed: return self
+        }
+    }
+
     /// Something of the replica may exist on the machine.
     public var isLive: Bool {
         switch self {

@@ -124,17 +124,17 @@ public struct Summary: Sendable, Equatable {
         if isReady || isCompleted || snapshot.spec.suspend || replicas == 0 || snapshot.isDeleting {
             return Condition(kind: .progressing, status: true, reason: "Complete", message: "nothing is left to do")
         }
-        if progressDue {
-            return Condition(
-                kind: .progressing, status: false, reason: "ProgressDeadlineExceeded",
-                message: "not ready within \(snapshot.spec.progressDeadlineMs / 1000) s")
-        }
         let failedForGood = plan.replicas.contains { replica in
             guard case .failed(let run, _) = replica.phase else { return false }
             return run.spec.restartPolicy == .never && run.revision == snapshot.revision
         }
         if failedForGood {
             return Condition(kind: .progressing, status: false, reason: "Failed", message: "a replica failed and restartPolicy is Never")
+        }
+        if progressDue {
+            return Condition(
+                kind: .progressing, status: false, reason: "ProgressDeadlineExceeded",
+                message: "not ready within \(snapshot.spec.progressDeadlineMs / 1000) s")
         }
         return Condition(kind: .progressing, status: true, reason: "Working", message: "\(readyReplicas) of \(replicas) replicas are ready")
     }

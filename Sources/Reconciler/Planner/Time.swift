@@ -37,5 +37,12 @@ public struct Deadline: Sendable, Equatable {
         boot == now.boot ? max(0, bootMs - now.bootMs) : min(max(0, wallMs - now.wallMs), lengthMs)
     }
 
+    /// The same deadline in terms of this boot: what is left of it counts from now on.
+    public func anchored(_ now: Moment) -> Deadline {
+        if boot == now.boot { return self }
+        let left = remainingMs(now)
+        return Deadline(boot: now.boot, bootMs: now.bootMs + left, wallMs: now.wallMs + left, lengthMs: lengthMs)
+    }
+
     public func isDue(_ now: Moment) -> Bool { remainingMs(now) == 0 }
 }

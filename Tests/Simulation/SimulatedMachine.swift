@@ -1,0 +1,79 @@
+import Planner
+
+/// The processes of the simulated machine: what a driver could see, with claims as files would keep them.
+struct SimulatedMachine {
+    enum Claim { case none, supervisor, daemon }
+
+    struct Entry {
+        var claim = Claim.none
+        var instance: Instance?
+        var ignoresSignals = false
+        var endsAt: Int64?
+    }
+
+    private(set) var runs: [RunID: Entry] = [:]
+    /// The known-bad variant in which a start does not take the claim.
+    var ignoresClaims = false
+
+    var living: [RunID] {
+        runs.filter {
+            if case .running = $0.value.instance { true } else { false }
+        }.map(\.key).sorted()
+    }
+
+    /// A supervisor gets to work, perhaps long after it was asked to.
+    mutating func start(_ run: RunID, nowMs: Int64, _ random: inout SeededRandom) {
+        if runs[run, default: Entry()].claim != .none, !ignoresClaims { return }
+        if case .running = runs[run]?.instance { return }
+        if case .exited = runs[run]?.instance { return }
+        runs[run, default: Entry()].claim = .supervisor
+        if random.chance(7) {
+            let exit = Exit(reason: .startError, message: "executing the command", atMs: nowMs)
+            runs[run]?.instance = .exited(exit)
+            return
+        }
+        runs[run]?.instance = .running(pid: Int32(random.below(30_000) + 2), startedAtMs: nowMs)
+        runs[run]?.ignoresSignals = random.chance(15)
+        if random.chance(35) { runs[run]?.endsAt = nowMs + Int64(random.below(20_000)) }
+    }
+
+    mutating func signal(_ run: RunID, nowMs: Int64) {
+        if runs[run]?.ignoresSignals != true { end(run, Exit(signal: 15, reason: .error, atMs: nowMs)) }
+    }
+
+    mutating func kill(_ run: RunID, nowMs: Int64) { end(run, Exit(signal: 9, reason: .error, atMs: nowMs)) }
+
+    mutating func giveUp(_ run: RunID) {
+        if runs[run, default: Entry()].claim == .none {
+            runs[run, default: Entry()].claim = .daemon
+            runs[run]?.instance = .absent
+        }
+    }
+
+    mutating func forget(_ uid: UID) { runs = runs.filter { $0.key.uid != uid } }
+
+    mutating func end(_ run: RunID, _ exit: Exit) {
+        if case .running = runs[run]?.instance { runs[run]?.instance = .exited(exit) }
+    }
+
+    /// Ends what is due by itself.
+    mutating func advance(nowMs: Int64, _ random: inout SeededRandom) -> [RunID] {
+        let due = runs.filter { $0.value.endsAt.map { $0 <= nowMs } ?? false }.keys.sorted()
+        for run in due {
+            runs[run]?.endsAt = nil
+            let code = random.below(3)
+            end(run, Exit(code: code, reason: code == 0 ? .completed : .error, atMs: nowMs))
+        }
+        return due
+    }
+
+    mutating func reboot(nowMs: Int64) {
+        for run in living { end(run, Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: nowMs)) }
+    }
+
+    mutating func becomeCalm() {
+        for run in runs.keys { runs[run]?.endsAt = nil }
+    }
+
+    var seen: [RunID: Instance] { runs.compactMapValues(\.instance) }
+}

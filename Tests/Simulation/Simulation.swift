@@ -1,0 +1,422 @@
+import Manifests
+import Planner
+import Reconciler
+
+/// A known-bad variant of the engine's surroundings, which the checks must catch.
+public enum Mutant: String, Sendable, CaseIterable {
+    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim
+}
+
+/// Places at which the daemon can die.
+public enum CrashBoundary: String, Sendable, CaseIterable {
+    case beforeStep, afterStep, afterCommit, afterEffects, duringEffects
+}
+
+/// What a seed found and what it covered.
+public struct SimulationResult: Sendable {
+    public var violation: String?
+    public var transitions: Set<String> = []
+    public var crashes: [CrashBoundary: Int] = [:]
+    public var steps = 0
+}
+
+/// One seeded life of the real engine and planner in a hostile world: first chaos, then calm.
+///
+/// Safety is checked at every step, convergence after the calm. The same seed gives the same life.
+public func simulate(seed: UInt64, mutant: Mutant? = nil) -> SimulationResult {
+    var life = Life(seed: seed, mutant: mutant)
+    life.live()
+    return life.result
+}
+
+private struct Life {
+    enum Action {
+        case operation(Operation)
+        case lateStart(RunID)
+        case input(Input)
+        case deliver([EventRecord])
+    }
+
+    let mutant: Mutant?
+    var random: SeededRandom
+    var result = SimulationResult()
+    var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
+    var store = SimulatedStore()
+    var machine = SimulatedMachine()
+    var engine: Engine
+    var pending: [Input] = []
+    /// What happens outside the engine, in order of time.
+    var actions: [(at: Int64, order: Int, life: Int, action: Action)] = []
+    var order = 0
+    var daemonLife = 0
+    var inFlight: Set<RunID> = []
+    var publishing = false
+    var sinkIsDown = false
+    var isCalm = false
+    var nextRequest = 0
+    /// What the sink holds durably.
+    var delivered: [UID: Int64] = [:]
+    let names = (0..<12).map { "agent-\($0)" }
+    let settings = EngineSettings(allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4)
+
+    init(seed: UInt64, mutant: Mutant?) {
+        self.mutant = mutant
+        random = SeededRandom(seed: seed)
+        machine.ignoresClaims = mutant == .noClaim
+        engine = Engine(state: EngineState(), settings: settings)
+    }
+
+    mutating func live() {
+        request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
+        for name in names { applyAgent(name) }
+        observe()
+        for index in 0..<220 where result.violation == nil {
+            chaos(index)
+            turn()
+        }
+        calm()
+        result.steps += 220
+    }
+
+    // MARK: The world
+
+    private mutating func chaos(_ index: Int) {
+        advance(Int64(random.below(900)))
+        switch random.below(20) {
+        case 0...3: applyAgent(names[random.below(names.count)])
+        case 4: request(.delete(ObjectKey(.agent, namespace: "default", name: names[random.below(names.count)]), graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil))
+        case 5: observe()
+        case 6: sinkIsDown.toggle()
+        case 7: now.wallMs += Int64(random.below(7_200_000)) - 3_600_000
+        case 8:
+            let living = machine.living
+            if !living.isEmpty {
+                let run = living[random.below(living.count)]
+                machine.end(run, Exit(signal: 11, reason: random.chance(20) ? .oomKilled : .error, atMs: now.wallMs))
+                hint(run)
+            }
+        case 9 where index % 3 == 0: reboot()
+        default: break
+        }
+        // Every life has its crashes, at any boundary.
+        if index % 40 == 39 { crash(CrashBoundary.allCases[random.below(2) * 4]) }
+    }
+
+    private mutating func advance(_ ms: Int64) {
+        now.bootMs += ms
+        now.wallMs += ms
+        for run in machine.advance(nowMs: now.wallMs, &random) { hint(run) }
+        while let index = actions.indices.filter({ actions[$0].at <= now.bootMs }).min(by: { (actions[$0].at, actions[$0].order) < (actions[$1].at, actions[$1].order) }) {
+            let (_, _, life, action) = actions.remove(at: index)
+            perform(action, life)
+            checkMachine()
+        }
+    }
+
+    private mutating func later(_ action: Action, within ms: Int) {
+        order += 1
+        actions.append((now.bootMs + Int64(random.below(ms)), order, daemonLife, action))
+    }
+
+    /// A wake-up about a run; some are lost, some come twice.
+    private mutating func hint(_ run: RunID) {
+        guard let instance = machine.seen[run] else { return }
+        let times = isCalm ? 1 : random.below(10) == 0 ? 0 : random.below(10) == 0 ? 2 : 1
+        for _ in 0..<times { later(.input(.observed(driver: "process", [run: instance], complete: false)), within: 300) }
+    }
+
+    private mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
+
+    private mutating func reboot() {
+        machine.reboot(nowMs: now.wallMs)
+        actions = []
+        now.boot += 1
+        now.bootMs = 500
+        now.wallMs += 30_000
+        restart()
+    }
+
+    private mutating func perform(_ action: Action, _ life: Int) {
+        switch action {
+        case .lateStart(let run):
+            machine.start(run, nowMs: now.wallMs, &random)
+            hint(run)
+        case .operation(let operation):
+            perform(operation)
+            guard life == daemonLife else { return }
+            inFlight.remove(operation.run)
+            let isDone = isCalm || !random.chance(6)
+            pending.append(.finished(operation.run, operation: operation.name, isDone ? .done : .failed("it did not work")))
+        case .input(let input):
+            if life == daemonLife { pending.append(input) }
+        case .deliver(let events):
+            deliver(events, life)
+        }
+    }
+
+    private mutating func perform(_ operation: Operation) {
+        switch operation.verb {
+        case .start:
+            // A supervisor may come late: after the answer, after a crash, after the run was given up.
+            if !isCalm, random.chance(12) {
+                later(.lateStart(operation.run), within: 60_000)
+            } else {
+                machine.start(operation.run, nowMs: now.wallMs, &random)
+            }
+        case .signal: machine.signal(operation.run, nowMs: now.wallMs)
+        case .kill: machine.kill(operation.run, nowMs: now.wallMs)
+        case .giveUp: machine.giveUp(operation.run)
+        case .remove: break
+        }
+        hint(operation.run)
+    }
+
+    private mutating func deliver(_ events: [EventRecord], _ life: Int) {
+        if sinkIsDown {
+            if life == daemonLife { pending.append(.sinkUnavailable("down")) }
+            return
+        }
+        var verdicts: [DeliveryVerdict] = []
+        var refused: Set<UID> = []
+        for event in events {
+            if refused.contains(event.uid) { continue }
+            if !isCalm, random.chance(2) {
+                refused.insert(event.uid)
+                verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence, refusal: "no"))
+                continue
+            }
+            let last = delivered[event.uid] ?? 0
+            if event.sequence > last + 1 { fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)") }
+            delivered[event.uid] = max(last, event.sequence)
+            verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence))
+        }
+        if life == daemonLife { pending.append(.delivered(verdicts)) }
+    }
+
+    // MARK: The daemon
+
+    private mutating func turn() {
+        if pending.isEmpty, engine.isIdle { advance(1) }
+        if !isCalm, random.chance(1) { return crash(.beforeStep) }
+        let inputs = pending
+        pending = []
+        var step = engine.step(inputs, now)
+        for event in step.changes.events { result.transitions.insert(event.type) }
+        if mutant == .randomIDs {
+            for index in step.operations.indices { step.operations[index].run.attempt += random.below(2) * 7 }
+        }
+        if !isCalm, random.chance(1) { return crash(.afterStep) }
+        if mutant == .actBeforeCommit { release(step.operations) }
+        if !step.changes.isEmpty {
+            if !isCalm, random.chance(4) {
+                pending = engine.failed(step) + pending
+                return
+            }
+            store.commit(step.changes)
+            checkCommit(step.changes)
+        }
+        if !isCalm, random.chance(2) { return crash(.afterCommit) }
+        let tells = inputs.contains {
+            switch $0 {
+            case .delivered, .sinkUnavailable: true
+            case .request, .observed, .finished, .homesRemoved: false
+            }
+        }
+        engine.committed(step)
+        if tells { publishing = false }
+        if mutant != .actBeforeCommit { release(step.operations) }
+        for uid in step.changes.tombstones { later(.input(.homesRemoved(uid)), within: 500) }
+        publish()
+        checkState()
+        if !isCalm, random.chance(1) { crash(.afterEffects) }
+    }
+
+    private mutating func release(_ operations: [Operation]) {
+        for operation in operations {
+            if !inFlight.insert(operation.run).inserted { fail("two operations on \(operation.run.text) at the same time: \(operation.name), step \(result.steps)") }
+            later(.operation(operation), within: isCalm ? 50 : 2500)
+            if mutant == .noInFlightGuard { pending.append(.finished(operation.run, operation: operation.name, .failed("forgotten"))) }
+        }
+    }
+
+    private mutating func publish() {
+        guard !publishing, engine.wantsPublishing(now) else { return }
+        let batch = store.unpublished(limit: 64, excluding: Set(engine.parkedObjects(now)))
+        if batch.isEmpty { return }
+        publishing = true
+        later(.deliver(batch), within: isCalm ? 20 : 400)
+    }
+
+    private mutating func crash(_ boundary: CrashBoundary) {
+        result.crashes[boundary, default: 0] += 1
+        // What was handed to the kernel happens all the same; the rest is lost.
+        actions.removeAll { action in
+            if case .operation = action.action { return random.chance(50) }
+            return false
+        }
+        if mutant == .outboxLostInCrash { store.loseLastEvent() }
+        restart()
+    }
+
+    private mutating func restart() {
+        daemonLife += 1
+        pending = []
+        inFlight = []
+        publishing = false
+        // Operations of the life before are no longer ours to guard; what they do is seen.
+        engine = Engine(state: store.load(), settings: settings)
+        checkLedgers()
+        observe()
+    }
+
+    // MARK: Requests
+
+    private mutating func request(_ verb: Request.Verb) {
+        nextRequest += 1
+        pending.append(.request(Request(id: nextRequest, actor: "test", verb: verb)))
+    }
+
+    private mutating func apply(_ key: ObjectKey, _ node: Node) -> Request.Apply {
+        Request.Apply(
+            key: key, node: node, manager: "test", force: true, dryRun: false, source: "simulation:1",
+            freshUID: UID(high: random.next(), low: random.next()))
+    }
+
+    private mutating func applyAgent(_ name: String) {
+        let index = names.firstIndex(of: name) ?? 0
+        var spec = Node.map([
+            ("command", .list(["run", .text(random.chance(30) ? "v\(random.below(3))" : "v0")])),
+            ("replicas", .number([1, 1, 1, 2, 3, 0][random.below(6)])),
+            ("suspend", Node(.bool(random.chance(8)))),
+            ("restartPolicy", .text(["Always", "Always", "OnFailure", "Never"][random.below(4)])),
+            ("backoff", .map([("initialSeconds", .number(random.below(3))), ("maxSeconds", 10)])),
+            ("terminationGracePeriodSeconds", .number(random.below(5))),
+            ("priority", .number(random.below(3))),
+            ("consistency", .map([("readyRequires", random.chance(70) ? "Published" : "OutboxWritten")])),
+            ("updateStrategy", .map([("type", random.chance(70) ? "RollingUpdate" : "Recreate")])),
+            ("resources", .map([("requests", .map([("cpu", .text("\(random.below(4) * 100)m"))]))])),
+        ])
+        if index > 0, random.chance(25) {
+            spec["dependsOn"] = [.map([("name", .text(names[random.below(index)])), ("condition", random.chance(50) ? "Started" : "Ready")])]
+        }
+        let node = Node.map([("spec", spec)])
+        request(.apply(apply(ObjectKey(.agent, namespace: "default", name: name), node)))
+    }
+
+    // MARK: Safety
+
+    private mutating func fail(_ what: String) {
+        if result.violation == nil { result.violation = what }
+    }
+
+    private mutating func checkMachine() {
+        var seen: [SimulatedStore.RunKey: RunID] = [:]
+        for run in machine.living {
+            let key = SimulatedStore.RunKey(uid: run.uid, ordinal: run.ordinal)
+            if let other = seen[key] { fail("two live instances of one replica: \(other.text) and \(run.text)") }
+            seen[key] = run
+            if run.attempt > store.committedAttempts[key] ?? 0 { fail("the live instance \(run.text) has no committed run") }
+        }
+    }
+
+    private mutating func checkCommit(_ changes: ChangeSet) {
+        let audited = Set(changes.audit.compactMap(\.position))
+        for event in changes.events where !audited.contains(event.position) { fail("event \(event.position) has no audit entry in its transaction") }
+        let told = Set(changes.events.map(\.uid))
+        for write in changes.replicas where !told.contains(write.uid) {
+            // Bookkeeping after the end of a run is no transition; every change of phase is one.
+            if let old = engine.state.objects.values.first(where: { $0.uid == write.uid })?.agent?.replicas.first(where: { $0.ordinal == write.replica.ordinal }),
+                old.phase.name != write.replica.phase.name
+            {
+                fail("replica \(write.replica.ordinal) went from \(old.phase.name) to \(write.replica.phase.name) without an event")
+            }
+        }
+    }
+
+    private mutating func checkState() {
+        for object in engine.state.objects.values {
+            guard let agent = object.agent else { continue }
+            if agent.observedGeneration > object.generation { fail("observedGeneration is ahead of generation") }
+            for replica in agent.replicas {
+                guard case .ready(let run) = replica.phase else { continue }
+                if run.spec.gate == .published, let gate = run.gate, delivered[object.uid] ?? 0 < gate {
+                    fail("\(object.key.name) is Ready before its events are delivered")
+                }
+            }
+        }
+    }
+
+    private mutating func checkLedgers() {
+        var next: [UID: Int64] = [:]
+        for row in store.outbox.values.sorted(by: { $0.event.position < $1.event.position }) {
+            let expected = (next[row.event.uid] ?? 0) + 1
+            if row.event.sequence != expected { return fail("events of one object have a gap: \(expected) is missing") }
+            next[row.event.uid] = expected
+        }
+        for (uid, last) in store.lastSequence where next[uid] ?? 0 != last { return fail("the last event of \(uid.hex) is missing") }
+    }
+
+    // MARK: Calm
+
+    private mutating func calm() {
+        guard result.violation == nil else { return }
+        isCalm = true
+        sinkIsDown = false
+        machine.becomeCalm()
+        for index in 0..<1500 where result.violation == nil {
+            if index % 100 == 0 {
+                observe()
+                // An operator replays what was given up.
+                let stuck = engine.state.ledgers.values.compactMap(\.stuck).filter(\.isDeadLetter).map(\.position)
+                for position in stuck.sorted() { request(.replay(position: position)) }
+            }
+            turn()
+            let wake = engine.nextWakeBootMs().map { $0 - now.bootMs } ?? 100
+            advance(pending.isEmpty && engine.isIdle ? min(max(wake, 1), 5000) : 10)
+            if index % 50 == 49, isConverged { break }
+        }
+        guard result.violation == nil else { return }
+        if let why = unconverged { return fail("not converged: \(why)") }
+        checkLedgers()
+        // Far from every deadline, a reconcile of everything writes nothing.
+        observe()
+        let step = engine.step(pending, now)
+        if !step.changes.isEmpty || !step.operations.isEmpty { 
+            let before = engine.state.objects.values.filter { object in step.changes.objects.contains { $0.object.uid == object.uid } }
+            fail("a reconcile of a converged world is not empty: \(step.changes.events.map(\.type)); before: \(before.map { "\($0.key.name) \($0.agent?.summary.conditions.map(\.condition.reason) ?? [])" })")
+        }
+    }
+
+    private var isConverged: Bool { unconverged == nil }
+
+    private var unconverged: String? {
+        if !pending.isEmpty || !actions.isEmpty { return "work is under way" }
+        var timers = engine
+        if let wake = timers.nextWakeBootMs(), wake <= now.bootMs { return "a timer is due" }
+        if engine.state.backlog != 0 { return "\(engine.state.backlog) events are not delivered" }
+        var expected = 0
+        for object in engine.state.objects.values.sorted(by: { $0.key < $1.key }) {
+            guard let agent = object.agent else { continue }
+            if object.deletion != nil { return "\(object.key.name) is still being deleted (\(agent.summary.phase))" }
+            for replica in agent.replicas {
+                switch replica.phase {
+                case .ready, .completed(_, removed: true), .stopped: break
+                case .created where !agent.summary.conditions.isEmpty && agent.summary.conditions[0].condition.status == false: break
+                case .backingOff where agent.summary.conditions.first?.condition.status == false: break
+                case .failed(let run, removed: true) where run.spec.restartPolicy == .never: break
+                default: return "\(object.key.name) replica \(replica.ordinal) is \(replica.phase), \(now)"
+                }
+                if case .ready = replica.phase { expected += 1 }
+            }
+        }
+        return machine.living.count == expected ? nil : "\(machine.living.count) instances live, \(expected) should"
+    }
+}
+
+extension SimulatedStore {
+    /// The damage of a store that does not write the outbox in the transaction.
+    mutating func loseLastEvent() {
+        guard let last = outbox.keys.max() else { return }
+        remove(last)
+    }
+}
