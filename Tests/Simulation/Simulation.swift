@@ -18,6 +18,8 @@ public struct SimulationResult: Sendable {
     public var transitions: Set<String> = []
     public var crashes: [CrashBoundary: Int] = [:]
     public var steps = 0
+    /// A hash over all that was committed: equal for equal lives.
+    public var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 }
 
 /// One seeded life of the real engine and planner in a hostile world: first chaos, then calm.
@@ -56,7 +58,11 @@ private struct Life {
     var nextRequest = 0
     /// What the sink holds durably.
     var delivered: [UID: Int64] = [:]
-    let names = (0..<12).map { "agent-\($0)" }
+    let team = ObjectKey(.namespace, namespace: "", name: "team")
+    let configMap = ObjectKey(.configMap, namespace: "default", name: "common")
+    let agents =
+        (0..<10).map { ObjectKey(.agent, namespace: "default", name: "agent-\($0)") }
+        + (10..<13).map { ObjectKey(.agent, namespace: "team", name: "agent-\($0)") }
     let settings = EngineSettings(allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4)
 
     init(seed: UInt64, mutant: Mutant?) {
@@ -68,23 +74,24 @@ private struct Life {
 
     mutating func live() {
         request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
-        for name in names { applyAgent(name) }
+        applyNamespace()
+        applyConfigMap()
+        for agent in agents { applyAgent(agent) }
         observe()
         for index in 0..<220 where result.violation == nil {
             chaos(index)
             turn()
         }
         calm()
-        result.steps += 220
     }
 
     // MARK: The world
 
     private mutating func chaos(_ index: Int) {
         advance(Int64(random.below(900)))
-        switch random.below(20) {
-        case 0...3: applyAgent(names[random.below(names.count)])
-        case 4: request(.delete(ObjectKey(.agent, namespace: "default", name: names[random.below(names.count)]), graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil))
+        switch random.below(22) {
+        case 0...3: applyAgent(agents[random.below(agents.count)])
+        case 4: request(.delete(agents[random.below(agents.count)], graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil))
         case 5: observe()
         case 6: sinkIsDown.toggle()
         case 7: now.wallMs += Int64(random.below(7_200_000)) - 3_600_000
@@ -96,6 +103,8 @@ private struct Life {
                 hint(run)
             }
         case 9 where index % 3 == 0: reboot()
+        case 10: if random.chance(50) { applyConfigMap() } else { request(.delete(configMap, graceMs: nil)) }
+        case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
         default: break
         }
         // Every life has its crashes, at any boundary.
@@ -146,7 +155,9 @@ private struct Life {
             guard life == daemonLife else { return }
             inFlight.remove(operation.run)
             let isDone = isCalm || !random.chance(6)
-            pending.append(.finished(operation.run, operation: operation.name, isDone ? .done : .failed("it did not work")))
+            let report = Input.finished(operation, isDone ? .done : .failed("it did not work"))
+            pending.append(report)
+            if !isCalm, random.chance(5) { later(.input(report), within: 3000) }
         case .input(let input):
             if life == daemonLife { pending.append(input) }
         case .deliver(let events):
@@ -201,6 +212,7 @@ private struct Life {
         let inputs = pending
         pending = []
         var step = engine.step(inputs, now)
+        result.steps += 1
         for event in step.changes.events { result.transitions.insert(event.type) }
         if mutant == .randomIDs {
             for index in step.operations.indices { step.operations[index].run.attempt += random.below(2) * 7 }
@@ -213,6 +225,9 @@ private struct Life {
                 return
             }
             store.commit(step.changes)
+            for event in step.changes.events {
+                for byte in event.payload.utf8 { result.fingerprint = (result.fingerprint ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+            }
             checkCommit(step.changes)
         }
         if !isCalm, random.chance(2) { return crash(.afterCommit) }
@@ -235,7 +250,7 @@ private struct Life {
         for operation in operations {
             if !inFlight.insert(operation.run).inserted { fail("two operations on \(operation.run.text) at the same time: \(operation.name), step \(result.steps)") }
             later(.operation(operation), within: isCalm ? 50 : 2500)
-            if mutant == .noInFlightGuard { pending.append(.finished(operation.run, operation: operation.name, .failed("forgotten"))) }
+            if mutant == .noInFlightGuard { pending.append(.finished(operation, .failed("forgotten"))) }
         }
     }
 
@@ -282,8 +297,14 @@ private struct Life {
             freshUID: UID(high: random.next(), low: random.next()))
     }
 
-    private mutating func applyAgent(_ name: String) {
-        let index = names.firstIndex(of: name) ?? 0
+    private mutating func applyNamespace() { request(.apply(apply(team, .emptyMap))) }
+
+    private mutating func applyConfigMap() {
+        request(.apply(apply(configMap, .map([("data", .map([("KEY", .text("value-\(random.below(100))"))]))]))))
+    }
+
+    private mutating func applyAgent(_ key: ObjectKey) {
+        let index = agents.firstIndex(of: key) ?? 0
         var spec = Node.map([
             ("command", .list(["run", .text(random.chance(30) ? "v\(random.below(3))" : "v0")])),
             ("replicas", .number([1, 1, 1, 2, 3, 0][random.below(6)])),
@@ -297,10 +318,12 @@ private struct Life {
             ("resources", .map([("requests", .map([("cpu", .text("\(random.below(4) * 100)m"))]))])),
         ])
         if index > 0, random.chance(25) {
-            spec["dependsOn"] = [.map([("name", .text(names[random.below(index)])), ("condition", random.chance(50) ? "Started" : "Ready")])]
+            spec["dependsOn"] = [.map([("name", .text(agents[random.below(index)].name)), ("condition", random.chance(50) ? "Started" : "Ready")])]
         }
-        let node = Node.map([("spec", spec)])
-        request(.apply(apply(ObjectKey(.agent, namespace: "default", name: name), node)))
+        if random.chance(15) { spec["envFrom"] = [.map([("configMapRef", .map([("name", .text(configMap.name))]))])] }
+        var node = Node.map([("spec", spec)])
+        if random.chance(10) { node["metadata"] = .map([("finalizers", ["example.com/hold"])]) }
+        request(.apply(apply(key, node)))
     }
 
     // MARK: Safety
@@ -369,6 +392,11 @@ private struct Life {
                 // An operator replays what was given up.
                 let stuck = engine.state.ledgers.values.compactMap(\.stuck).filter(\.isDeadLetter).map(\.position)
                 for position in stuck.sorted() { request(.replay(position: position)) }
+                // Controllers let go of what is deleted.
+                for object in engine.state.objects.values.sorted(by: { $0.key < $1.key })
+                where object.deletion != nil && !object.finalizers.isEmpty {
+                    request(.apply(apply(object.key, .map(object.content.map?.entries.filter { $0.key != "metadata" }.map { ($0.key, $0.value) } ?? []))))
+                }
             }
             turn()
             let wake = engine.nextWakeBootMs().map { $0 - now.bootMs } ?? 100
@@ -396,8 +424,8 @@ private struct Life {
         if engine.state.backlog != 0 { return "\(engine.state.backlog) events are not delivered" }
         var expected = 0
         for object in engine.state.objects.values.sorted(by: { $0.key < $1.key }) {
+            if object.deletion != nil { return "\(object.key.name) is still being deleted (\(object.agent?.summary.conditions.map(\.condition.message) ?? []))" }
             guard let agent = object.agent else { continue }
-            if object.deletion != nil { return "\(object.key.name) is still being deleted (\(agent.summary.phase))" }
             for replica in agent.replicas {
                 switch replica.phase {
                 case .ready, .completed(_, removed: true), .stopped: break

@@ -1,22 +1,26 @@
+import Glibc
 import Simulation
 
-/// `simulate --seeds N [--from SEED]`, or `simulate --seed SEED` to replay one.
+/// `simulate --seeds N [--from SEED]` runs many, `simulate --seed SEED` replays one; `--mutant NAME` takes a known-bad variant.
 @main
 struct Main {
     static func main() {
         let words = CommandLine.arguments
-        func number(after name: String) -> UInt64? {
-            words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? UInt64(words[$0 + 1]) : nil }
+        func text(after name: String) -> String? {
+            words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
         }
+        func number(after name: String) -> UInt64? { text(after: name).flatMap { UInt64($0) } }
         let from = number(after: "--seed") ?? number(after: "--from") ?? 1
         let count = number(after: "--seed") != nil ? 1 : number(after: "--seeds") ?? 1000
-        var failures = 0
+        let mutant = text(after: "--mutant").flatMap(Mutant.init(rawValue:))
+        var failures: UInt64 = 0
         for seed in from..<from + count {
-            if let violation = simulate(seed: seed).violation {
+            if let violation = simulate(seed: seed, mutant: mutant).violation {
                 failures += 1
                 print("seed \(seed): \(violation)")
             }
         }
-        print("\(count - UInt64(failures)) of \(count) seeds passed")
+        print("\(count - failures) of \(count) seeds passed")
+        if failures > 0 { exit(1) }
     }
 }

@@ -56,7 +56,7 @@ extension Engine {
     private mutating func endOrphans(_ step: inout Step) {
         for (run, driver) in orphans.sorted(by: { $0.key < $1.key }) {
             if case .inFlight = operations[run] { continue }
-            step.operations.append(Operation(run: run, driver: driver, verb: .kill))
+            ask(Operation(run: run, driver: driver, verb: .kill), &step)
         }
         for run in ahead.sorted() {
             guard let key = state.keysByUID[run.uid], let object = object(key, step), var agent = object.agent,
@@ -79,6 +79,7 @@ extension Engine {
             uid: object.uid, effective: agent.effective, revision: agent.revision, replicas: agent.replicas)
         let spec = agent.effective.spec
         snapshot.isDeleting = object.deletion != nil
+        snapshot.finalizers = object.finalizers
         snapshot.deleteGraceMs = object.deletion?.graceMs
         let ledger = ledger(object.uid, step)
         snapshot.lastSequence = ledger.lastSequence
@@ -88,7 +89,7 @@ extension Engine {
             guard let run = replica.phase.run else { continue }
             if !observedDrivers.contains(run.spec.driver) { snapshot.isObserved = false }
             snapshot.instances[run.id] = instances[run.id]
-            snapshot.operations[run.id] = step.asked[run.id].map { .inFlight($0) } ?? operations[run.id]
+            snapshot.operations[run.id] = step.asked[run.id].map { .inFlight(number: $0) } ?? operations[run.id]
         }
         snapshot.dependencies = spec.dependsOn.map { dependency in
             let target = self.object(ObjectKey(.agent, namespace: object.key.namespace, name: dependency.name), step)
@@ -103,7 +104,7 @@ extension Engine {
                 name: dependency.name, condition: dependency.condition, met: met ?? false, found: target != nil)
         }
         if snapshot.isDeleting || spec.suspend {
-            snapshot.hasStoppingDependents = (state.dependents[object.key] ?? []).contains { key in
+            snapshot.hasStoppingDependents = dependents(of: object.key, step).contains { key in
                 guard let dependent = self.object(key, step), let agent = dependent.agent else { return false }
                 return (dependent.deletion != nil || agent.effective.spec.suspend) && agent.summary.hasLive
             }
@@ -140,8 +141,7 @@ extension Engine {
             let run = replica.phase.run ?? before[replica.ordinal]?.phase.run
             step.changes.replicas.append(ChangeSet.ReplicaWrite(uid: object.uid, replica: replica, run: run))
         }
-        step.operations += plan.operations
-        for operation in plan.operations { step.asked[operation.run] = operation.name }
+        for operation in plan.operations { ask(operation, &step) }
         if agent != old { write(object, statusOnly: true, &step) }
 
         noteWaiting(key, plan)
@@ -154,17 +154,14 @@ extension Engine {
         if old.summary.isReady != summary.isReady || old.summary.isStarted != summary.isStarted
             || old.summary.isCompleted != summary.isCompleted || old.summary.hasLive != summary.hasLive
         {
-            markNeighbours(object)
+            markNeighbours(object, step)
         }
         finishDeletion(key, &step, now)
     }
 
-    mutating func markNeighbours(_ object: StoredObject) {
-        dirty.formUnion(state.dependents[object.key] ?? [])
-        for dependency in object.agent?.effective.spec.dependsOn ?? [] {
-            let target = ObjectKey(.agent, namespace: object.key.namespace, name: dependency.name)
-            if state.objects[target] != nil { dirty.insert(target) }
-        }
+    mutating func markNeighbours(_ object: StoredObject, _ step: Step) {
+        dirty.formUnion(dependents(of: object.key, step))
+        for target in object.dependencies where self.object(target, step) != nil { dirty.insert(target) }
     }
 
     private mutating func noteWaiting(_ key: ObjectKey, _ plan: Plan) {

@@ -28,12 +28,13 @@ extension Engine {
         try checkPlace(key, live, step)
         let (content, managers) = try merge(apply, live, now)
         let complete = try validate(content, key)
+        if let live, live.deletion != nil { try checkReleases(live, complete) }
 
         var object = live ?? StoredObject(key: key, uid: apply.freshUID, createdAtMs: now.wallMs, content: complete)
         let managersChanged = object.managers != managers
         let contentChanged = live == nil || object.content != complete
         guard contentChanged || managersChanged else {
-            return .applied(render(object, step, now), .unchanged, restarts: [])
+            return .applied(render(object, step), .unchanged, restarts: [])
         }
         let specChanged = live == nil || object.content["spec"] != complete["spec"] || object.content["data"] != complete["data"]
         let oldSpec = live?.content["spec"]
@@ -45,7 +46,7 @@ extension Engine {
         if key.kind == .agent { restarts = try accept(&object, oldSpec, specChanged, step, now) }
         let result: ApplyResult = live == nil ? .created : contentChanged ? .configured : .unchanged
         if apply.dryRun {
-            return .applied(render(object, step, now), result, restarts: restarts)
+            return .applied(render(object, step), result, restarts: restarts)
         }
         if live == nil, state.objects.count + step.changes.objects.count >= Limits.objectsMax {
             throw .forbidden(key, "more than \(Limits.objectsMax) objects")
@@ -67,17 +68,18 @@ extension Engine {
         }
         write(object, statusOnly: false, &step)
         afterChange(of: object, step)
-        return .applied(render(object, step, now), result, restarts: restarts)
+        return .applied(render(object, step), result, restarts: restarts)
     }
 
     private mutating func afterChange(of object: StoredObject, _ step: Step) {
         switch object.key.kind {
         case .agent:
             dirty.insert(object.key)
-            dirty.formUnion(state.dependents[object.key] ?? [])
+            dirty.formUnion(dependents(of: object.key, step))
         case .secret, .configMap:
+            if object.deletion != nil { dirty.insert(object.key) }
             for key in waitingForInput where key.namespace == object.key.namespace { dirty.insert(key) }
-        case .namespace: break
+        case .namespace: if object.deletion != nil { dirty.insert(object.key) }
         }
     }
 
@@ -89,11 +91,22 @@ extension Engine {
                 throw .forbidden(key, "the namespace \(key.namespace) is being deleted; nothing new is created in it")
             }
         }
-        if let live, live.deletion != nil {
-            throw Failure(
-                code: 409, reason: "Conflict",
-                message: "\(key.kind.qualifiedResource) \"\(key.name)\" is being deleted; wait until it is gone", key: key)
+    }
+
+    /// An object that is being deleted takes one change: finalizers that let go.
+    private func checkReleases(_ live: StoredObject, _ new: Node) throws(Failure) {
+        func withoutFinalizers(_ node: Node) -> Node {
+            var (result, metadata) = (node, node["metadata"] ?? .emptyMap)
+            metadata["finalizers"] = nil
+            result["metadata"] = metadata
+            return result
         }
+        let left = new[path: "metadata", "finalizers"]?.list?.compactMap(\.string) ?? []
+        if withoutFinalizers(new) == withoutFinalizers(live.content), left.count < live.finalizers.count, Set(left).isSubset(of: live.finalizers) { return }
+        throw Failure(
+            code: 409, reason: "Conflict",
+            message: "\(live.key.kind.qualifiedResource) \"\(live.key.name)\" is being deleted; wait until it is gone",
+            key: live.key)
     }
 
     private func merge(
@@ -220,13 +233,16 @@ extension Engine {
         if key.kind == .namespace, key.name == "default" { throw .forbidden(key, "the namespace default always exists") }
         markDeleted(live, graceMs, actor: actor, &step, now)
         if key.kind == .namespace {
-            let inside = Set(state.objects.keys).union(step.draft.objects.keys).filter { $0.namespace == key.name }
-            for inner in inside.sorted() {
-                if let object = object(inner, step) { markDeleted(object, graceMs, actor: actor, &step, now) }
-            }
+            for inner in contents(of: key.name, step) { markDeleted(inner, graceMs, actor: actor, &step, now) }
         }
         finishDeletion(key, &step, now)
-        return .deleted(object(key, step).map { render($0, step, now) })
+        return .deleted(object(key, step).map { render($0, step) })
+    }
+
+    /// All objects of a namespace, in the order of their keys.
+    func contents(of namespace: String, _ step: Step) -> [StoredObject] {
+        let keys = Set(state.objects.keys).union(step.draft.objects.keys).filter { $0.namespace == namespace }
+        return keys.sorted().compactMap { object($0, step) }
     }
 
     private mutating func markDeleted(
@@ -244,7 +260,7 @@ extension Engine {
         }
         write(object, statusOnly: false, &step)
         dirty.insert(object.key)
-        if object.agent != nil { markNeighbours(object) }
+        if object.agent != nil { markNeighbours(object, step) }
         if object.key.kind != .agent { finishDeletion(object.key, &step, now) }
     }
 
@@ -253,13 +269,12 @@ extension Engine {
         guard let object = object(key, step), object.deletion != nil, object.finalizers.isEmpty else { return }
         if let agent = object.agent, agent.replicas.contains(where: { $0.phase.isLive }) { return }
         if key.kind == .namespace {
-            let inside = Set(state.objects.keys).union(step.draft.objects.keys).filter { $0.namespace == key.name }
-            if inside.contains(where: { self.object($0, step) != nil }) { return }
+            if !contents(of: key.name, step).isEmpty { return }
         }
         tell("\(key.kind.singular).deleted", object, actor: "system:reconciler", verb: "deleted", detail: "", data: [], &step, now)
         remove(object, &step)
         timers.set(key, at: nil)
-        if object.agent != nil { markNeighbours(object) }
+        if object.agent != nil { markNeighbours(object, step) }
         if key.kind.isNamespaced, !key.namespace.isEmpty {
             let namespace = ObjectKey(.namespace, namespace: "", name: key.namespace)
             if self.object(namespace, step)?.deletion != nil { finishDeletion(namespace, &step, now) }

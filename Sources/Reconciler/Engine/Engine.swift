@@ -12,6 +12,7 @@ public struct Engine: Sendable {
     // Facts of this moment; not stored, observed again after a restart.
     var instances: [RunID: Instance] = [:]
     var operations: [RunID: OperationState] = [:]
+    var lastOperation = 0
     var observedDrivers: Set<String> = []
     var dirty: Set<ObjectKey> = []
     var timers = TimerHeap()
@@ -63,7 +64,7 @@ public struct Engine: Sendable {
         for (index, key) in step.rendered {
             guard case .applied(_, let result, let restarts) = step.answers[index].answer, let object = object(key, step)
             else { continue }
-            step.answers[index].answer = .applied(render(object, step, now), result, restarts: restarts)
+            step.answers[index].answer = .applied(render(object, step), result, restarts: restarts)
         }
         step.changes.resourceVersion = step.draft.resourceVersion
         step.changes.position = step.draft.position
@@ -78,11 +79,14 @@ public struct Engine: Sendable {
             step.answers.append((request.id, answer))
         case .observed(let driver, let seen, let complete):
             observe(driver, seen, complete: complete)
-        case .finished(let run, let name, let result):
+        case .finished(let operation, let result):
+            let run = operation.run
+            // A double, or late: what it did is observed.
+            guard operations[run] == .inFlight(number: operation.number) else { return }
             let again = Deadline(now, afterMs: 2000)
             switch result {
-            case .done: operations[run] = .done(name, again: again)
-            case .failed(let message): operations[run] = .failed(name, message: message, again: again)
+            case .done: operations[run] = .done(operation.name, again: again)
+            case .failed(let message): operations[run] = .failed(operation.name, message: message, again: again)
             }
             if !isCurrent(run) { operations[run] = nil }
             markDirty(run)
@@ -181,7 +185,7 @@ public struct Engine: Sendable {
             state.ring.removeFirst(cut)
         }
         for operation in step.operations {
-            operations[operation.run] = .inFlight(operation.name)
+            operations[operation.run] = .inFlight(number: operation.number)
             orphans[operation.run] = nil
         }
         for (key, _) in step.draft.objects { forgetOldFacts(key) }
@@ -219,9 +223,22 @@ public struct Engine: Sendable {
 
     // MARK: The draft
 
+    /// Hands an operation out, once per run and step.
+    mutating func ask(_ operation: Operation, _ step: inout Step) {
+        lastOperation += 1
+        var operation = operation
+        operation.number = lastOperation
+        step.asked[operation.run] = lastOperation
+        step.operations.append(operation)
+    }
+
     func object(_ key: ObjectKey, _ step: Step) -> StoredObject? {
         if let drafted = step.draft.objects[key] { return drafted }
         return state.objects[key]
+    }
+
+    func dependents(of key: ObjectKey, _ step: Step) -> Set<ObjectKey> {
+        (state.dependents[key] ?? []).union(step.draft.dependents[key] ?? [])
     }
 
     func ledger(_ uid: UID, _ step: Step) -> Ledger { step.draft.ledgers[uid] ?? state.ledgers[uid] ?? Ledger() }
@@ -235,6 +252,7 @@ public struct Engine: Sendable {
         step.draft.usage.subtract(Usage(old?.agent))
         step.draft.usage.add(Usage(object.agent))
         step.draft.objects[object.key] = .some(object)
+        for target in object.dependencies { step.draft.dependents[target, default: []].insert(object.key) }
         if let index = step.changes.objects.firstIndex(where: { $0.object.uid == object.uid }) {
             step.changes.objects[index].object = object
             if !statusOnly { step.changes.objects[index].statusOnly = false }

@@ -6,7 +6,7 @@ public enum Input: Sendable {
     case request(Request)
     /// What a driver sees. `complete`: all its instances; others are gone.
     case observed(driver: String, [RunID: Instance], complete: Bool)
-    case finished(RunID, operation: String, OperationResult)
+    case finished(Operation, OperationResult)
     case delivered([DeliveryVerdict])
     /// The sink cannot be reached; nothing of the batch is known to be stored.
     case sinkUnavailable(String)
@@ -158,7 +158,7 @@ public struct Step: Sendable {
     /// Answers that show an object as it is at the end of the step, by their index.
     var rendered: [Int: ObjectKey] = [:]
     /// Runs that this step asks an operation for: a key may be planned more than once in a step.
-    var asked: [RunID: String] = [:]
+    var asked: [RunID: Int] = [:]
 
     /// The sink has answered for a batch.
     var tellsDelivery: Bool {

@@ -61,8 +61,7 @@ public struct EngineState: Sendable {
     }
 
     mutating func link(_ object: StoredObject, adding: Bool) {
-        for dependency in object.agent?.effective.spec.dependsOn ?? [] {
-            let target = ObjectKey(.agent, namespace: object.key.namespace, name: dependency.name)
+        for target in object.dependencies {
             if adding { dependents[target, default: []].insert(object.key) } else { dependents[target]?.remove(object.key) }
         }
     }
@@ -104,6 +103,8 @@ struct Draft: Sendable {
     var objects: [ObjectKey: StoredObject?] = [:]
     var ledgers: [UID: Ledger] = [:]
     var consumers: [String: Consumer?] = [:]
+    /// Agents that this step wrote, by the agent they depend on.
+    var dependents: [ObjectKey: Set<ObjectKey>] = [:]
     var resourceVersion: Int64 = 0
     var position: Int64 = 0
     var backlog = 0

@@ -41,8 +41,7 @@ public final class Loop {
     private var publishing = false
     private var answers: [Int: (Answer) -> Void] = [:]
     private var nextRequest = 0
-    private var inFlight: [Int: (run: RunID, name: String, timer: EventLoop.TimerID)] = [:]
-    private var nextOperation = 0
+    private var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]
     private var wake: (timer: EventLoop.TimerID, at: Int64)?
     private var stopped: (() -> Void)?
 
@@ -204,17 +203,16 @@ public final class Loop {
 
     private func perform(_ operation: Operation) {
         guard let driver = drivers[operation.driver] else {
-            return inbox.send(.finished(operation.run, operation: operation.name, .failed("no driver \(operation.driver)")))
+            return inbox.send(.finished(operation, .failed("no driver \(operation.driver)")))
         }
         counters.operations += 1
-        nextOperation += 1
-        let number = nextOperation
+        let number = operation.number
         let deadlineMs: Int64 = operation.name == "start" ? Int64(Limits.startDeadlineMs) : 15_000
         let timer = events.after(ms: deadlineMs) { [unowned self] in
             finishOperation(number, .failed("timed out after \(deadlineMs) ms"))
             pump()
         }
-        inFlight[number] = (operation.run, operation.name, timer)
+        inFlight[number] = (operation, timer)
         var context: StartContext?
         if case .start(let run) = operation.verb { context = engine.startContext(run) }
         driver.perform(operation, context) { [reports] result in reports.send((number, result)) }
@@ -222,12 +220,12 @@ public final class Loop {
 
     private func finishOperation(_ number: Int, _ result: OperationResult) {
         // A report after the deadline finds nothing here: its facts arrive by observation.
-        guard let operation = inFlight.removeValue(forKey: number) else { return }
-        events.cancel(operation.timer)
+        guard let (operation, timer) = inFlight.removeValue(forKey: number) else { return }
+        events.cancel(timer)
         if case .failed(let why) = result {
             log("operation failed", [("operation", operation.name), ("run", operation.run.text), ("error", why)])
         }
-        pending.append(.finished(operation.run, operation: operation.name, result))
+        pending.append(.finished(operation, result))
     }
 
     private func forget(_ uid: UID) {

@@ -4,23 +4,20 @@ import Planner
 extension Engine {
     /// The object as the API shows it, from committed state.
     public func render(_ object: StoredObject) -> Node {
-        renderObject(object, state.ledgers[object.uid] ?? Ledger(), inputVersion: { key in state.objects[key]?.resourceVersion })
+        render(object, Step())
     }
 
-    func render(_ object: StoredObject, _ step: Step, _ now: Moment) -> Node {
-        renderObject(object, ledger(object.uid, step), inputVersion: { key in self.object(key, step)?.resourceVersion })
-    }
-
-    private func renderObject(_ object: StoredObject, _ ledger: Ledger, inputVersion: (ObjectKey) -> Int64?) -> Node {
+    func render(_ object: StoredObject, _ step: Step) -> Node {
         let kind = object.key.kind
         var entries: [(String, Node?)] = [
             ("apiVersion", .text(kind.apiVersion)), ("kind", .text(kind.rawValue)), ("metadata", metadata(object)),
         ]
         for entry in object.content.map?.entries ?? [] where entry.key != "metadata" { entries.append((entry.key, entry.value)) }
         if let agent = object.agent {
-            entries.append(("status", status(agent, object, ledger, inputVersion)))
+            let inputVersion = { (key: ObjectKey) in self.object(key, step)?.resourceVersion }
+            entries.append(("status", status(agent, object, ledger(object.uid, step), inputVersion)))
         } else if kind == .namespace {
-            entries.append(("status", .map([("phase", object.deletion == nil ? "Active" : "Terminating")])))
+            entries.append(("status", namespaceStatus(object, step)))
         }
         return .map(entries)
     }
@@ -49,6 +46,23 @@ extension Engine {
                         })
             ),
         ])
+    }
+
+    /// As Kubernetes shows it: the condition names what a deletion waits for.
+    private func namespaceStatus(_ object: StoredObject, _ step: Step) -> Node {
+        guard let deletion = object.deletion else { return .map([("phase", "Active")]) }
+        let inside = contents(of: object.key.name, step).map { "\($0.key.kind.qualifiedSingular)/\($0.key.name)" }
+        let shown = inside.prefix(5).joined(separator: ", ") + (inside.count > 5 ? " and \(inside.count - 5) more" : "")
+        let finalizers = object.finalizers.joined(separator: ", ")
+        let (kind, reason, message) =
+            inside.isEmpty
+            ? ("NamespaceFinalizersRemaining", "SomeFinalizersRemain", "waiting for finalizers: \(finalizers)")
+            : ("NamespaceContentRemaining", "SomeResourcesRemain", "waiting for \(shown)")
+        let condition = Node.map([
+            ("type", .text(kind)), ("status", "True"), ("reason", .text(reason)), ("message", .text(message)),
+            ("lastTransitionTime", .text(Timestamp.seconds(deletion.atMs))),
+        ])
+        return .map([("phase", "Terminating"), ("conditions", .list([condition]))])
     }
 
     private func status(

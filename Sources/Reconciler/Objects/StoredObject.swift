@@ -34,6 +34,10 @@ public struct StoredObject: Sendable, Equatable {
     }
 
     public var labels: [String: String] { content[path: "metadata", "labels"]?.stringMap ?? [:] }
+    /// The agents that this one depends on.
+    var dependencies: [ObjectKey] {
+        agent?.effective.spec.dependsOn.map { ObjectKey(.agent, namespace: key.namespace, name: $0.name) } ?? []
+    }
     public var finalizers: [String] { content[path: "metadata", "finalizers"]?.list?.compactMap(\.string) ?? [] }
 }
 

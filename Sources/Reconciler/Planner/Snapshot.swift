@@ -24,6 +24,9 @@ public struct Snapshot: Sendable {
     /// Overrides the spec's grace period when the deletion asked for another.
     public var deleteGraceMs: Int64?
 
+    /// Foreign controllers that must let go before a deletion ends.
+    public var finalizers: [String] = []
+
     // What is recorded.
     public var replicas: [Replica]
     public var lastSequence: Int64 = 0

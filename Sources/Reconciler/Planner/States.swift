@@ -194,6 +194,8 @@ public struct Operation: Sendable, Equatable {
     public var run: RunID
     public var driver: String
     public var verb: Verb
+    /// Tells this asking from earlier ones; given by the engine, unique in one life of the daemon.
+    public var number = 0
 
     public var name: String {
         switch verb {
@@ -214,7 +216,7 @@ public struct Operation: Sendable, Equatable {
 
 /// What became of the last operation on a run.
 public enum OperationState: Sendable, Equatable {
-    case inFlight(String)
+    case inFlight(number: Int)
     case done(String, again: Deadline)
     case failed(String, message: String, again: Deadline)
 }

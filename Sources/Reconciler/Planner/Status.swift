@@ -96,10 +96,7 @@ public struct Summary: Sendable, Equatable {
         func not(_ reason: String, _ message: String) -> Condition {
             Condition(kind: .ready, status: false, reason: reason, message: message)
         }
-        if snapshot.isDeleting {
-            return snapshot.hasStoppingDependents
-                ? not("WaitingForDependents", "agents that depend on this one stop first") : not("Deleting", "the agent is being deleted")
-        }
+        if snapshot.isDeleting { return not(deletion(snapshot, plan).reason, deletion(snapshot, plan).message) }
         if snapshot.spec.suspend { return not("Suspended", "suspend is set") }
         if isReady { return Condition(kind: .ready, status: true, reason: "AllReplicasReady", message: of) }
         if isCompleted { return not("Completed", "all replicas have completed") }
@@ -118,6 +115,18 @@ public struct Summary: Sendable, Equatable {
         }
         if let waiting = plan.waiting { return not(waiting.reason, "\(of); \(waiting.message)") }
         return not("ReplicasNotReady", of)
+    }
+
+    /// What holds a deletion up.
+    private func deletion(_ snapshot: Snapshot, _ plan: Plan) -> (reason: String, message: String) {
+        let live = plan.replicas.filter(\.phase.isLive).map { String($0.ordinal) }
+        if hasLive, snapshot.hasStoppingDependents {
+            return ("WaitingForDependents", "agents that depend on this one stop first")
+        }
+        if hasLive { return ("Deleting", "waiting for the end of replica \(live.joined(separator: ", "))") }
+        return snapshot.finalizers.isEmpty
+            ? ("Deleting", "the agent is being deleted")
+            : ("WaitingForFinalizers", "waiting for finalizers: \(snapshot.finalizers.joined(separator: ", "))")
     }
 
     private func progressing(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) -> Condition {
