@@ -1,5 +1,5 @@
-internal import CMicroHTTPD
 import CLinux
+internal import CMicroHTTPD
 import Glibc
 import Manifests
 import Reconciler
@@ -59,11 +59,13 @@ public final class HTTPServer {
     }
 
     private func access(
-        _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?,
+        _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>,
+        _ data: UnsafePointer<CChar>?,
         _ size: UnsafeMutablePointer<Int>, _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
     ) -> Bool {
         guard let pointer = slot.pointee else {
-            let exchange = Exchange(server: self, connection: connection, method: String(cString: method), path: String(cString: url))
+            let exchange = Exchange(
+                server: self, connection: connection, method: String(cString: method), path: String(cString: url))
             slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
             return true
         }

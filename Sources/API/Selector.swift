@@ -21,7 +21,8 @@ struct Selector {
             case .equal(let field, _), .notEqual(let field, _):
                 if field == "metadata.name" || field == "metadata.namespace" { continue }
                 throw Failure(code: 400, reason: "BadRequest", message: "field label not supported: \(field)")
-            case .exists, .missing: throw Failure(code: 400, reason: "BadRequest", message: "a field selector needs a value")
+            case .exists, .missing:
+                throw Failure(code: 400, reason: "BadRequest", message: "a field selector needs a value")
             }
         }
     }
@@ -31,7 +32,10 @@ struct Selector {
         for part in text.split(separator: ",") {
             let term = part.filter { $0 != " " }
             if term.contains("(") || term.contains(")") {
-                throw Failure(code: 400, reason: "BadRequest", message: "set-based selectors are not supported: \"\(part)\"; use KEY=VALUE, KEY!=VALUE, KEY or !KEY")
+                throw Failure(
+                    code: 400, reason: "BadRequest",
+                    message:
+                        "set-based selectors are not supported: \"\(part)\"; use KEY=VALUE, KEY!=VALUE, KEY or !KEY")
             }
             if let range = term.firstRange(of: "!=") {
                 terms.append(.notEqual(String(term[..<range.lowerBound]), String(term[range.upperBound...])))

@@ -101,7 +101,9 @@ public final class Server {
         let group = parts[0] == "api" ? "" : parts.count > 1 ? parts[1] : ""
         let rest = Array(parts.dropFirst(parts[0] == "api" ? 2 : 3))
         if rest.isEmpty { return discovery(exchange, parts) }
-        guard group.isEmpty || group == "agentos.dev", parts[parts[0] == "api" ? 1 : 2] == "v1" else { return fail(exchange, notFound(exchange)) }
+        guard group.isEmpty || group == "agentos.dev", parts[parts[0] == "api" ? 1 : 2] == "v1" else {
+            return fail(exchange, notFound(exchange))
+        }
         if group == "agentos.dev", routeOperations(exchange, rest) { return }
         if rest.count == 1 || (rest.count == 2 && rest[0] == "namespaces" && group.isEmpty) {
             guard let kind = kind(rest[0], group) else { return fail(exchange, notFound(exchange)) }
@@ -134,7 +136,10 @@ public final class Server {
                 200,
                 .map([
                     ("kind", "APIGroupList"), ("apiVersion", "v1"),
-                    ("groups", [.map([("name", "agentos.dev"), ("versions", [version]), ("preferredVersion", version)])]),
+                    (
+                        "groups",
+                        [.map([("name", "agentos.dev"), ("versions", [version]), ("preferredVersion", version)])]
+                    ),
                 ]))
         case ["api", "v1"], ["apis", "agentos.dev", "v1"]:
             let group = parts[0] == "api" ? "" : "agentos.dev"
@@ -142,7 +147,8 @@ public final class Server {
             exchange.respond(
                 200,
                 .map([
-                    ("kind", "APIResourceList"), ("apiVersion", "v1"), ("groupVersion", .text(group.isEmpty ? "v1" : "agentos.dev/v1")),
+                    ("kind", "APIResourceList"), ("apiVersion", "v1"),
+                    ("groupVersion", .text(group.isEmpty ? "v1" : "agentos.dev/v1")),
                     (
                         "resources",
                         .list(
@@ -174,7 +180,9 @@ public final class Server {
     }
 
     /// The object as it may be shown: values of a Secret only when asked for.
-    func shown(_ object: StoredObject, secrets: Bool) -> Node { hideSecrets(loop.engine.render(object), object.key.kind, shown: secrets) }
+    func shown(_ object: StoredObject, secrets: Bool) -> Node {
+        hideSecrets(loop.engine.render(object), object.key.kind, shown: secrets)
+    }
 
     private func hideSecrets(_ node: Node, _ kind: Kind, shown: Bool) -> Node {
         guard kind == .secret, !shown, let data = node["data"]?.map else { return node }
@@ -190,7 +198,8 @@ public final class Server {
             return fail(exchange, Failure(code: 415, reason: "UnsupportedMediaType", message: message))
         }
         guard let manager = exchange.query("fieldManager"), !manager.isEmpty, manager.utf8.count <= 128 else {
-            let cause = Failure.Cause(reason: "FieldValueRequired", message: "is required for apply patch", field: "fieldManager")
+            let cause = Failure.Cause(
+                reason: "FieldValueRequired", message: "is required for apply patch", field: "fieldManager")
             return fail(exchange, .invalid(key, [cause]))
         }
         var diagnostics = Diagnostics()
@@ -205,7 +214,9 @@ public final class Server {
             return fail(exchange, Failure(code: 400, reason: "BadRequest", message: message))
         }
         if node[path: "metadata", "managedFields"] != nil {
-            return fail(exchange, Failure(code: 400, reason: "BadRequest", message: "metadata.managedFields must be nil in an apply"))
+            return fail(
+                exchange,
+                Failure(code: 400, reason: "BadRequest", message: "metadata.managedFields must be nil in an apply"))
         }
         for (field, expected) in [("name", key.name), ("namespace", key.namespace)] {
             if let named = node[path: "metadata", field]?.string, named != expected, !expected.isEmpty {
@@ -214,17 +225,20 @@ public final class Server {
             }
         }
         let apply = Request.Apply(
-            key: key, node: node, manager: manager, force: exchange.flag("force"), dryRun: exchange.query("dryRun") == "All",
+            key: key, node: node, manager: manager, force: exchange.flag("force"),
+            dryRun: exchange.query("dryRun") == "All",
             source: exchange.header("Agentos-Source").map(decodePercent) ?? "", freshUID: random())
         loop.submit(actor: actor(exchange), .apply(apply)) { [self] answer in reply(exchange, answer, key.kind) }
     }
 
     private func delete(_ exchange: Exchange, _ key: ObjectKey) {
         var diagnostics = Diagnostics()
-        let options = exchange.body.isEmpty ? nil : JSONReader.read(exchange.body, file: "body", diagnostics: &diagnostics)
+        let options =
+            exchange.body.isEmpty ? nil : JSONReader.read(exchange.body, file: "body", diagnostics: &diagnostics)
         let grace = options?["gracePeriodSeconds"]?.int ?? exchange.query("gracePeriodSeconds").flatMap { Int($0) }
         if let grace, !(0...86_400).contains(grace) {
-            let cause = Failure.Cause(reason: "FieldValueInvalid", message: "must be from 0 to 86400", field: "gracePeriodSeconds")
+            let cause = Failure.Cause(
+                reason: "FieldValueInvalid", message: "must be from 0 to 86400", field: "gracePeriodSeconds")
             return fail(exchange, .invalid(key, [cause]))
         }
         loop.submit(actor: actor(exchange), .delete(key, graceMs: grace.map { Int64($0) * 1000 })) { [self] answer in
@@ -239,10 +253,13 @@ public final class Server {
         case .applied(let node, let result, let restarts):
             var headers = [("Agentos-Result", result.rawValue)]
             if !restarts.isEmpty { headers.append(("Agentos-Restarts", restarts.joined(separator: ","))) }
-            exchange.respond(result == .created ? 201 : 200, kind.map { hideSecrets(node, $0, shown: false) } ?? node, headers: headers)
+            exchange.respond(
+                result == .created ? 201 : 200, kind.map { hideSecrets(node, $0, shown: false) } ?? node,
+                headers: headers)
         case .deleted(let node?): exchange.respond(200, kind.map { hideSecrets(node, $0, shown: false) } ?? node)
         case .deleted(nil), .done:
-            exchange.respond(200, .map([("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success")]))
+            exchange.respond(
+                200, .map([("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success")]))
         case .failure(let failure): fail(exchange, failure)
         }
     }
@@ -258,7 +275,10 @@ public final class Server {
         if exchange.flag("watch") { return watch(exchange, kind, namespace, selector) }
         let state = loop.engine.state
         var bytes: [UInt8] = []
-        bytes.append(contentsOf: "{\"kind\":\"\(kind.rawValue)List\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":{\"resourceVersion\":\"\(state.resourceVersion)\"},\"items\":[".utf8)
+        bytes.append(
+            contentsOf:
+                "{\"kind\":\"\(kind.rawValue)List\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":{\"resourceVersion\":\"\(state.resourceVersion)\"},\"items\":["
+                .utf8)
         var isFirst = true
         for object in state.list(kind, namespace: namespace) where selector.matches(object) {
             if !isFirst { bytes.append(UInt8(ascii: ",")) }
@@ -294,7 +314,10 @@ public final class Server {
                         ? nil
                         : .list(
                             failure.causes.map {
-                                .map([("reason", .text($0.reason)), ("message", .text($0.message)), ("field", .text($0.field))])
+                                .map([
+                                    ("reason", .text($0.reason)), ("message", .text($0.message)),
+                                    ("field", .text($0.field)),
+                                ])
                             })
                 ),
             ])
@@ -309,11 +332,13 @@ public final class Server {
     }
 
     func notFound(_ exchange: Exchange) -> Failure {
-        Failure(code: 404, reason: "NotFound", message: "the server could not find the requested resource \(exchange.path)")
+        Failure(
+            code: 404, reason: "NotFound", message: "the server could not find the requested resource \(exchange.path)")
     }
 
     func methodNotAllowed(_ exchange: Exchange) -> Failure {
-        Failure(code: 405, reason: "MethodNotAllowed", message: "\(exchange.method) is not supported for \(exchange.path)")
+        Failure(
+            code: 405, reason: "MethodNotAllowed", message: "\(exchange.method) is not supported for \(exchange.path)")
     }
 }
 

@@ -26,14 +26,18 @@ final class Watch {
         exchange.startStream("application/json")
         let state = server.loop.engine.state
         guard let version, let from = Int64(version), from > 0 else {
-            for object in state.list(kind, namespace: namespace) where selector.matches(object) { send("ADDED", object) }
+            for object in state.list(kind, namespace: namespace) where selector.matches(object) {
+                send("ADDED", object)
+            }
             return
         }
         guard from >= state.ringStart, from <= state.resourceVersion else { return expire() }
         // What matched then is what matches now, less what came and plus what went since.
         let since = state.ring.filter { $0.resourceVersion > from }
         let touched = Set(since.map(\.object.uid))
-        known = Set(state.list(kind, namespace: namespace).filter { selector.matches($0) && !touched.contains($0.uid) }.map(\.uid))
+        known = Set(
+            state.list(kind, namespace: namespace).filter { selector.matches($0) && !touched.contains($0.uid) }.map(
+                \.uid))
         for event in since where event.change != .added { known.insert(event.object.uid) }
         push(since)
     }
@@ -44,7 +48,8 @@ final class Watch {
                 "ERROR",
                 .map([
                     ("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Failure"),
-                    ("message", "the resourceVersion is not held any more; list again"), ("reason", "Expired"), ("code", 410),
+                    ("message", "the resourceVersion is not held any more; list again"), ("reason", "Expired"),
+                    ("code", 410),
                 ])))
         exchange.end()
     }

@@ -20,7 +20,9 @@ struct Cgroups: Sendable {
         for line in (Files.text("/proc/self/cgroup") ?? "").split(separator: "\n") {
             let parts = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
             guard parts.count == 3 else { continue }
-            for controller in parts[1].split(separator: ",", omittingEmptySubsequences: false) { own[String(controller)] = String(parts[2]) }
+            for controller in parts[1].split(separator: ",", omittingEmptySubsequences: false) {
+                own[String(controller)] = String(parts[2])
+            }
         }
         for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
             let parts = line.split(separator: " ")
@@ -46,7 +48,8 @@ struct Cgroups: Sendable {
     }
 
     private mutating func addUnified(_ base: String) {
-        let available = Set((Files.text("\(base)/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+        let available = Set(
+            (Files.text("\(base)/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         let place = Place(path: "\(base)/\(leaf)", isUnified: true)
         let wanted = ["memory", "cpu", "pids"].filter(available.contains)
         if !wanted.isEmpty {
@@ -55,15 +58,19 @@ struct Cgroups: Sendable {
             let enable = wanted.map { "+\($0)" }.joined(separator: " ")
             if (try? Files.write("\(base)/cgroup.subtree_control", enable)) == nil {
                 mkdir(daemon, 0o755)
-                try? Files.write("\(daemon)/cgroup.procs", String(getpid()))  // refused: the controllers stay unavailable
+                // Refused: the controllers stay unavailable, and limits are refused at apply.
+                try? Files.write("\(daemon)/cgroup.procs", String(getpid()))
                 try? Files.write("\(base)/cgroup.subtree_control", enable)
             }
         }
         add("", place)
         guard places[""] != nil else { return }
-        let given = Set((Files.text("\(base)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
+        let given = Set(
+            (Files.text("\(base)/cgroup.subtree_control") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         let usable = wanted.filter(given.contains)
-        if !usable.isEmpty { try? Files.write("\(place.path)/cgroup.subtree_control", usable.map { "+\($0)" }.joined(separator: " ")) }
+        if !usable.isEmpty {
+            try? Files.write("\(place.path)/cgroup.subtree_control", usable.map { "+\($0)" }.joined(separator: " "))
+        }
         for controller in usable { places[controller] = place }
     }
 
@@ -71,14 +78,16 @@ struct Cgroups: Sendable {
     func refusals(_ resources: AgentSpec.Resources) -> [(field: String, message: String)] {
         var result: [(field: String, message: String)] = []
         let asked: [(String, Bool)] = [
-            ("cpu", resources.limitCpuMilli != nil), ("memory", resources.limitMemoryBytes != nil), ("pids", resources.limitPids != nil),
+            ("cpu", resources.limitCpuMilli != nil), ("memory", resources.limitMemoryBytes != nil),
+            ("pids", resources.limitPids != nil),
         ]
         for (controller, isAsked) in asked where isAsked && places[controller] == nil {
-            result.append((
-                "spec.resources.limits.\(controller)",
-                "the driver process cannot set this here: the cgroup controller \(controller) is not available to this user; "
-                    + "run the daemon as root or give it a delegated cgroup"
-            ))
+            result.append(
+                (
+                    "spec.resources.limits.\(controller)",
+                    "the driver process cannot set this here: the cgroup controller \(controller) is not available to this user; "
+                        + "run the daemon as root or give it a delegated cgroup"
+                ))
         }
         return result
     }
@@ -105,13 +114,17 @@ struct Cgroups: Sendable {
         return directories
     }
 
-    private func set(_ controller: String, _ place: Place, _ directory: String, _ resources: AgentSpec.Resources) throws(Files.Failure) {
+    private func set(_ controller: String, _ place: Place, _ directory: String, _ resources: AgentSpec.Resources)
+        throws(Files.Failure)
+    {
         switch controller {
         case "memory":
             let bytes = String(resources.limitMemoryBytes ?? 0)
             try Files.write("\(directory)/\(place.isUnified ? "memory.max" : "memory.limit_in_bytes")", bytes)
             // Without this, swap makes a memory limit soft. Absent where swap is not accounted.
-            try? Files.write("\(directory)/\(place.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes")", place.isUnified ? "0" : bytes)
+            try? Files.write(
+                "\(directory)/\(place.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes")",
+                place.isUnified ? "0" : bytes)
         case "cpu":
             let quota = max(1000, (resources.limitCpuMilli ?? 0) * 100)
             if place.isUnified {

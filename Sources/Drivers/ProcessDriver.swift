@@ -72,7 +72,9 @@ public struct ProcessDriver: Driver {
         return causes
     }
 
-    public func perform(_ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void) {
+    public func perform(
+        _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void
+    ) {
         mailbox.send(.operate(operation, context, report))
     }
 

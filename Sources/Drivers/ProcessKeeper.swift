@@ -44,7 +44,9 @@ final class ProcessKeeper {
 
     private func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
 
-    private func perform(_ operation: Operation, _ context: StartContext?, _ done: @escaping @Sendable (OperationResult) -> Void) {
+    private func perform(
+        _ operation: Operation, _ context: StartContext?, _ done: @escaping @Sendable (OperationResult) -> Void
+    ) {
         switch operation.verb {
         case .start(let run):
             guard let context else { return done(.failed("the agent is gone")) }
@@ -208,7 +210,9 @@ final class ProcessKeeper {
         try Files.makeDirectory(parent, mode: 0o711)
         try Files.makeDirectory(home, mode: 0o700)
         if user == 0, let owner = run.spec.runAsUser ?? context.ownUser {
-            guard chown(home, owner, run.spec.runAsGroup ?? owner) == 0 else { throw Files.Failure(code: errno, what: "chown \(home)") }
+            guard chown(home, owner, run.spec.runAsGroup ?? owner) == 0 else {
+                throw Files.Failure(code: errno, what: "chown \(home)")
+            }
         }
         return home
     }
@@ -225,7 +229,9 @@ final class ProcessKeeper {
         strings += [String(context.arguments.count)] + context.arguments
         var environment = context.environment
         let names = Set(environment.map(\.name))
-        if !names.contains("PATH") { environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")) }
+        if !names.contains("PATH") {
+            environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
+        }
         if !names.contains("HOME") { environment.append(("HOME", home)) }
         strings += [String(environment.count)] + environment.map { "\($0.name)=\($0.value)" } + ["end"]
         var bytes: [UInt8] = []
@@ -244,7 +250,9 @@ final class ProcessKeeper {
         guard agentos_close_on_exec_pipe(&input) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
         defer { for fd in input where fd >= 0 { close(fd) } }
         // The whole specification fits into the pipe, so that a hanging supervisor cannot block this thread.
-        if bytes.count > 65_536, fcntl(input[1], Int32(AGENTOS_F_SETPIPE_SZ), Int32(clamping: bytes.count)) < Int32(clamping: bytes.count) {
+        if bytes.count > 65_536,
+            fcntl(input[1], Int32(AGENTOS_F_SETPIPE_SZ), Int32(clamping: bytes.count)) < Int32(clamping: bytes.count)
+        {
             throw Files.Failure(code: E2BIG, what: "the environment and arguments of \(bytes.count) bytes")
         }
         guard agentos_close_on_exec_pipe(&output) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
@@ -277,7 +285,9 @@ final class ProcessKeeper {
         }
     }
 
-    private func withCStrings<Result>(_ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result) -> Result {
+    private func withCStrings<Result>(
+        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
         var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
         defer { for pointer in pointers { free(pointer) } }
         return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
@@ -301,7 +311,9 @@ final class ProcessKeeper {
         }
         process.cgroups.forEach(Cgroups.end)
         send(SIGKILL, process.pid, process.start)
-        if ProcessTable.isStopped(process.supervisor) || !ProcessTable.isAlive(process.supervisor, process.supervisorStart) {
+        if ProcessTable.isStopped(process.supervisor)
+            || !ProcessTable.isAlive(process.supervisor, process.supervisorStart)
+        {
             endHard(run, process)
         }
     }

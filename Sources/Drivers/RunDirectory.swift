@@ -25,7 +25,8 @@ struct RunDirectory {
     let path: String
 
     var claim: Claim? {
-        guard let words = Files.text("\(path)/claim")?.split(whereSeparator: { $0 == " " || $0 == "\n" }), let first = words.first
+        guard let words = Files.text("\(path)/claim")?.split(whereSeparator: { $0 == " " || $0 == "\n" }),
+            let first = words.first
         else { return nil }
         if first == "supervisor", words.count >= 4, let pid = Int32(words[1]), let start = UInt64(words[2]) {
             return .supervisor(pid: pid, start: start, boot: String(words[3]))
@@ -93,7 +94,8 @@ enum ProcessTable {
     static func isStopped(_ pid: Int32) -> Bool {
         var state: CChar = 0
         var parent: pid_t = 0
-        return agentos_process_start(pid, &state, &parent) != 0 && (state == CChar(UInt8(ascii: "T")) || state == CChar(UInt8(ascii: "t")))
+        return agentos_process_start(pid, &state, &parent) != 0
+            && (state == CChar(UInt8(ascii: "T")) || state == CChar(UInt8(ascii: "t")))
     }
 
     /// All descendants of a process.
@@ -123,6 +125,7 @@ enum ProcessTable {
     }
 
     static var bootID: String {
-        (Files.text("/proc/sys/kernel/random/boot_id") ?? "unknown").split(separator: "\n").first.map(String.init) ?? "unknown"
+        (Files.text("/proc/sys/kernel/random/boot_id") ?? "unknown").split(separator: "\n").first.map(String.init)
+            ?? "unknown"
     }
 }

@@ -2,12 +2,26 @@
 ///
 /// Source: the description in `AgentFields`; made only from nodes that passed `Validator`.
 public struct AgentSpec: Sendable, Equatable {
-    public enum RestartPolicy: String, Sendable { case always = "Always", onFailure = "OnFailure", never = "Never" }
-    public enum Strategy: String, Sendable { case rollingUpdate = "RollingUpdate", recreate = "Recreate" }
-    public enum Gate: String, Sendable { case published = "Published", outboxWritten = "OutboxWritten" }
+    public enum RestartPolicy: String, Sendable {
+        case always = "Always"
+        case onFailure = "OnFailure"
+        case never = "Never"
+    }
+    public enum Strategy: String, Sendable {
+        case rollingUpdate = "RollingUpdate"
+        case recreate = "Recreate"
+    }
+    public enum Gate: String, Sendable {
+        case published = "Published"
+        case outboxWritten = "OutboxWritten"
+    }
 
     public struct Dependency: Sendable, Equatable {
-        public enum Condition: String, Sendable { case ready = "Ready", started = "Started", completed = "Completed" }
+        public enum Condition: String, Sendable {
+            case ready = "Ready"
+            case started = "Started"
+            case completed = "Completed"
+        }
         public var name: String
         public var condition: Condition
     }
@@ -117,10 +131,12 @@ extension AgentSpec.EnvironmentVariable {
         let from = node["valueFrom"]
         if let ref = from?["secretKeyRef"] {
             source = .secretKey(
-                name: ref["name"]?.string ?? "", key: ref["key"]?.string ?? "", optional: ref["optional"]?.bool ?? false)
+                name: ref["name"]?.string ?? "", key: ref["key"]?.string ?? "", optional: ref["optional"]?.bool ?? false
+            )
         } else if let ref = from?["configMapKeyRef"] {
             source = .configMapKey(
-                name: ref["name"]?.string ?? "", key: ref["key"]?.string ?? "", optional: ref["optional"]?.bool ?? false)
+                name: ref["name"]?.string ?? "", key: ref["key"]?.string ?? "", optional: ref["optional"]?.bool ?? false
+            )
         } else if let path = from?[path: "fieldRef", "fieldPath"]?.string {
             source = .field(path)
         } else {

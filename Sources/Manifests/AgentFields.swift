@@ -1,42 +1,77 @@
 /// The description of `kind: Agent`.
 enum AgentFields {
-    static let root = CoreFields.root(.agent, nameRule: .label(53), [
-        Field("spec", .object(spec), required: true, text: "What should run."), CoreFields.status,
-    ])
+    static let root = CoreFields.root(
+        .agent, nameRule: .label(53),
+        [
+            Field("spec", .object(spec), required: true, text: "What should run."), CoreFields.status,
+        ])
 
     private static let later = "is not supported by this version"
     private static let strings = Shape.list(.string(.any), max: 1000, nonEmpty: false)
 
     static let spec: [Field] = [
-        Field("driver", .enumeration(["process", "containerd", "gvisor"]), fallback: "process", restarts: true, text: "What isolates the agent."),
-        Field("replicas", .integer(0...Int64(Limits.replicasMax)), fallback: 1, text: "How many ordinals run; each keeps its identity."),
+        Field(
+            "driver", .enumeration(["process", "containerd", "gvisor"]), fallback: "process", restarts: true,
+            text: "What isolates the agent."),
+        Field(
+            "replicas", .integer(0...Int64(Limits.replicasMax)), fallback: 1,
+            text: "How many ordinals run; each keeps its identity."),
         Field("suspend", .boolean, fallback: false, text: "True: nothing runs, everything else is kept."),
-        Field("suspendMode", .enumeration(["Stop", "Freeze"]), fallback: "Stop", text: "Freeze keeps memory, where the driver can."),
+        Field(
+            "suspendMode", .enumeration(["Stop", "Freeze"]), fallback: "Stop",
+            text: "Freeze keeps memory, where the driver can."),
         Field("image", .string(.nonEmpty), restarts: true, text: "Image reference; for containerd and gvisor."),
         Field("imageArchive", .string(.absolutePath), restarts: true, text: "OCI archive; for containerd and gvisor."),
-        Field("command", .list(.string(.any), max: 1000, nonEmpty: true), required: true, restarts: true, text: "Program and its first arguments; never given to a shell."),
+        Field(
+            "command", .list(.string(.any), max: 1000, nonEmpty: true), required: true, restarts: true,
+            text: "Program and its first arguments; never given to a shell."),
         Field("args", strings, restarts: true, text: "Further arguments."),
-        Field("workingDir", .string(.absolutePath), restarts: true, text: "Working directory; without it the replica's own, kept over runs."),
-        Field("env", .list(.object(env), max: Limits.envMax, nonEmpty: false), restarts: true, text: "Environment variables."),
-        Field("envFrom", .list(.object(envFrom), max: 64, nonEmpty: false), restarts: true, text: "ConfigMaps and Secrets whose every key becomes a variable."),
+        Field(
+            "workingDir", .string(.absolutePath), restarts: true,
+            text: "Working directory; without it the replica's own, kept over runs."),
+        Field(
+            "env", .list(.object(env), max: Limits.envMax, nonEmpty: false), restarts: true,
+            text: "Environment variables."),
+        Field(
+            "envFrom", .list(.object(envFrom), max: 64, nonEmpty: false), restarts: true,
+            text: "ConfigMaps and Secrets whose every key becomes a variable."),
         Field("resources", .object(resources), restarts: true, text: "What the agent needs and may use at most."),
-        Field("restartPolicy", .enumeration(["Always", "OnFailure", "Never"]), fallback: "Always", text: "When an ended run is followed by another."),
+        Field(
+            "restartPolicy", .enumeration(["Always", "OnFailure", "Never"]), fallback: "Always",
+            text: "When an ended run is followed by another."),
         Field("backoff", .object(backoff), fallback: .emptyMap, text: "Delays between attempts."),
-        Field("terminationGracePeriodSeconds", .integer(0...86_400), fallback: 10, text: "Seconds between stopSignal and SIGKILL; 0 kills at once."),
+        Field(
+            "terminationGracePeriodSeconds", .integer(0...86_400), fallback: 10,
+            text: "Seconds between stopSignal and SIGKILL; 0 kills at once."),
         Field("stopSignal", .string(.signal), fallback: "SIGTERM", text: "The signal that asks the agent to stop."),
-        Field("startupProbe", .anything, refusal: later, text: "Probe that must succeed before the other probes start."),
+        Field(
+            "startupProbe", .anything, refusal: later, text: "Probe that must succeed before the other probes start."),
         Field("readinessProbe", .anything, refusal: later, text: "Probe that decides about Ready."),
         Field("livenessProbe", .anything, refusal: later, text: "Probe whose failure restarts the run."),
-        Field("dependsOn", .list(.object(dependency), max: Limits.dependenciesMax, nonEmpty: false), text: "Agents of the same namespace that must get there first; checked before each start."),
+        Field(
+            "dependsOn", .list(.object(dependency), max: Limits.dependenciesMax, nonEmpty: false),
+            text: "Agents of the same namespace that must get there first; checked before each start."),
         Field("priority", .integer(-1000...1000), fallback: 0, text: "Higher starts first."),
-        Field("consistency", .object([
-            Field("readyRequires", .enumeration(["Published", "OutboxWritten"]), fallback: "Published", text: "How far the events of a start must have got before Ready."),
-        ]), fallback: .emptyMap, text: "How control state and events align."),
-        Field("updateStrategy", .object([
-            Field("type", .enumeration(["RollingUpdate", "Recreate"]), fallback: "RollingUpdate", text: "Ordinal by ordinal, or all at once."),
-            Field("maxUnavailable", .integer(1...Int64(Limits.replicasMax)), fallback: 1, text: "Replicas that may be missing during a rolling update."),
-        ]), fallback: .emptyMap, text: "How replicas are replaced; there is no surge."),
-        Field("progressDeadlineSeconds", .integer(1...86_400), fallback: 600, text: "Seconds after which a change that does not get Ready is reported."),
+        Field(
+            "consistency",
+            .object([
+                Field(
+                    "readyRequires", .enumeration(["Published", "OutboxWritten"]), fallback: "Published",
+                    text: "How far the events of a start must have got before Ready.")
+            ]), fallback: .emptyMap, text: "How control state and events align."),
+        Field(
+            "updateStrategy",
+            .object([
+                Field(
+                    "type", .enumeration(["RollingUpdate", "Recreate"]), fallback: "RollingUpdate",
+                    text: "Ordinal by ordinal, or all at once."),
+                Field(
+                    "maxUnavailable", .integer(1...Int64(Limits.replicasMax)), fallback: 1,
+                    text: "Replicas that may be missing during a rolling update."),
+            ]), fallback: .emptyMap, text: "How replicas are replaced; there is no surge."),
+        Field(
+            "progressDeadlineSeconds", .integer(1...86_400), fallback: 600,
+            text: "Seconds after which a change that does not get Ready is reported."),
         Field("securityContext", .object(securityContext), restarts: true, text: "Identity and privileges."),
         Field("volumes", .anything, refusal: later, text: "Volumes."),
         Field("volumeMounts", .anything, refusal: later, text: "Where volumes appear."),
@@ -47,7 +82,8 @@ enum AgentFields {
     private static let keyRef: [Field] = [
         Field("name", .string(.subdomain), required: true, text: "Name of the object."),
         Field("key", .string(.configKey), required: true, text: "Key in its data."),
-        Field("optional", .boolean, fallback: false, text: "True: leave the variable out when object or key is missing."),
+        Field(
+            "optional", .boolean, fallback: false, text: "True: leave the variable out when object or key is missing."),
     ]
 
     private static let sourceRef: [Field] = [
@@ -58,13 +94,19 @@ enum AgentFields {
     private static let env: [Field] = [
         Field("name", .string(.environmentName), required: true, text: "Name of the variable."),
         Field("value", .string(.any), text: "Value; $(VAR) stands for a variable defined before."),
-        Field("valueFrom", .union([
-            Field("secretKeyRef", .object(keyRef), text: "A key of a Secret."),
-            Field("configMapKeyRef", .object(keyRef), text: "A key of a ConfigMap."),
-            Field("fieldRef", .object([
-                Field("fieldPath", .string(.nonEmpty), required: true, text: "metadata.name, metadata.namespace, metadata.uid or metadata.labels['KEY']."),
-            ]), text: "A field of the agent itself."),
-        ]), text: "Where the value comes from."),
+        Field(
+            "valueFrom",
+            .union([
+                Field("secretKeyRef", .object(keyRef), text: "A key of a Secret."),
+                Field("configMapKeyRef", .object(keyRef), text: "A key of a ConfigMap."),
+                Field(
+                    "fieldRef",
+                    .object([
+                        Field(
+                            "fieldPath", .string(.nonEmpty), required: true,
+                            text: "metadata.name, metadata.namespace, metadata.uid or metadata.labels['KEY'].")
+                    ]), text: "A field of the agent itself."),
+            ]), text: "Where the value comes from."),
     ]
 
     private static let envFrom: [Field] = [
@@ -74,38 +116,50 @@ enum AgentFields {
     ]
 
     private static let resources: [Field] = [
-        Field("requests", .object([
-            Field("cpu", .quantity(.cpu), text: "Cores that must be free to start."),
-            Field("memory", .quantity(.memory), text: "Bytes that must be free to start."),
-        ]), text: "What must be free on the machine before a start."),
-        Field("limits", .object([
-            Field("cpu", .quantity(.cpu), text: "Cores at most."),
-            Field("memory", .quantity(.memory), text: "Bytes at most; more ends the run as OOMKilled."),
-            Field("pids", .integer(1...4_194_304), text: "Processes and threads at most."),
-            Field("nofile", .integer(8...1_048_576), text: "Open files per process at most."),
-        ]), text: "What the agent may use at most."),
+        Field(
+            "requests",
+            .object([
+                Field("cpu", .quantity(.cpu), text: "Cores that must be free to start."),
+                Field("memory", .quantity(.memory), text: "Bytes that must be free to start."),
+            ]), text: "What must be free on the machine before a start."),
+        Field(
+            "limits",
+            .object([
+                Field("cpu", .quantity(.cpu), text: "Cores at most."),
+                Field("memory", .quantity(.memory), text: "Bytes at most; more ends the run as OOMKilled."),
+                Field("pids", .integer(1...4_194_304), text: "Processes and threads at most."),
+                Field("nofile", .integer(8...1_048_576), text: "Open files per process at most."),
+            ]), text: "What the agent may use at most."),
     ]
 
     private static let backoff: [Field] = [
         Field("initialSeconds", .number(0...86_400), fallback: 1, text: "Delay before the first new attempt."),
         Field("maxSeconds", .number(0...86_400), fallback: 300, text: "Longest delay."),
         Field("factor", .number(1...100), fallback: 2, text: "Growth from attempt to attempt."),
-        Field("resetAfterSeconds", .number(0...864_000), fallback: 600, text: "Seconds of Ready after which the delay starts over."),
+        Field(
+            "resetAfterSeconds", .number(0...864_000), fallback: 600,
+            text: "Seconds of Ready after which the delay starts over."),
     ]
 
     private static let dependency: [Field] = [
         Field("name", .string(.label(53)), required: true, text: "An agent of the same namespace."),
-        Field("condition", .enumeration(["Ready", "Started", "Completed"]), fallback: "Ready", text: "How far it must have got."),
+        Field(
+            "condition", .enumeration(["Ready", "Started", "Completed"]), fallback: "Ready",
+            text: "How far it must have got."),
     ]
 
     private static let securityContext: [Field] = [
         Field("runAsUser", .integer(0...4_294_967_294), text: "User id; without it an own one, if the daemon is root."),
         Field("runAsGroup", .integer(0...4_294_967_294), text: "Group id; without it as runAsUser."),
-        Field("allowPrivilegeEscalation", .enumerationOfBooleans, fallback: false, text: "Only false: no_new_privs is always set."),
+        Field(
+            "allowPrivilegeEscalation", .enumerationOfBooleans, fallback: false,
+            text: "Only false: no_new_privs is always set."),
         Field("readOnlyRootFilesystem", .boolean, text: "For containerd and gvisor."),
-        Field("capabilities", .object([
-            Field("drop", .list(.string(.nonEmpty), max: 64, nonEmpty: false), text: "Capabilities to drop."),
-        ]), text: "For containerd and gvisor."),
+        Field(
+            "capabilities",
+            .object([
+                Field("drop", .list(.string(.nonEmpty), max: 64, nonEmpty: false), text: "Capabilities to drop.")
+            ]), text: "For containerd and gvisor."),
     ]
 }
 

@@ -16,7 +16,9 @@ extension Validator {
         for resource in ["cpu", "memory"] {
             let request = spec[path: "resources", "requests", resource]
             let limit = spec[path: "resources", "limits", resource]
-            if let request, let limit, let asked = Quantity.milli(request), let most = Quantity.milli(limit), asked > most {
+            if let request, let limit, let asked = Quantity.milli(request), let most = Quantity.milli(limit),
+                asked > most
+            {
                 report(request.mark, "spec.resources.requests.\(resource)", "must not be more than the limit")
             }
         }
@@ -24,7 +26,9 @@ extension Validator {
         for (index, item) in (spec["dependsOn"]?.list ?? []).enumerated() {
             let name = item["name"]?.string ?? ""
             let path = "spec.dependsOn[\(index)].name"
-            if name == object[path: "metadata", "name"]?.string { report(item.mark, path, "an agent cannot depend on itself") }
+            if name == object[path: "metadata", "name"]?.string {
+                report(item.mark, path, "an agent cannot depend on itself")
+            }
             if !names.insert(name).inserted { report(item.mark, path, "\"\(name)\" stands twice") }
         }
         if spec[path: "securityContext", "allowPrivilegeEscalation"]?.bool == true {
@@ -42,7 +46,9 @@ extension Validator {
         }
         for name in ["readOnlyRootFilesystem", "capabilities"] {
             if let node = spec["securityContext"]?[name], node.bool != false {
-                report(node.mark, "spec.securityContext.\(name)", "the driver process cannot honour this; containerd and gvisor can")
+                report(
+                    node.mark, "spec.securityContext.\(name)",
+                    "the driver process cannot honour this; containerd and gvisor can")
             }
         }
         if let node = spec["suspendMode"], node.string == "Freeze" {
@@ -55,9 +61,13 @@ extension Validator {
         for (index, item) in (spec["env"]?.list ?? []).enumerated() {
             let path = "spec.env[\(index)]"
             let name = item["name"]?.string ?? ""
-            if item["value"] != nil, item["valueFrom"] != nil { report(item.mark, path, "value and valueFrom exclude each other") }
+            if item["value"] != nil, item["valueFrom"] != nil {
+                report(item.mark, path, "value and valueFrom exclude each other")
+            }
             if !names.insert(name).inserted { report(item.mark, "\(path).name", "\"\(name)\" stands twice") }
-            if name.hasPrefix("AGENTOS_") { report(item.mark, "\(path).name", "names that start with AGENTOS_ are reserved") }
+            if name.hasPrefix("AGENTOS_") {
+                report(item.mark, "\(path).name", "names that start with AGENTOS_ are reserved")
+            }
             if let field = item[path: "valueFrom", "fieldRef", "fieldPath"], FieldPath(field.string ?? "") == nil {
                 report(
                     field.mark, "\(path).valueFrom.fieldRef.fieldPath",

@@ -81,27 +81,36 @@ extension StringRule {
                 ? nil
                 : "must be an RFC 1123 label: lower-case letters, digits and '-', starting and ending with a letter or digit, at most \(longest) characters; found \(quoted(text))"
         case .subdomain:
-            let fine = text.utf8.count <= 253
+            let fine =
+                text.utf8.count <= 253
                 && text.split(separator: ".", omittingEmptySubsequences: false).allSatisfy(Self.isLabel)
-            return fine ? nil : "must be a lower-case RFC 1123 subdomain of at most 253 characters; found \(quoted(text))"
+            return fine
+                ? nil : "must be a lower-case RFC 1123 subdomain of at most 253 characters; found \(quoted(text))"
         case .labelKey:
             let parts = text.split(separator: "/", omittingEmptySubsequences: false)
-            let prefixFine = parts.count == 1 || (parts.count == 2 && StringRule.subdomain.problem(with: String(parts[0])) == nil)
+            let prefixFine =
+                parts.count == 1 || (parts.count == 2 && StringRule.subdomain.problem(with: String(parts[0])) == nil)
             return prefixFine && Self.isQualifiedName(parts.last ?? "")
                 ? nil : "must be a label key, [prefix/]name with a name of at most 63 characters; found \(quoted(text))"
         case .labelValue:
             return text.isEmpty || Self.isQualifiedName(text[...])
                 ? nil : "must be at most 63 letters, digits, '-', '_' or '.'; found \(quoted(text))"
         case .environmentName:
-            let fine = !text.isEmpty && !text.utf8.contains(UInt8(ascii: "=")) && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+            let fine =
+                !text.isEmpty && !text.utf8.contains(UInt8(ascii: "="))
+                && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
                 && !(text.utf8.first.map { (0x30...0x39).contains($0) } ?? true)
-            return fine ? nil : "must be the name of an environment variable: printable, no '=', no digit first; found \(quoted(text))"
+            return fine
+                ? nil
+                : "must be the name of an environment variable: printable, no '=', no digit first; found \(quoted(text))"
         case .configKey:
-            let fine = !text.isEmpty && text.utf8.count <= 253 && text != "." && text != ".."
+            let fine =
+                !text.isEmpty && text.utf8.count <= 253 && text != "." && text != ".."
                 && text.utf8.allSatisfy { Self.isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f || $0 == 0x2e }
             return fine ? nil : "must be letters, digits, '-', '_' or '.'; found \(quoted(text))"
         case .absolutePath:
-            return text.hasPrefix("/") && !text.utf8.contains(0) ? nil : "must be an absolute path; found \(quoted(text))"
+            return text.hasPrefix("/") && !text.utf8.contains(0)
+                ? nil : "must be an absolute path; found \(quoted(text))"
         case .signal:
             return Signals.number(of: text) != nil ? nil : "must be a signal such as SIGTERM; found \(quoted(text))"
         case .base64:
@@ -140,7 +149,9 @@ public enum Signals {
     }
 
     public static func name(of number: Int32) -> String {
-        let more: [Int32: String] = [4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 13: "SIGPIPE", 31: "SIGSYS"]
+        let more: [Int32: String] = [
+            4: "SIGILL", 6: "SIGABRT", 7: "SIGBUS", 8: "SIGFPE", 11: "SIGSEGV", 13: "SIGPIPE", 31: "SIGSYS",
+        ]
         return names.first { $0.1 == number }?.0 ?? more[number] ?? "SIG\(number)"
     }
 }

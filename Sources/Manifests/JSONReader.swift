@@ -119,7 +119,8 @@ public struct JSONReader {
                 if map.entries.count == 8 { seen = Set(map.entries.map(\.key)) }
             } else {
                 diagnostics.add(
-                    Diagnostic(file: file, mark: keyMark, path: "", message: "the key \"\(key)\" stands twice in one map"))
+                    Diagnostic(
+                        file: file, mark: keyMark, path: "", message: "the key \"\(key)\" stands twice in one map"))
             }
             if try closes(UInt8(ascii: "}")) { return map }
         }

@@ -15,9 +15,14 @@ public enum JSONSchema {
         switch shape {
         case .string(let rule): return string(rule)
         case .integer(let range):
-            return .map([("type", "integer"), ("minimum", .number(range.lowerBound)), ("maximum", .number(range.upperBound))])
+            return .map([
+                ("type", "integer"), ("minimum", .number(range.lowerBound)), ("maximum", .number(range.upperBound)),
+            ])
         case .number(let range):
-            return .map([("type", "number"), ("minimum", Node(.double(range.lowerBound))), ("maximum", Node(.double(range.upperBound)))])
+            return .map([
+                ("type", "number"), ("minimum", Node(.double(range.lowerBound))),
+                ("maximum", Node(.double(range.upperBound))),
+            ])
         case .boolean: return .map([("type", "boolean")])
         case .quantity: return .map([("type", ["string", "number"])])
         case .enumeration(let words): return .map([("type", "string"), ("enum", .list(words.map(Node.text)))])
@@ -52,13 +57,20 @@ public enum JSONSchema {
         let usable = fields.filter { $0.refusal == nil }
         return .map([
             ("type", "object"),
-            ("properties", .map(usable.map { field in
-                var node = schema(field.shape)
-                node["description"] = .text(field.text)
-                if let fallback = field.fallback { node["default"] = fallback }
-                return (field.name, node)
-            })),
-            ("required", usable.contains(where: \.required) ? .list(usable.filter(\.required).map { .text($0.name) }) : nil),
+            (
+                "properties",
+                .map(
+                    usable.map { field in
+                        var node = schema(field.shape)
+                        node["description"] = .text(field.text)
+                        if let fallback = field.fallback { node["default"] = fallback }
+                        return (field.name, node)
+                    })
+            ),
+            (
+                "required",
+                usable.contains(where: \.required) ? .list(usable.filter(\.required).map { .text($0.name) }) : nil
+            ),
             ("additionalProperties", false),
         ])
     }

@@ -62,25 +62,39 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
 enum CoreFields {
     static func root(_ kind: Kind, nameRule: StringRule, _ more: [Field]) -> [Field] {
         [
-            Field("apiVersion", .enumeration([kind.apiVersion]), required: true, text: "Version of the schema of this kind."),
+            Field(
+                "apiVersion", .enumeration([kind.apiVersion]), required: true,
+                text: "Version of the schema of this kind."),
             Field("kind", .enumeration([kind.rawValue]), required: true, text: "The kind of the object."),
-            Field("metadata", .object(metadata(nameRule, namespaced: kind.isNamespaced)), required: true, text: "Standard object metadata, as in Kubernetes."),
+            Field(
+                "metadata", .object(metadata(nameRule, namespaced: kind.isNamespaced)), required: true,
+                text: "Standard object metadata, as in Kubernetes."),
         ] + more
     }
 
     static func metadata(_ nameRule: StringRule, namespaced: Bool) -> [Field] {
         var fields = [
-            Field("name", .string(nameRule), required: true, immutable: true, text: "Name, unique within kind and namespace."),
+            Field(
+                "name", .string(nameRule), required: true, immutable: true,
+                text: "Name, unique within kind and namespace."),
             Field("labels", .strings(.labelKey, values: .labelValue), text: "Labels to select objects by."),
-            Field("annotations", .strings(.labelKey, values: .any), text: "Free notes for people and tools; the program does not interpret them."),
-            Field("finalizers", .list(.string(.labelKey), max: 32, nonEmpty: false), text: "Names of controllers that must let go before a deletion ends."),
+            Field(
+                "annotations", .strings(.labelKey, values: .any),
+                text: "Free notes for people and tools; the program does not interpret them."),
+            Field(
+                "finalizers", .list(.string(.labelKey), max: 32, nonEmpty: false),
+                text: "Names of controllers that must let go before a deletion ends."),
         ]
         if namespaced {
             fields.insert(
-                Field("namespace", .string(.label(63)), immutable: true, text: "The tenant; `default` when absent."), at: 1)
+                Field("namespace", .string(.label(63)), immutable: true, text: "The tenant; `default` when absent."),
+                at: 1)
         }
         // Written by the daemon. Accepted in what is applied, so that what was shown can be applied again; no effect.
-        for name in ["uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "managedFields"] {
+        for name in [
+            "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
+            "deletionGracePeriodSeconds", "managedFields",
+        ] {
             fields.append(Field(name, .anything, text: "Written by the daemon."))
         }
         return fields
@@ -88,17 +102,23 @@ enum CoreFields {
 
     static let status = Field("status", .anything, text: "Observed state, written by the daemon alone.")
 
-    static let namespace = root(.namespace, nameRule: .label(63), [
-        Field("spec", .anything, text: "Empty; accepted for Kubernetes clients."), status,
-    ])
+    static let namespace = root(
+        .namespace, nameRule: .label(63),
+        [
+            Field("spec", .anything, text: "Empty; accepted for Kubernetes clients."), status,
+        ])
 
-    static let secret = root(.secret, nameRule: .subdomain, [
-        Field("type", .string(.any), fallback: "Opaque", text: "Free type of the secret."),
-        Field("data", .strings(.configKey, values: .base64), text: "Values in base64."),
-        Field("stringData", .strings(.configKey, values: .any), text: "Values as plain text; stored in `data`."),
-    ])
+    static let secret = root(
+        .secret, nameRule: .subdomain,
+        [
+            Field("type", .string(.any), fallback: "Opaque", text: "Free type of the secret."),
+            Field("data", .strings(.configKey, values: .base64), text: "Values in base64."),
+            Field("stringData", .strings(.configKey, values: .any), text: "Values as plain text; stored in `data`."),
+        ])
 
-    static let configMap = root(.configMap, nameRule: .subdomain, [
-        Field("data", .strings(.configKey, values: .any), text: "Values as text."),
-    ])
+    static let configMap = root(
+        .configMap, nameRule: .subdomain,
+        [
+            Field("data", .strings(.configKey, values: .any), text: "Values as text.")
+        ])
 }

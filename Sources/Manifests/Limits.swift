@@ -43,7 +43,11 @@ public enum Limits {
     public static let outboxRowsMax = 200_000
     public static let auditRowsMax = 200_000
     public static let retentionMs: Int64 = 7 * 24 * 3_600_000
+    public static let trimMs = 600_000
     public static let journalSegmentBytes = 16 << 20
+    /// What is kept for readers that ask late; more only for registered consumers that have not acknowledged it.
+    public static let journalBytesKept = 128 << 20
+    /// The hard cap: beyond it a consumer that is behind expires.
     public static let journalBytesMax = 512 << 20
     public static let consumersMax = 64
 

@@ -48,7 +48,8 @@ public enum ManifestReader {
     }
 
     private static func unpack(
-        _ node: Node, file: String, namespace: String, into manifests: inout [Manifest], _ diagnostics: inout Diagnostics,
+        _ node: Node, file: String, namespace: String, into manifests: inout [Manifest],
+        _ diagnostics: inout Diagnostics,
         depth: Int
     ) {
         if node["kind"]?.string == "List", depth == 0 {
@@ -66,7 +67,8 @@ public enum ManifestReader {
 
     private static func kind(of node: Node, _ validator: inout Validator) -> Kind? {
         guard node.map != nil else {
-            validator.report(node.mark, "", "expected a map with apiVersion, kind and metadata, found \(node.kindOfValue)")
+            validator.report(
+                node.mark, "", "expected a map with apiVersion, kind and metadata, found \(node.kindOfValue)")
             return nil
         }
         let names = Kind.allCases.map(\.rawValue) + ["List"]
@@ -77,13 +79,16 @@ public enum ManifestReader {
         guard let kind = Kind(rawValue: word) else {
             validator.report(
                 node["kind"]?.mark ?? node.mark, "kind",
-                "unknown kind \"\(word)\": expected \(names.joined(separator: ", "))\(Suggestion.text(for: word, among: names))")
+                "unknown kind \"\(word)\": expected \(names.joined(separator: ", "))\(Suggestion.text(for: word, among: names))"
+            )
             return nil
         }
         return kind
     }
 
-    private static func manifest(_ node: Node, _ kind: Kind, _ namespace: String, _ validator: inout Validator) -> Manifest? {
+    private static func manifest(_ node: Node, _ kind: Kind, _ namespace: String, _ validator: inout Validator)
+        -> Manifest?
+    {
         let complete = validator.check(node, kind: kind)
         if validator.diagnostics.isEmpty { validator.checkRules(complete, kind: kind) }
         guard validator.diagnostics.isEmpty, let name = complete[path: "metadata", "name"]?.string else { return nil }

@@ -36,11 +36,13 @@ public struct Validator {
                 report(entry.mark, place, "\(field.name) \(refusal)")
                 continue
             }
-            if entry.value.isNull, case .anything = field.shape {} else if entry.value.isNull {
+            if entry.value.isNull, case .anything = field.shape {
+            } else if entry.value.isNull {
                 continue  // null is "not set", as in Kubernetes
             }
             result.entries.append(
-                NodeMap.Entry(key: entry.key, mark: entry.mark, value: value(entry.value, field.shape, path: place, fill: fill)))
+                NodeMap.Entry(
+                    key: entry.key, mark: entry.mark, value: value(entry.value, field.shape, path: place, fill: fill)))
         }
         for field in fields where result[field.name] == nil {
             let place = path.isEmpty ? field.name : "\(path).\(field.name)"
@@ -59,12 +61,17 @@ public struct Validator {
         case .string(let rule): text(node, rule, path)
         case .integer(let range):
             guard let number = node.int, range.contains(Int64(number)) else {
-                report(node.mark, path, "expected an integer from \(range.lowerBound) to \(range.upperBound), found \(shown(node))")
+                report(
+                    node.mark, path,
+                    "expected an integer from \(range.lowerBound) to \(range.upperBound), found \(shown(node))")
                 return node
             }
         case .number(let range):
             guard let number = node.double, range.contains(number) else {
-                report(node.mark, path, "expected a number from \(trimmed(range.lowerBound)) to \(trimmed(range.upperBound)), found \(shown(node))")
+                report(
+                    node.mark, path,
+                    "expected a number from \(trimmed(range.lowerBound)) to \(trimmed(range.upperBound)), found \(shown(node))"
+                )
                 return node
             }
         case .boolean:
@@ -127,7 +134,9 @@ public struct Validator {
         }
     }
 
-    private func trimmed(_ number: Double) -> String { number == number.rounded() ? String(Int64(number)) : String(number) }
+    private func trimmed(_ number: Double) -> String {
+        number == number.rounded() ? String(Int64(number)) : String(number)
+    }
 
     private func shown(_ node: Node) -> String {
         switch node.value {

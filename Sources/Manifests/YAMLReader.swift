@@ -161,7 +161,8 @@ private struct Builder {
                 map.entries.append(NodeMap.Entry(key: name, mark: mark, value: value))
             } else {
                 diagnostics.add(
-                    Diagnostic(file: file, mark: mark, path: "", message: "the key \"\(name)\" stands twice in one map"))
+                    Diagnostic(file: file, mark: mark, path: "", message: "the key \"\(name)\" stands twice in one map")
+                )
             }
         }
         return (map, size)

@@ -87,7 +87,8 @@ public enum YAMLWriter {
 
     private static func isPlain(_ text: String) -> Bool {
         guard let first = text.unicodeScalars.first, text.last != " ", text.last != ":" else { return false }
-        let safeFirst = first.properties.isAlphabetic || ("0"..."9").contains(first) || "/._$".unicodeScalars.contains(first)
+        let safeFirst =
+            first.properties.isAlphabetic || ("0"..."9").contains(first) || "/._$".unicodeScalars.contains(first)
         return safeFirst && first.isASCII && !text.contains(": ") && !text.contains(" #")
             && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value < 0x7f }
     }

@@ -17,22 +17,27 @@ public final class Journal: EventSink, EventLog, Sendable {
 
     private let directory: String
     private let segmentBytes: Int64
-    private let totalBytesMax: Int64
+    private let bytesKept: Int64
+    private let bytesMax: Int64
     private let state = Mutex(State())
 
-    private init(directory: String, segmentBytes: Int64, totalBytesMax: Int64) {
+    private init(directory: String, segmentBytes: Int64, bytesKept: Int64, bytesMax: Int64) {
         self.directory = directory
         self.segmentBytes = segmentBytes
-        self.totalBytesMax = totalBytesMax
+        self.bytesKept = bytesKept
+        self.bytesMax = bytesMax
     }
 
     deinit { state.withLock { if $0.fd >= 0 { close($0.fd) } } }
 
     public static func open(
-        _ directory: String, segmentBytes: Int = Limits.journalSegmentBytes, totalBytesMax: Int = Limits.journalBytesMax
+        _ directory: String, segmentBytes: Int = Limits.journalSegmentBytes, bytesKept: Int = Limits.journalBytesKept,
+        bytesMax: Int = Limits.journalBytesMax
     ) throws(SinkFailure) -> Journal {
         mkdir(directory, 0o700)
-        let journal = Journal(directory: directory, segmentBytes: Int64(segmentBytes), totalBytesMax: Int64(totalBytesMax))
+        let journal = Journal(
+            directory: directory, segmentBytes: Int64(segmentBytes), bytesKept: Int64(bytesKept),
+            bytesMax: Int64(bytesMax))
         let last = journal.segments().last ?? 0
         try journal.openSegment(last, truncating: true)
         return journal
@@ -55,12 +60,14 @@ public final class Journal: EventSink, EventLog, Sendable {
         let (fd, end, start) = state.withLock { ($0.fd, $0.end, $0.segmentStart) }
         if end - start >= segmentBytes {
             try openSegment(end, truncating: false)
-            dropOldSegments()
+            drop(before: end, whenTotalExceeds: bytesMax)
             return try write(bytes)
         }
         var written = 0
         while written < bytes.count {
-            let count = bytes[written...].withUnsafeBytes { pwrite(fd, $0.baseAddress, $0.count, off_t(end - start) + off_t(written)) }
+            let count = bytes[written...].withUnsafeBytes {
+                pwrite(fd, $0.baseAddress, $0.count, off_t(end - start) + off_t(written))
+            }
             if count < 0, errno == EINTR { continue }
             guard count > 0 else {
                 let why = String(cString: strerror(errno))
@@ -98,7 +105,8 @@ public final class Journal: EventSink, EventLog, Sendable {
     private func openSegment(_ start: Int64, truncating: Bool) throws(SinkFailure) {
         let fd = Glibc.open(name(start), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard fd >= 0 else {
-            throw SinkFailure(message: "the event journal \(name(start)) cannot be opened: \(String(cString: strerror(errno)))")
+            throw SinkFailure(
+                message: "the event journal \(name(start)) cannot be opened: \(String(cString: strerror(errno)))")
         }
         var size = Int64(lseek(fd, 0, SEEK_END))
         if truncating, size > 0 {
@@ -132,12 +140,26 @@ public final class Journal: EventSink, EventLog, Sendable {
         return 0
     }
 
-    private func dropOldSegments() {
+    public func retain(from offset: Int64, nowMs: Int64) -> Int64 {
+        drop(before: offset, whenTotalExceeds: bytesKept)
+        drop(before: end, whenTotalExceeds: bytesMax)
         var starts = segments()
-        let end = end
-        while starts.count > 1, end - starts[0] > totalBytesMax {
+        // A segment is as old as its last event; the one that is written to stays.
+        while starts.count > 1, starts[1] <= offset {
+            var status = stat()
+            guard stat(name(starts[0]), &status) == 0,
+                Int64(status.st_mtim.tv_sec) * 1000 < nowMs - Limits.retentionMs
+            else { break }
             unlink(name(starts.removeFirst()))
         }
+        return starts.first ?? end
+    }
+
+    /// Drops the oldest whole segments below an offset while there is more than allowed.
+    private func drop(before offset: Int64, whenTotalExceeds bytes: Int64) {
+        var starts = segments()
+        let end = end
+        while starts.count > 1, end - starts[0] > bytes, starts[1] <= offset { unlink(name(starts.removeFirst())) }
     }
 
     // MARK: Reading
@@ -169,7 +191,8 @@ public final class Journal: EventSink, EventLog, Sendable {
 
     public func offset(afterPosition position: Int64) -> Int64 {
         let starts = segments()
-        return starts.last { start in (read(from: start, limit: 1).first?.position ?? .max) <= position } ?? starts.first ?? 0
+        return starts.last { start in (read(from: start, limit: 1).first?.position ?? .max) <= position } ?? starts
+            .first ?? 0
     }
 
     private func readChunk(_ start: Int64, _ at: Int64, _ count: Int64) -> [UInt8] {
@@ -187,8 +210,10 @@ public final class Journal: EventSink, EventLog, Sendable {
         let bytes = Array(text.utf8)
         guard bytes.count > key.count else { return 0 }
         // `data` stands after `position` and is the only part with free text before it is `object`: names have no quotes.
-        for start in 0..<(bytes.count - key.count) where bytes[start] == key[0] && bytes[start..<start + key.count].elementsEqual(key) {
-            return Int64(String(decoding: bytes[(start + key.count)...].prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self)) ?? 0
+        for start in 0..<(bytes.count - key.count)
+        where bytes[start] == key[0] && bytes[start..<start + key.count].elementsEqual(key) {
+            return Int64(
+                String(decoding: bytes[(start + key.count)...].prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self)) ?? 0
         }
         return 0
     }

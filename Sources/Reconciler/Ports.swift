@@ -55,6 +55,10 @@ public struct EventLine: Sendable {
 public protocol EventSink: Sendable {
     /// Guarantee: a confirmed event is durable in the sink. Throws when nothing can be said about any of them.
     func append(_ events: [EventRecord]) throws(SinkFailure) -> [DeliveryVerdict]
+    /// Drops what is too old or too much; what follows an offset only beyond the hard cap.
+    ///
+    /// - Returns: the offset of the first event that is kept.
+    func retain(from offset: Int64, nowMs: Int64) -> Int64
 }
 
 public struct SinkFailure: Error, Sendable {
@@ -71,7 +75,8 @@ public struct StartContext: Sendable {
     public var environment: [(name: String, value: String)]
 
     public init(
-        namespace: String, agent: String, ownUser: UInt32?, arguments: [String], environment: [(name: String, value: String)]
+        namespace: String, agent: String, ownUser: UInt32?, arguments: [String],
+        environment: [(name: String, value: String)]
     ) {
         self.namespace = namespace
         self.agent = agent
@@ -87,7 +92,8 @@ public protocol Driver: Sendable {
     /// Fields of the spec that this driver cannot honour on this machine.
     func refusals(_ spec: AgentSpec) -> [Failure.Cause]
     /// Performs one operation; `report` is called once.
-    func perform(_ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)
+    func perform(
+        _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)
     /// Asks for a complete observation.
     func observe()
     /// The log files of a run that are there, oldest first, in the CRI format.
@@ -114,8 +120,10 @@ extension Engine {
             variables.append((name, value))
         }
         func data(_ kind: Kind, _ name: String) -> [String: String] {
-            let values = state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
-            return kind == .secret ? values.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : values
+            let values =
+                state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
+            return kind == .secret
+                ? values.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : values
         }
         for from in run.spec.environmentFrom {
             let values = data(from.isSecret ? .secret : .configMap, from.name)
@@ -140,7 +148,8 @@ extension Engine {
         add("AGENTOS_RUN", run.id.text)
         let arguments = (run.spec.command + run.spec.arguments).map { Expansion.expand($0, known) }
         return StartContext(
-            namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments, environment: variables)
+            namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments,
+            environment: variables)
     }
 
     private func fieldValue(_ path: String, _ object: StoredObject) -> String {

@@ -74,7 +74,8 @@ struct Database: ~Copyable {
         case .text(var text):
             text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { chars in
-                    _ = agentos_sqlite3_bind_text(statement, index, chars.baseAddress ?? UnsafePointer(bitPattern: 1), Int32(chars.count))
+                    _ = agentos_sqlite3_bind_text(
+                        statement, index, chars.baseAddress ?? UnsafePointer(bitPattern: 1), Int32(chars.count))
                 }
             }
         }
@@ -89,15 +90,20 @@ struct Database: ~Copyable {
         default:
             // A full disk also shows as an I/O error of a write.
             let extended = sqlite3_extended_errcode(handle)
-            let writeErrors = [SQLITE_IOERR | (3 << 8), SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (6 << 8), SQLITE_IOERR | (19 << 8)]
-            if writeErrors.contains(extended), sqlite3_system_errno(handle) == 28 { return .retry("the disk is full: \(words)") }
+            let writeErrors = [
+                SQLITE_IOERR | (3 << 8), SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (6 << 8), SQLITE_IOERR | (19 << 8),
+            ]
+            if writeErrors.contains(extended), sqlite3_system_errno(handle) == 28 {
+                return .retry("the disk is full: \(words)")
+            }
             return .fatal("\(words) in: \(sql.prefix(120))")
         }
     }
 
     /// Copies the whole database into a new file while it is in use.
     func copy(to path: String) throws(StoreFailure) {
-        try execute("VACUUM INTO '\(path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'")
+        try execute(
+            "VACUUM INTO '\(path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "''"))'")
     }
 }
 

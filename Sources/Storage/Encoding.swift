@@ -34,9 +34,12 @@ enum Column {
     }
 
     static func exit(_ text: String) -> Exit? {
-        guard let node = JSONReader.read(text), let reason = Exit.Reason(rawValue: node["reason"]?.string ?? "") else { return nil }
+        guard let node = JSONReader.read(text), let reason = Exit.Reason(rawValue: node["reason"]?.string ?? "") else {
+            return nil
+        }
         return Exit(
-            code: node["code"]?.int, signal: node["signal"]?.int, reason: reason, message: node["message"]?.string ?? "",
+            code: node["code"]?.int, signal: node["signal"]?.int, reason: reason,
+            message: node["message"]?.string ?? "",
             atMs: Int64(node["atMs"]?.int ?? 0))
     }
 
@@ -61,15 +64,18 @@ enum Column {
             .map([
                 ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
                 ("progressBy", .text(text(agent.progressBy))),
-                ("readyReplicas", .number(agent.summary.readyReplicas)), ("updatedReplicas", .number(agent.summary.updatedReplicas)),
+                ("readyReplicas", .number(agent.summary.readyReplicas)),
+                ("updatedReplicas", .number(agent.summary.updatedReplicas)),
                 ("isStarted", Node(.bool(agent.summary.isStarted))), ("isReady", Node(.bool(agent.summary.isReady))),
-                ("isCompleted", Node(.bool(agent.summary.isCompleted))), ("hasLive", Node(.bool(agent.summary.hasLive))),
+                ("isCompleted", Node(.bool(agent.summary.isCompleted))),
+                ("hasLive", Node(.bool(agent.summary.hasLive))),
                 (
                     "conditions",
                     .list(
                         agent.summary.conditions.map { timed in
                             .map([
-                                ("type", .text(timed.condition.kind.rawValue)), ("status", Node(.bool(timed.condition.status))),
+                                ("type", .text(timed.condition.kind.rawValue)),
+                                ("status", Node(.bool(timed.condition.status))),
                                 ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
                                 ("observedGeneration", .number(timed.observedGeneration)),
                                 ("lastTransitionMs", .number(timed.lastTransitionMs)),

@@ -15,7 +15,9 @@ public enum Restore {
             let known = Migrations.all.last?.number ?? 0
             return version > known ? "it has version \(version), newer than this program's \(known)" : nil
         } catch {
-            switch error { case .retry(let words), .fatal(let words): return "it is not a database of this program: \(words)" }
+            switch error {
+            case .retry(let words), .fatal(let words): return "it is not a database of this program: \(words)"
+            }
         }
     }
 
@@ -26,15 +28,21 @@ public enum Restore {
     /// - Returns: where the replaced database is, or nil when nothing waited.
     public static func takeOver(waiting: String, database path: String, nowMs: Int64) throws(StoreFailure) -> String? {
         guard access(waiting, F_OK) == 0 else { return nil }
-        if let problem = problem(with: waiting) { throw .fatal("the file \(waiting) cannot be restored: \(problem); remove it to go on") }
+        if let problem = problem(with: waiting) {
+            throw .fatal("the file \(waiting) cannot be restored: \(problem); remove it to go on")
+        }
         let kept = "\(path).replaced-\(nowMs)"
         if access(path, F_OK) == 0 {
             try carryNumbers(from: path, to: waiting)
             for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
-            guard rename(path, kept) == 0 else { throw .fatal("\(path) cannot be moved away: \(String(cString: strerror(errno)))") }
+            guard rename(path, kept) == 0 else {
+                throw .fatal("\(path) cannot be moved away: \(String(cString: strerror(errno)))")
+            }
         }
         for suffix in ["-wal", "-shm"] { unlink(waiting + suffix) }
-        guard rename(waiting, path) == 0 else { throw .fatal("\(waiting) cannot be put in place: \(String(cString: strerror(errno)))") }
+        guard rename(waiting, path) == 0 else {
+            throw .fatal("\(waiting) cannot be put in place: \(String(cString: strerror(errno)))")
+        }
         return kept
     }
 
@@ -44,7 +52,9 @@ public enum Restore {
         do throws(StoreFailure) {
             var database = try Database.open(old)
             try database.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE")
-            meta = try database.query("SELECT key, value FROM meta WHERE key IN ('position', 'resource_version')") { ($0.text(0), Int64($0.text(1)) ?? 0) }
+            meta = try database.query("SELECT key, value FROM meta WHERE key IN ('position', 'resource_version')") {
+                ($0.text(0), Int64($0.text(1)) ?? 0)
+            }
             ledgers = try database.query("SELECT uid, last_sequence FROM ledgers") { ($0.text(0), $0.int(1)) }
         } catch {
             return  // a damaged database is a reason to restore: there is nothing to carry over
@@ -59,7 +69,8 @@ public enum Restore {
         for (uid, last) in ledgers {
             // What was told meanwhile is told; the sequence goes on after it.
             try database.run(
-                "UPDATE ledgers SET published_sequence = ?2, last_sequence = ?2 WHERE uid = ?1 AND last_sequence < ?2", [.text(uid), .int(last)])
+                "UPDATE ledgers SET published_sequence = ?2, last_sequence = ?2 WHERE uid = ?1 AND last_sequence < ?2",
+                [.text(uid), .int(last)])
             try database.run(
                 "UPDATE outbox SET state = 'Skipped', retry_at = NULL WHERE uid = ?1 AND state IN ('OutboxWritten', 'Retrying', 'DeadLettered') AND sequence <= ?2",
                 [.text(uid), .int(last)])

@@ -29,10 +29,13 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         do {
             try check(&database)
         } catch {
-            throw .fatal("the database \(path) is damaged and was left as it is (\(words(error))); "
-                + "restore a backup with 'agentos-apply restore FILE', or move the file away to start empty")
+            throw .fatal(
+                "the database \(path) is damaged and was left as it is (\(words(error))); "
+                    + "restore a backup with 'agentos-apply restore FILE', or move the file away to start empty")
         }
-        try database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;")
+        try database.execute(
+            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"
+        )
         try migrate(&database, path, nowMs)
         try database.run("INSERT OR IGNORE INTO meta VALUES ('store_id', ?)", [.text(freshID)])
         try registerSchemas(&database)
@@ -41,7 +44,9 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     }
 
     private static func words(_ failure: StoreFailure) -> String {
-        switch failure { case .retry(let words), .fatal(let words): words }
+        switch failure {
+        case .retry(let words), .fatal(let words): words
+        }
     }
 
     private static func check(_ database: inout Database) throws(StoreFailure) {
@@ -51,15 +56,20 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
 
     private static func migrate(_ database: inout Database, _ path: String, _ nowMs: Int64) throws(StoreFailure) {
         try database.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT")
-        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") { (Int($0.int(0)), $0.text(1)) }
+            "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
+        )
+        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
+            (Int($0.int(0)), $0.text(1))
+        }
         if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
-            throw .fatal("the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
-                + "use the newer program, or restore a backup made before the upgrade")
+            throw .fatal(
+                "the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
+                    + "use the newer program, or restore a backup made before the upgrade")
         }
         for (number, checksum) in applied {
             guard let known = Migrations.all.first(where: { $0.number == number }), sha256(known.sql) == checksum else {
-                throw .fatal("migration \(number) of \(path) is not the one this program knows; the database was left as it is")
+                throw .fatal(
+                    "migration \(number) of \(path) is not the one this program knows; the database was left as it is")
             }
         }
         let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
@@ -93,7 +103,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// Event schemas are registered once and never edited.
     private static func registerSchemas(_ database: inout Database) throws(StoreFailure) {
         for (type, schema) in EventSchemas.all {
-            try database.run("INSERT OR IGNORE INTO event_schemas VALUES (?, 1, ?)", [.text(type), .text(JSONWriter.text(schema))])
+            try database.run(
+                "INSERT OR IGNORE INTO event_schemas VALUES (?, 1, ?)", [.text(type), .text(JSONWriter.text(schema))])
         }
     }
 
@@ -102,18 +113,25 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     public func commit(_ changes: ChangeSet) throws(StoreFailure) {
         try database.execute("BEGIN IMMEDIATE")
         do {
-            for removed in changes.removed { try database.run("DELETE FROM objects WHERE uid = ?", [.text(removed.uid.hex)]) }
+            for removed in changes.removed {
+                try database.run("DELETE FROM objects WHERE uid = ?", [.text(removed.uid.hex)])
+            }
             for write in changes.objects { try save(write) }
             for write in changes.replicas { try save(write) }
             for event in changes.events { try save(event) }
             for record in changes.audit { try save(record) }
             for delivery in changes.deliveries { try save(delivery) }
             for consumer in changes.consumers { try save(consumer) }
-            for uid in changes.tombstones { try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)]) }
-            for uid in changes.tombstonesCleared { try database.run("DELETE FROM tombstones WHERE uid = ?", [.text(uid.hex)]) }
+            for uid in changes.tombstones {
+                try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])
+            }
+            for uid in changes.tombstonesCleared {
+                try database.run("DELETE FROM tombstones WHERE uid = ?", [.text(uid.hex)])
+            }
             for (key, value) in [("resource_version", changes.resourceVersion), ("position", changes.position)] {
                 try database.run(
-                    "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2", [.text(key), .text(String(value))])
+                    "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+                    [.text(key), .text(String(value))])
             }
             try database.execute("COMMIT")
         } catch {
@@ -140,9 +158,12 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             own_user=excluded.own_user, status=excluded.status
             """,
             [
-                .text(object.uid.hex), .text(object.key.kind.rawValue), .text(object.key.namespace), .text(object.key.name),
-                .int(object.generation), .int(object.resourceVersion), .int(object.createdAtMs), .text(JSONWriter.text(content)),
-                .text(Column.text(object.managers)), .optional(object.deletion?.atMs), .optional(object.deletion?.graceMs),
+                .text(object.uid.hex), .text(object.key.kind.rawValue), .text(object.key.namespace),
+                .text(object.key.name),
+                .int(object.generation), .int(object.resourceVersion), .int(object.createdAtMs),
+                .text(JSONWriter.text(content)),
+                .text(Column.text(object.managers)), .optional(object.deletion?.atMs),
+                .optional(object.deletion?.graceMs),
                 .optional((object.agent?.revision).map(Int64.init)), .optional((object.agent?.ownUser).map(Int64.init)),
                 .optional(object.agent.map(Column.status)),
             ])
@@ -156,7 +177,9 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     private func save(_ write: ChangeSet.ReplicaWrite) throws(StoreFailure) {
         let replica = write.replica
         let uid = Bindable.text(write.uid.hex)
-        var (seen, removed, reason, deadline, retry): (Bool?, Bool?, StopReason?, Deadline?, Int?) = (nil, nil, nil, nil, nil)
+        var (seen, removed, reason, deadline, retry): (Bool?, Bool?, StopReason?, Deadline?, Int?) = (
+            nil, nil, nil, nil, nil
+        )
         switch replica.phase {
         case .created, .scheduled, .ready: break
         case .starting(_, let flag): seen = flag
@@ -171,7 +194,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
                 uid, .int(Int64(replica.ordinal)), .int(Int64(replica.attempt)), .int(Int64(replica.restarts)),
                 .int(Int64(replica.backoffStep)), .text(replica.phase.name), .optional(replica.phase.run?.id.text),
                 .optional(seen.map { $0 ? 1 : 0 }), .optional(removed.map { $0 ? 1 : 0 }), .optional(reason?.rawValue),
-                .optional(deadline.map(Column.text)), .optional(retry.map(Int64.init)), .optional(replica.lastExit.map(Column.text)),
+                .optional(deadline.map(Column.text)), .optional(retry.map(Int64.init)),
+                .optional(replica.lastExit.map(Column.text)),
             ])
         guard let run = write.run else { return }
         let inputs = Node.map(run.inputs.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
@@ -183,7 +207,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             gate=excluded.gate, exit=coalesce(excluded.exit, exit), inputs=excluded.inputs
             """,
             [
-                uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)), .text(replica.phase.name),
+                uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)),
+                .text(replica.phase.name),
                 .text(JSONWriter.text(run.effective.node)), .text(JSONWriter.text(inputs)), .int(run.createdAtMs),
                 .text(Column.text(run.startBy)), .optional(run.pid.map(Int64.init)), .optional(run.startedAtMs),
                 .optional(run.readyAt.map(Column.text)), .optional(run.gate),
@@ -200,7 +225,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         try database.run(
             "INSERT INTO outbox (position, uid, sequence, event_type, namespace, occurred_ms, payload) VALUES (?,?,?,?,?,?,?)",
             [
-                .int(event.position), .text(event.uid.hex), .int(event.sequence), .text(event.type), .text(event.namespace),
+                .int(event.position), .text(event.uid.hex), .int(event.sequence), .text(event.type),
+                .text(event.namespace),
                 .int(event.atMs), .text(event.payload),
             ])
         try database.run(
@@ -222,7 +248,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         switch delivery {
         case .published(let position, let atMs):
             try database.run(
-                "UPDATE outbox SET state = 'Published', published_ms = ?2, retry_at = NULL WHERE position = ?1", [.int(position), .int(atMs)])
+                "UPDATE outbox SET state = 'Published', published_ms = ?2, retry_at = NULL WHERE position = ?1",
+                [.int(position), .int(atMs)])
             try advance(position)
         case .retrying(let position, let attempts, let at, let message):
             try database.run(
@@ -234,12 +261,15 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
                 [.int(Int64(attempts)), .text(message), .int(position)])
         case .replayed(let position):
             try database.run(
-                "UPDATE outbox SET state = 'OutboxWritten', attempts = 0, retry_at = NULL, error = NULL WHERE position = ?", [.int(position)])
+                "UPDATE outbox SET state = 'OutboxWritten', attempts = 0, retry_at = NULL, error = NULL WHERE position = ?",
+                [.int(position)])
         case .skipped(let position):
-            try database.run("UPDATE outbox SET state = 'Skipped', retry_at = NULL WHERE position = ?", [.int(position)])
+            try database.run(
+                "UPDATE outbox SET state = 'Skipped', retry_at = NULL WHERE position = ?", [.int(position)])
             try advance(position)
         case .acknowledged(let upTo):
-            try database.run("UPDATE outbox SET state = 'Acknowledged' WHERE state = 'Published' AND position <= ?", [.int(upTo)])
+            try database.run(
+                "UPDATE outbox SET state = 'Acknowledged' WHERE state = 'Published' AND position <= ?", [.int(upTo)])
         }
     }
 
@@ -254,7 +284,10 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         case .upsert(let consumer):
             try database.run(
                 "INSERT OR REPLACE INTO consumers VALUES (?,?,?,?)",
-                [.text(consumer.name), .int(consumer.position), .int(consumer.journalOffset), .int(consumer.isExpired ? 1 : 0)])
+                [
+                    .text(consumer.name), .int(consumer.position), .int(consumer.journalOffset),
+                    .int(consumer.isExpired ? 1 : 0),
+                ])
         case .removed(let name):
             try database.run("DELETE FROM consumers WHERE name = ?", [.text(name)])
         }
@@ -272,7 +305,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             """, [.text(list), .int(Int64(limit))]
         ) { row in
             EventRecord(
-                position: row.int(0), uid: UID(row.text(1)) ?? UID(high: 0, low: 0), sequence: row.int(2), type: row.text(3),
+                position: row.int(0), uid: UID(row.text(1)) ?? UID(high: 0, low: 0), sequence: row.int(2),
+                type: row.text(3),
                 namespace: row.text(4), atMs: row.int(5), payload: row.text(6))
         }
     }
@@ -280,13 +314,15 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// The latest events of one object, newest first.
     public func events(of uid: UID, limit: Int) throws(StoreFailure) -> [String] {
         try database.query(
-            "SELECT payload FROM outbox WHERE uid = ? ORDER BY sequence DESC LIMIT ?", [.text(uid.hex), .int(Int64(limit))]
+            "SELECT payload FROM outbox WHERE uid = ? ORDER BY sequence DESC LIMIT ?",
+            [.text(uid.hex), .int(Int64(limit))]
         ) { $0.text(0) }
     }
 
     /// Outbox rows as the API shows them, newest first; of one position, or of those that delivery is stuck at.
     public func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node] {
-        let filter = position != nil ? "position = ?1" : stuckOnly ? "state IN ('Retrying', 'DeadLettered')" : "position > 0"
+        let filter =
+            position != nil ? "position = ?1" : stuckOnly ? "state IN ('Retrying', 'DeadLettered')" : "position > 0"
         return try database.query(
             "SELECT position, state, attempts, event_type, error, payload FROM outbox WHERE \(filter) ORDER BY position DESC LIMIT ?2",
             [.int(position ?? 0), .int(Int64(limit))]
@@ -308,7 +344,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             AND (state <> 'Published' OR position <= coalesce((SELECT min(position) FROM consumers WHERE expired = 0), position))
             """, [.int(old), .int(Int64(Limits.outboxRowsMax))])
         try database.run(
-            "DELETE FROM audit WHERE at_ms < ? OR id <= (SELECT max(id) FROM audit) - ?", [.int(old), .int(Int64(Limits.auditRowsMax))])
+            "DELETE FROM audit WHERE at_ms < ? OR id <= (SELECT max(id) FROM audit) - ?",
+            [.int(old), .int(Int64(Limits.auditRowsMax))])
         try database.run(
             """
             DELETE FROM ledgers WHERE published_sequence = last_sequence AND uid NOT IN (SELECT uid FROM objects)
@@ -323,17 +360,24 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
 
     public func load() throws(StoreFailure) -> EngineState {
         var state = EngineState()
-        for (key, value) in try database.query("SELECT key, value FROM meta", row: { ($0.text(0), Int64($0.text(1)) ?? 0) }) {
+        for (key, value) in try database.query(
+            "SELECT key, value FROM meta", row: { ($0.text(0), Int64($0.text(1)) ?? 0) })
+        {
             if key == "resource_version" { state.resourceVersion = value }
             if key == "position" { state.position = value }
         }
-        state.backlog = Int(try database.query(
-            "SELECT count(*) FROM outbox WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered')") { $0.int(0) }.first ?? 0)
+        state.backlog = Int(
+            try database.query(
+                "SELECT count(*) FROM outbox WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered')"
+            ) { $0.int(0) }.first ?? 0)
         try loadObjects(into: &state)
         try loadLedgers(into: &state)
-        for consumer in try database.query("SELECT name, position, journal_offset, expired FROM consumers", row: { row in
-            Consumer(name: row.text(0), position: row.int(1), journalOffset: row.int(2), isExpired: row.int(3) == 1)
-        }) { state.consumers[consumer.name] = consumer }
+        for consumer in try database.query(
+            "SELECT name, position, journal_offset, expired FROM consumers",
+            row: { row in
+                Consumer(name: row.text(0), position: row.int(1), journalOffset: row.int(2), isExpired: row.int(3) == 1)
+            })
+        { state.consumers[consumer.name] = consumer }
         state.tombstones = Set(try database.query("SELECT uid FROM tombstones") { UID($0.text(0)) }.compactMap(\.self))
         return state
     }
@@ -374,14 +418,17 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             delete_grace_ms, revision, own_user, status FROM objects
             """
         ) { row -> StoredObject? in
-            guard let uid = UID(row.text(0)), let kind = Kind(rawValue: row.text(1)), let content = JSONReader.read(row.text(7))
+            guard let uid = UID(row.text(0)), let kind = Kind(rawValue: row.text(1)),
+                let content = JSONReader.read(row.text(7))
             else { return nil }
             let key = ObjectKey(kind, namespace: row.text(2), name: row.text(3))
             var object = StoredObject(key: key, uid: uid, createdAtMs: row.int(6), content: content)
             object.generation = row.int(4)
             object.resourceVersion = row.int(5)
             object.managers = Column.managers(row.text(8))
-            if let atMs = row.optionalInt(9) { object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: row.optionalInt(10)) }
+            if let atMs = row.optionalInt(9) {
+                object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: row.optionalInt(10))
+            }
             if kind == .agent {
                 let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
                 var agent = AgentState(effective: EffectiveSpec(content["spec"] ?? .emptyMap), progressBy: far)
@@ -407,12 +454,15 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         for run in try database.query(
             "SELECT uid, ordinal, attempt, revision, spec, inputs, created_ms, start_by, pid, started_ms, ready_at, gate FROM runs",
             row: { row -> Run? in
-                guard let uid = UID(row.text(0)), let spec = JSONReader.read(row.text(4)), let startBy = Column.deadline(row.text(7))
+                guard let uid = UID(row.text(0)), let spec = JSONReader.read(row.text(4)),
+                    let startBy = Column.deadline(row.text(7))
                 else { return nil }
                 var run = Run(
                     id: RunID(uid: uid, ordinal: Int(row.int(1)), attempt: Int(row.int(2))), revision: Int(row.int(3)),
                     effective: EffectiveSpec(spec), createdAtMs: row.int(6), startBy: startBy)
-                for entry in JSONReader.read(row.text(5))?.map?.entries ?? [] { run.inputs[entry.key] = Int64(entry.value.int ?? 0) }
+                for entry in JSONReader.read(row.text(5))?.map?.entries ?? [] {
+                    run.inputs[entry.key] = Int64(entry.value.int ?? 0)
+                }
                 run.pid = row.optionalInt(8).map { Int32(clamping: $0) }
                 run.startedAtMs = row.optionalInt(9)
                 run.readyAt = row.optionalText(10).flatMap(Column.moment)
@@ -444,13 +494,14 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             case ("Failed", let run?, _, _): replica.phase = .failed(run, removed: row.int(8) == 1)
             case ("Completed", let run?, _, _): replica.phase = .completed(run, removed: row.int(8) == 1)
             case ("BackingOff", _, let until?, _): replica.phase = .backingOff(until: until, revision: Int(row.int(11)))
-            case ("Stopping", let run?, let killAt?, let reason?): replica.phase = .stopping(run, reason, killAt: killAt)
+            case ("Stopping", let run?, let killAt?, let reason?):
+                replica.phase = .stopping(run, reason, killAt: killAt)
             case ("Stopped", _, _, let reason?): replica.phase = .stopped(reason)
             default: return nil
             }
             return (uid, replica)
         }
-        for case let (uid, replica)? in rows { result[uid, default: []].append(replica) }
+        for case (let uid, let replica)? in rows { result[uid, default: []].append(replica) }
         guard rows.allSatisfy({ $0 != nil }) else { throw .fatal("a replica of the database cannot be read") }
         return result
     }

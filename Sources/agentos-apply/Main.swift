@@ -11,7 +11,8 @@ struct Main {
         do {
             let invocation = try Invocation(words)
             if invocation.flag("help") || invocation.verb.name == "help" {
-                Terminal.print(invocation.verb.name == "help" ? Verb.overview(invocation.positionals.first) : invocation.verb.help)
+                Terminal.print(
+                    invocation.verb.name == "help" ? Verb.overview(invocation.positionals.first) : invocation.verb.help)
                 return .success
             }
             return try invocation.verb.run(invocation)

@@ -68,7 +68,9 @@ struct SimulatedMachine {
     }
 
     mutating func reboot(nowMs: Int64) {
-        for run in living { end(run, Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: nowMs)) }
+        for run in living {
+            end(run, Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: nowMs))
+        }
     }
 
     mutating func becomeCalm() {

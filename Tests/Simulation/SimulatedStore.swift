@@ -95,10 +95,12 @@ struct SimulatedStore {
             outbox[position]?.stuck = nil
             published[row.event.uid] = row.event.sequence
         case .retrying(let position, let attempts, let at, _):
-            outbox[position]?.stuck = Ledger.Stuck(position: position, attempts: attempts, isDeadLetter: false, retryAt: at)
+            outbox[position]?.stuck = Ledger.Stuck(
+                position: position, attempts: attempts, isDeadLetter: false, retryAt: at)
         case .deadLettered(let position, let attempts, _):
             let never = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
-            outbox[position]?.stuck = Ledger.Stuck(position: position, attempts: attempts, isDeadLetter: true, retryAt: never)
+            outbox[position]?.stuck = Ledger.Stuck(
+                position: position, attempts: attempts, isDeadLetter: true, retryAt: never)
         case .replayed(let position): outbox[position]?.stuck = nil
         case .acknowledged: break
         }
@@ -125,6 +127,8 @@ struct SimulatedStore {
     }
 
     func unpublished(limit: Int, excluding: Set<UID>) -> [EventRecord] {
-        outbox.values.filter { !$0.isDone && !excluding.contains($0.event.uid) }.map(\.event).sorted { $0.position < $1.position }.prefix(limit).map(\.self)
+        outbox.values.filter { !$0.isDone && !excluding.contains($0.event.uid) }.map(\.event).sorted {
+            $0.position < $1.position
+        }.prefix(limit).map(\.self)
     }
 }

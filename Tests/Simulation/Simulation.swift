@@ -91,7 +91,11 @@ private struct Life {
         advance(Int64(random.below(900)))
         switch random.below(22) {
         case 0...3: applyAgent(agents[random.below(agents.count)])
-        case 4: request(.delete(agents[random.below(agents.count)], graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil))
+        case 4:
+            request(
+                .delete(
+                    agents[random.below(agents.count)], graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil
+                ))
         case 5: observe()
         case 6: sinkIsDown.toggle()
         case 7: now.wallMs += Int64(random.below(7_200_000)) - 3_600_000
@@ -115,7 +119,9 @@ private struct Life {
         now.bootMs += ms
         now.wallMs += ms
         for run in machine.advance(nowMs: now.wallMs, &random) { hint(run) }
-        while let index = actions.indices.filter({ actions[$0].at <= now.bootMs }).min(by: { (actions[$0].at, actions[$0].order) < (actions[$1].at, actions[$1].order) }) {
+        while let index = actions.indices.filter({ actions[$0].at <= now.bootMs }).min(by: {
+            (actions[$0].at, actions[$0].order) < (actions[$1].at, actions[$1].order)
+        }) {
             let (_, _, life, action) = actions.remove(at: index)
             perform(action, life)
             checkMachine()
@@ -131,7 +137,9 @@ private struct Life {
     private mutating func hint(_ run: RunID) {
         guard let instance = machine.seen[run] else { return }
         let times = isCalm ? 1 : random.below(10) == 0 ? 0 : random.below(10) == 0 ? 2 : 1
-        for _ in 0..<times { later(.input(.observed(driver: "process", [run: instance], complete: false)), within: 300) }
+        for _ in 0..<times {
+            later(.input(.observed(driver: "process", [run: instance], complete: false)), within: 300)
+        }
     }
 
     private mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
@@ -193,11 +201,14 @@ private struct Life {
             if refused.contains(event.uid) { continue }
             if !isCalm, random.chance(2) {
                 refused.insert(event.uid)
-                verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence, refusal: "no"))
+                verdicts.append(
+                    DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence, refusal: "no"))
                 continue
             }
             let last = delivered[event.uid] ?? 0
-            if event.sequence > last + 1 { fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)") }
+            if event.sequence > last + 1 {
+                fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)")
+            }
             delivered[event.uid] = max(last, event.sequence)
             verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence))
         }
@@ -226,7 +237,9 @@ private struct Life {
             }
             store.commit(step.changes)
             for event in step.changes.events {
-                for byte in event.payload.utf8 { result.fingerprint = (result.fingerprint ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
+                for byte in event.payload.utf8 {
+                    result.fingerprint = (result.fingerprint ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
+                }
             }
             checkCommit(step.changes)
         }
@@ -234,7 +247,7 @@ private struct Life {
         let tells = inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .homesRemoved: false
+            case .request, .observed, .finished, .homesRemoved, .retained: false
             }
         }
         engine.committed(step)
@@ -248,7 +261,10 @@ private struct Life {
 
     private mutating func release(_ operations: [Operation]) {
         for operation in operations {
-            if !inFlight.insert(operation.run).inserted { fail("two operations on \(operation.run.text) at the same time: \(operation.name), step \(result.steps)") }
+            if !inFlight.insert(operation.run).inserted {
+                fail(
+                    "two operations on \(operation.run.text) at the same time: \(operation.name), step \(result.steps)")
+            }
             later(.operation(operation), within: isCalm ? 50 : 2500)
             if mutant == .noInFlightGuard { pending.append(.finished(operation, .failed("forgotten"))) }
         }
@@ -318,7 +334,12 @@ private struct Life {
             ("resources", .map([("requests", .map([("cpu", .text("\(random.below(4) * 100)m"))]))])),
         ])
         if index > 0, random.chance(25) {
-            spec["dependsOn"] = [.map([("name", .text(agents[random.below(index)].name)), ("condition", random.chance(50) ? "Started" : "Ready")])]
+            spec["dependsOn"] = [
+                .map([
+                    ("name", .text(agents[random.below(index)].name)),
+                    ("condition", random.chance(50) ? "Started" : "Ready"),
+                ])
+            ]
         }
         if random.chance(15) { spec["envFrom"] = [.map([("configMapRef", .map([("name", .text(configMap.name))]))])] }
         var node = Node.map([("spec", spec)])
@@ -338,20 +359,27 @@ private struct Life {
             let key = SimulatedStore.RunKey(uid: run.uid, ordinal: run.ordinal)
             if let other = seen[key] { fail("two live instances of one replica: \(other.text) and \(run.text)") }
             seen[key] = run
-            if run.attempt > store.committedAttempts[key] ?? 0 { fail("the live instance \(run.text) has no committed run") }
+            if run.attempt > store.committedAttempts[key] ?? 0 {
+                fail("the live instance \(run.text) has no committed run")
+            }
         }
     }
 
     private mutating func checkCommit(_ changes: ChangeSet) {
         let audited = Set(changes.audit.compactMap(\.position))
-        for event in changes.events where !audited.contains(event.position) { fail("event \(event.position) has no audit entry in its transaction") }
+        for event in changes.events where !audited.contains(event.position) {
+            fail("event \(event.position) has no audit entry in its transaction")
+        }
         let told = Set(changes.events.map(\.uid))
         for write in changes.replicas where !told.contains(write.uid) {
             // Bookkeeping after the end of a run is no transition; every change of phase is one.
-            if let old = engine.state.objects.values.first(where: { $0.uid == write.uid })?.agent?.replicas.first(where: { $0.ordinal == write.replica.ordinal }),
+            if let old = engine.state.objects.values.first(where: { $0.uid == write.uid })?.agent?.replicas.first(
+                where: { $0.ordinal == write.replica.ordinal }),
                 old.phase.name != write.replica.phase.name
             {
-                fail("replica \(write.replica.ordinal) went from \(old.phase.name) to \(write.replica.phase.name) without an event")
+                fail(
+                    "replica \(write.replica.ordinal) went from \(old.phase.name) to \(write.replica.phase.name) without an event"
+                )
             }
         }
     }
@@ -376,7 +404,9 @@ private struct Life {
             if row.event.sequence != expected { return fail("events of one object have a gap: \(expected) is missing") }
             next[row.event.uid] = expected
         }
-        for (uid, last) in store.lastSequence where next[uid] ?? 0 != last { return fail("the last event of \(uid.hex) is missing") }
+        for (uid, last) in store.lastSequence where next[uid] ?? 0 != last {
+            return fail("the last event of \(uid.hex) is missing")
+        }
     }
 
     // MARK: Calm
@@ -395,7 +425,14 @@ private struct Life {
                 // Controllers let go of what is deleted.
                 for object in engine.state.objects.values.sorted(by: { $0.key < $1.key })
                 where object.deletion != nil && !object.finalizers.isEmpty {
-                    request(.apply(apply(object.key, .map(object.content.map?.entries.filter { $0.key != "metadata" }.map { ($0.key, $0.value) } ?? []))))
+                    request(
+                        .apply(
+                            apply(
+                                object.key,
+                                .map(
+                                    object.content.map?.entries.filter { $0.key != "metadata" }.map {
+                                        ($0.key, $0.value)
+                                    } ?? []))))
                 }
             }
             turn()
@@ -409,9 +446,13 @@ private struct Life {
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
         let step = engine.step(pending, now)
-        if !step.changes.isEmpty || !step.operations.isEmpty { 
-            let before = engine.state.objects.values.filter { object in step.changes.objects.contains { $0.object.uid == object.uid } }
-            fail("a reconcile of a converged world is not empty: \(step.changes.events.map(\.type)); before: \(before.map { "\($0.key.name) \($0.agent?.summary.conditions.map(\.condition.reason) ?? [])" })")
+        if !step.changes.isEmpty || !step.operations.isEmpty {
+            let before = engine.state.objects.values.filter { object in
+                step.changes.objects.contains { $0.object.uid == object.uid }
+            }
+            fail(
+                "a reconcile of a converged world is not empty: \(step.changes.events.map(\.type)); before: \(before.map { "\($0.key.name) \($0.agent?.summary.conditions.map(\.condition.reason) ?? [])" })"
+            )
         }
     }
 
@@ -424,12 +465,16 @@ private struct Life {
         if engine.state.backlog != 0 { return "\(engine.state.backlog) events are not delivered" }
         var expected = 0
         for object in engine.state.objects.values.sorted(by: { $0.key < $1.key }) {
-            if object.deletion != nil { return "\(object.key.name) is still being deleted (\(object.agent?.summary.conditions.map(\.condition.message) ?? []))" }
+            if object.deletion != nil {
+                return
+                    "\(object.key.name) is still being deleted (\(object.agent?.summary.conditions.map(\.condition.message) ?? []))"
+            }
             guard let agent = object.agent else { continue }
             for replica in agent.replicas {
                 switch replica.phase {
                 case .ready, .completed(_, removed: true), .stopped: break
-                case .created where !agent.summary.conditions.isEmpty && agent.summary.conditions[0].condition.status == false: break
+                case .created
+                where !agent.summary.conditions.isEmpty && agent.summary.conditions[0].condition.status == false: break
                 case .backingOff where agent.summary.conditions.first?.condition.status == false: break
                 case .failed(let run, removed: true) where run.spec.restartPolicy == .never: break
                 default: return "\(object.key.name) replica \(replica.ordinal) is \(replica.phase), \(now)"

@@ -49,7 +49,9 @@ public struct EventRecord: Sendable, Equatable {
     /// The envelope of `manifest.md` as JSON, without a line end.
     public var payload: String
 
-    public init(position: Int64, uid: UID, sequence: Int64, type: String, namespace: String, atMs: Int64, payload: String) {
+    public init(
+        position: Int64, uid: UID, sequence: Int64, type: String, namespace: String, atMs: Int64, payload: String
+    ) {
         self.position = position
         self.uid = uid
         self.sequence = sequence

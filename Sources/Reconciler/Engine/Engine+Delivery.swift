@@ -1,5 +1,5 @@
-public import Planner
 import Manifests
+public import Planner
 
 extension Engine {
     /// Events wait and the sink may be tried: the caller fetches a batch and hands it to the sink.
@@ -30,7 +30,8 @@ extension Engine {
             let dead = attempts >= Limits.publishAttemptsMax
             let delay = min(Int64(Limits.publishBackoffMsMax), Int64(100) << Int64(attempts))
             let retryAt = Deadline(now, afterMs: delay)
-            ledger.stuck = Ledger.Stuck(position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
+            ledger.stuck = Ledger.Stuck(
+                position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
             step.changes.deliveries.append(
                 dead
                     ? .deadLettered(position: verdict.position, attempts: attempts, message: refusal)
@@ -56,7 +57,8 @@ extension Engine {
     ) throws(Failure) -> Answer {
         guard let uid = state.stuck.first(where: { state.ledgers[$0]?.stuck?.position == position }) else {
             throw Failure(
-                code: 404, reason: "NotFound", message: "no stuck event at position \(position); see 'agentos-apply outbox list'")
+                code: 404, reason: "NotFound",
+                message: "no stuck event at position \(position); see 'agentos-apply outbox list'")
         }
         var ledger = ledger(uid, step)
         ledger.stuck = nil
@@ -69,7 +71,8 @@ extension Engine {
         let key = state.keysByUID[uid] ?? ObjectKey(.agent, namespace: "", name: "")
         step.changes.audit.append(
             AuditRecord(
-                atMs: now.wallMs, actor: actor, verb: skip ? "outbox-skip" : "outbox-replay", key: key, uid: uid, source: "",
+                atMs: now.wallMs, actor: actor, verb: skip ? "outbox-skip" : "outbox-replay", key: key, uid: uid,
+                source: "",
                 detail: "position \(position)", position: nil))
         dirty.insert(key)
         return .done
@@ -80,18 +83,43 @@ extension Engine {
     mutating func acknowledge(
         _ name: String, _ position: Int64, _ offset: Int64, _ step: inout Step
     ) throws(Failure) -> Answer {
-        var consumer = (step.draft.consumers[name] ?? nil) ?? state.consumers[name] ?? Consumer(name: name, position: 0, journalOffset: 0)
+        var consumer =
+            (step.draft.consumers[name] ?? nil) ?? state.consumers[name]
+            ?? Consumer(name: name, position: 0, journalOffset: 0)
         if state.consumers[name] == nil, state.consumers.count >= Limits.consumersMax {
             throw Failure(code: 403, reason: "Forbidden", message: "more than \(Limits.consumersMax) consumers")
         }
         guard offset >= consumer.journalOffset else { return .done }
+        consumer.isExpired = false
         consumer.position = max(consumer.position, position)
         consumer.journalOffset = offset
         step.draft.consumers[name] = .some(consumer)
         step.changes.consumers.append(.upsert(consumer))
         let all = state.consumers.values.filter { $0.name != name && !$0.isExpired } + [consumer]
-        if let least = all.map(\.position).min(), least > 0 { step.changes.deliveries.append(.acknowledged(upTo: least)) }
+        if let least = all.map(\.position).min(), least > 0 {
+            step.changes.deliveries.append(.acknowledged(upTo: least))
+        }
         return .done
+    }
+
+    /// The offset from which on some consumer has not acknowledged; nil when none is registered.
+    public var leastAcknowledgedOffset: Int64? {
+        state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset).min()
+    }
+
+    /// What a consumer had not acknowledged is gone: it is told so, and holds nothing up any more.
+    mutating func expireConsumers(before offset: Int64, _ step: inout Step, _ now: Moment) {
+        let home = ObjectKey(.namespace, namespace: "", name: "default")
+        guard let object = object(home, step) else { return }
+        for var consumer in state.consumers.values.sorted(by: { $0.name < $1.name })
+        where consumer.journalOffset < offset && !consumer.isExpired {
+            consumer.isExpired = true
+            step.draft.consumers[consumer.name] = .some(consumer)
+            step.changes.consumers.append(.upsert(consumer))
+            tell(
+                "consumer.expired", object, actor: "system:retention", verb: "expire", detail: consumer.name,
+                data: [("consumer", .text(consumer.name)), ("position", .number(consumer.position))], &step, now)
+        }
     }
 
     mutating func removeConsumer(_ name: String, _ step: inout Step) throws(Failure) -> Answer {

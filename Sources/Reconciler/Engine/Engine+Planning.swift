@@ -128,7 +128,9 @@ extension Engine {
         agent.summary = agent.summary.updated(summary, generation: object.generation, now)
         agent.observedGeneration = object.generation
         agent.replicas = plan.replicas
-        if old.summary.isReady, !summary.isReady { agent.progressBy = Deadline(now, afterMs: agent.effective.spec.progressDeadlineMs) }
+        if old.summary.isReady, !summary.isReady {
+            agent.progressBy = Deadline(now, afterMs: agent.effective.spec.progressDeadlineMs)
+        }
         object.agent = agent
 
         for transition in plan.transitions {
@@ -189,8 +191,8 @@ extension Engine {
     // MARK: Secrets and ConfigMaps
 
     private func content(_ kind: Kind, _ namespace: String, _ name: String, _ step: Step) -> Node? {
-        object(ObjectKey(kind, namespace: namespace, name: name), step)?.content["data"] ?? (
-            object(ObjectKey(kind, namespace: namespace, name: name), step) == nil ? nil : .emptyMap)
+        object(ObjectKey(kind, namespace: namespace, name: name), step)?.content["data"]
+            ?? (object(ObjectKey(kind, namespace: namespace, name: name), step) == nil ? nil : .emptyMap)
     }
 
     private func missingInput(_ spec: AgentSpec, _ namespace: String, _ step: Step) -> String? {
@@ -202,12 +204,16 @@ extension Engine {
             case .value, .field: continue
             }
             if optional { continue }
-            guard let data = content(kind, namespace, name, step) else { return "\(kind.rawValue) \"\(name)\" does not exist" }
+            guard let data = content(kind, namespace, name, step) else {
+                return "\(kind.rawValue) \"\(name)\" does not exist"
+            }
             if data[key] == nil { return "\(kind.rawValue) \"\(name)\" has no key \"\(key)\"" }
         }
         for from in spec.environmentFrom where !from.optional {
             let kind: Kind = from.isSecret ? .secret : .configMap
-            if content(kind, namespace, from.name, step) == nil { return "\(kind.rawValue) \"\(from.name)\" does not exist" }
+            if content(kind, namespace, from.name, step) == nil {
+                return "\(kind.rawValue) \"\(from.name)\" does not exist"
+            }
         }
         return nil
     }
@@ -215,7 +221,9 @@ extension Engine {
     /// Records which versions of its inputs a new run starts with.
     private func fillInputs(_ plan: inout Plan, _ namespace: String, _ step: Step) {
         for index in plan.replicas.indices {
-            guard case .starting(var run, seen: false) = plan.replicas[index].phase, run.inputs.isEmpty else { continue }
+            guard case .starting(var run, seen: false) = plan.replicas[index].phase, run.inputs.isEmpty else {
+                continue
+            }
             for (kind, name) in run.spec.inputNames {
                 let input = object(ObjectKey(kind, namespace: namespace, name: name), step)
                 run.inputs["\(kind.rawValue)/\(name)"] = input?.resourceVersion ?? 0

@@ -36,7 +36,8 @@ extension Engine {
         guard contentChanged || managersChanged else {
             return .applied(render(object, step), .unchanged, restarts: [])
         }
-        let specChanged = live == nil || object.content["spec"] != complete["spec"] || object.content["data"] != complete["data"]
+        let specChanged =
+            live == nil || object.content["spec"] != complete["spec"] || object.content["data"] != complete["data"]
         let oldSpec = live?.content["spec"]
         object.content = complete
         object.managers = managers
@@ -102,7 +103,11 @@ extension Engine {
             return result
         }
         let left = new[path: "metadata", "finalizers"]?.list?.compactMap(\.string) ?? []
-        if withoutFinalizers(new) == withoutFinalizers(live.content), left.count < live.finalizers.count, Set(left).isSubset(of: live.finalizers) { return }
+        if withoutFinalizers(new) == withoutFinalizers(live.content), left.count < live.finalizers.count,
+            Set(left).isSubset(of: live.finalizers)
+        {
+            return
+        }
         throw Failure(
             code: 409, reason: "Conflict",
             message: "\(live.key.kind.qualifiedResource) \"\(live.key.name)\" is being deleted; wait until it is gone",
@@ -127,7 +132,8 @@ extension Engine {
                 code: 409, reason: "Conflict", message: "Apply failed with \(first): \(words.joined(separator: ", "))",
                 key: apply.key,
                 causes: error.causes.map {
-                    Failure.Cause(reason: "FieldManagerConflict", message: "conflict with \"\($0.manager)\"", field: $0.path)
+                    Failure.Cause(
+                        reason: "FieldManagerConflict", message: "conflict with \"\($0.manager)\"", field: $0.path)
                 })
         }
     }
@@ -172,7 +178,13 @@ extension Engine {
         if !validator.diagnostics.isEmpty { throw .invalid(key, causes(validator.diagnostics)) }
         let result = declared(complete)
         if JSONWriter.bytes(result).count > Limits.objectBytesMax {
-            throw .invalid(key, [Failure.Cause(reason: "FieldValueTooLong", message: "the object is larger than \(Limits.objectBytesMax >> 20) MiB", field: "")])
+            throw .invalid(
+                key,
+                [
+                    Failure.Cause(
+                        reason: "FieldValueTooLong",
+                        message: "the object is larger than \(Limits.objectBytesMax >> 20) MiB", field: "")
+                ])
         }
         return result
     }
@@ -187,7 +199,8 @@ extension Engine {
         if !refusals.isEmpty { throw .invalid(object.key, refusals) }
         try checkCycle(object.key, effective.spec, step)
         guard var agent = object.agent else {
-            object.agent = AgentState(effective: effective, progressBy: Deadline(now, afterMs: effective.spec.progressDeadlineMs))
+            object.agent = AgentState(
+                effective: effective, progressBy: Deadline(now, afterMs: effective.spec.progressDeadlineMs))
             return []
         }
         guard specChanged, let oldSpec else { return [] }
@@ -218,7 +231,8 @@ extension Engine {
         }
         if visit(spec.dependsOn.map(\.name)) {
             let cause = Failure.Cause(
-                reason: "FieldValueInvalid", message: "the dependencies form a cycle: \(path.joined(separator: " -> "))",
+                reason: "FieldValueInvalid",
+                message: "the dependencies form a cycle: \(path.joined(separator: " -> "))",
                 field: "spec.dependsOn")
             throw .invalid(key, [cause])
         }
@@ -230,7 +244,9 @@ extension Engine {
         _ key: ObjectKey, _ graceMs: Int64?, actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
         guard let live = object(key, step) else { throw .notFound(key) }
-        if key.kind == .namespace, key.name == "default" { throw .forbidden(key, "the namespace default always exists") }
+        if key.kind == .namespace, key.name == "default" {
+            throw .forbidden(key, "the namespace default always exists")
+        }
         markDeleted(live, graceMs, actor: actor, &step, now)
         if key.kind == .namespace {
             for inner in contents(of: key.name, step) { markDeleted(inner, graceMs, actor: actor, &step, now) }
@@ -256,7 +272,9 @@ extension Engine {
         if isNew {
             object.generation += 1
             let data: [(String, Node?)] = [("deletionTimestamp", .text(Timestamp.milliseconds(now.wallMs)))]
-            tell("\(object.key.kind.singular).updated", object, actor: actor, verb: "delete", detail: "", data: data, &step, now)
+            tell(
+                "\(object.key.kind.singular).updated", object, actor: actor, verb: "delete", detail: "", data: data,
+                &step, now)
         }
         write(object, statusOnly: false, &step)
         dirty.insert(object.key)
@@ -271,7 +289,9 @@ extension Engine {
         if key.kind == .namespace {
             if !contents(of: key.name, step).isEmpty { return }
         }
-        tell("\(key.kind.singular).deleted", object, actor: "system:reconciler", verb: "deleted", detail: "", data: [], &step, now)
+        tell(
+            "\(key.kind.singular).deleted", object, actor: "system:reconciler", verb: "deleted", detail: "", data: [],
+            &step, now)
         remove(object, &step)
         timers.set(key, at: nil)
         if object.agent != nil { markNeighbours(object, step) }

@@ -62,7 +62,8 @@ public struct Engine: Sendable {
         planAll(&step, now)
         // The step that accepts a spec also plans it: the answer shows what follows.
         for (index, key) in step.rendered {
-            guard case .applied(_, let result, let restarts) = step.answers[index].answer, let object = object(key, step)
+            guard case .applied(_, let result, let restarts) = step.answers[index].answer,
+                let object = object(key, step)
             else { continue }
             step.answers[index].answer = .applied(render(object, step), result, restarts: restarts)
         }
@@ -101,6 +102,7 @@ public struct Engine: Sendable {
             sinkRetryAt = Deadline(now, afterMs: delay)
         case .homesRemoved(let uid):
             step.changes.tombstonesCleared.append(uid)
+        case .retained(let offset): expireConsumers(before: offset, &step, now)
         }
     }
 
@@ -352,7 +354,9 @@ struct TimerHeap: Sendable {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].at < heap[least].at { least = child }
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].at < heap[least].at {
+                least = child
+            }
             if least == parent { return }
             heap.swapAt(parent, least)
             parent = least

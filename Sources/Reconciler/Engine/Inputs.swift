@@ -11,6 +11,8 @@ public enum Input: Sendable {
     /// The sink cannot be reached; nothing of the batch is known to be stored.
     case sinkUnavailable(String)
     case homesRemoved(UID)
+    /// The sink keeps events from this offset on.
+    case retained(from: Int64)
 }
 
 public enum OperationResult: Sendable, Equatable {
@@ -119,17 +121,22 @@ public struct Failure: Error, Sendable, Equatable {
     }
 
     public static func notFound(_ key: ObjectKey) -> Failure {
-        Failure(code: 404, reason: "NotFound", message: "\(key.kind.qualifiedResource) \"\(key.name)\" not found", key: key)
+        Failure(
+            code: 404, reason: "NotFound", message: "\(key.kind.qualifiedResource) \"\(key.name)\" not found", key: key)
     }
 
     public static func invalid(_ key: ObjectKey, _ causes: [Cause]) -> Failure {
         let what = causes.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }.joined(separator: "; ")
         let name = key.kind.qualifiedSingular
-        return Failure(code: 422, reason: "Invalid", message: "\(name) \"\(key.name)\" is invalid: \(what)", key: key, causes: causes)
+        return Failure(
+            code: 422, reason: "Invalid", message: "\(name) \"\(key.name)\" is invalid: \(what)", key: key,
+            causes: causes)
     }
 
     public static func forbidden(_ key: ObjectKey, _ why: String) -> Failure {
-        Failure(code: 403, reason: "Forbidden", message: "\(key.kind.qualifiedResource) \"\(key.name)\" is forbidden: \(why)", key: key)
+        Failure(
+            code: 403, reason: "Forbidden",
+            message: "\(key.kind.qualifiedResource) \"\(key.name)\" is forbidden: \(why)", key: key)
     }
 
     public static let unavailable = Failure(
@@ -139,7 +146,11 @@ public struct Failure: Error, Sendable, Equatable {
 
 /// One change of the readable state.
 public struct WatchEvent: Sendable {
-    public enum Change: String, Sendable { case added = "ADDED", modified = "MODIFIED", deleted = "DELETED" }
+    public enum Change: String, Sendable {
+        case added = "ADDED"
+        case modified = "MODIFIED"
+        case deleted = "DELETED"
+    }
 
     public var change: Change
     public var resourceVersion: Int64
@@ -165,7 +176,7 @@ public struct Step: Sendable {
         inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .homesRemoved: false
+            case .request, .observed, .finished, .homesRemoved, .retained: false
             }
         }
     }

@@ -32,7 +32,9 @@ public struct EngineState: Sendable {
         for (key, object) in objects {
             guard var agent = object.agent else { continue }
             agent.progressBy = agent.progressBy.anchored(now)
-            for index in agent.replicas.indices { agent.replicas[index].phase = agent.replicas[index].phase.anchored(now) }
+            for index in agent.replicas.indices {
+                agent.replicas[index].phase = agent.replicas[index].phase.anchored(now)
+            }
             objects[key]?.agent = agent
         }
         for uid in stuck {
@@ -62,7 +64,11 @@ public struct EngineState: Sendable {
 
     mutating func link(_ object: StoredObject, adding: Bool) {
         for target in object.dependencies {
-            if adding { dependents[target, default: []].insert(object.key) } else { dependents[target]?.remove(object.key) }
+            if adding {
+                dependents[target, default: []].insert(object.key)
+            } else {
+                dependents[target]?.remove(object.key)
+            }
         }
     }
 }
@@ -134,7 +140,8 @@ public struct EngineSettings: Sendable {
 
     public init(
         allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
-        startsInFlight: Int = Limits.startsInFlight, refusals: @escaping @Sendable (AgentSpec) -> [Failure.Cause] = { _ in [] }
+        startsInFlight: Int = Limits.startsInFlight,
+        refusals: @escaping @Sendable (AgentSpec) -> [Failure.Cause] = { _ in [] }
     ) {
         self.allocatableCpuMilli = allocatableCpuMilli
         self.allocatableMemoryBytes = allocatableMemoryBytes

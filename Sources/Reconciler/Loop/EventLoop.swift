@@ -86,7 +86,8 @@ public final class EventLoop {
         var parent = 0
         while true {
             var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2] where child < timers.count && timers[child].at < timers[least].at {
+            for child in [2 * parent + 1, 2 * parent + 2]
+            where child < timers.count && timers[child].at < timers[least].at {
                 least = child
             }
             if least == parent { return }

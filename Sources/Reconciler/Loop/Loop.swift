@@ -52,7 +52,8 @@ public final class Loop {
     }
 
     public init(
-        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver], clock: any Clock, events: EventLoop
+        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver], clock: any Clock,
+        events: EventLoop
     ) {
         self.engine = engine
         self.store = store
@@ -107,8 +108,10 @@ public final class Loop {
 
     private func trim() {
         let now = clock.now().wallMs
-        storeThread.run { [store] in try? store.trim(nowMs: now) }  // tried again in an hour
-        events.after(ms: 3_600_000) { [unowned self] in trim() }
+        storeThread.run { [store] in try? store.trim(nowMs: now) }  // tried again later
+        let offset = engine.leastAcknowledgedOffset ?? .max
+        sinkThread.run { [sink, inbox] in inbox.send(.retained(from: sink.retain(from: offset, nowMs: now))) }
+        events.after(ms: Int64(Limits.trimMs)) { [unowned self] in trim() }
     }
 
     // MARK: Steps
@@ -295,7 +298,8 @@ public final class Loop {
 
     /// Runs a read on the store's thread and hands the result back on this loop.
     public func read<Value: Sendable>(
-        _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value, _ done: @escaping (Result<Value, StoreFailure>) -> Void
+        _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,
+        _ done: @escaping (Result<Value, StoreFailure>) -> Void
     ) {
         let mailbox = Mailbox<Result<Value, StoreFailure>>()
         events.receive(mailbox) { [unowned self] results in

@@ -5,7 +5,7 @@ import Planner
 public enum EventSchemas {
     public static let types: [String] =
         Kind.allCases.flatMap { kind in ["created", "updated", "deleted"].map { "\(kind.singular).\($0)" } }
-        + TransitionName.allCases.map(\.eventType)
+        + TransitionName.allCases.map(\.eventType) + ["consumer.expired"]
 
     public static let all: [(type: String, schema: Node)] = types.map { ($0, schema($0)) }
 
@@ -17,14 +17,21 @@ public enum EventSchemas {
             (
                 "properties",
                 .map([
-                    ("event_id", text), ("event_type", .map([("const", .text(type))])), ("schema_version", .map([("const", 1)])),
+                    ("event_id", text), ("event_type", .map([("const", .text(type))])),
+                    ("schema_version", .map([("const", 1)])),
                     ("occurred_at", text), ("trace_id", text), ("tenant_id", text), ("agent_id", text),
                     ("object", .map([("type", "object"), ("required", ["kind", "namespace", "name", "uid"])])),
                     ("sequence", integer), ("position", integer), ("generation", integer), ("revision", integer),
                     ("run_id", text), ("data", .map([("type", "object")])),
                 ])
             ),
-            ("required", ["event_id", "event_type", "schema_version", "occurred_at", "tenant_id", "object", "sequence", "position", "data"]),
+            (
+                "required",
+                [
+                    "event_id", "event_type", "schema_version", "occurred_at", "tenant_id", "object", "sequence",
+                    "position", "data",
+                ]
+            ),
         ])
     }
 }

@@ -81,7 +81,9 @@ public func applyFields(
 
 private func collectLeaves(_ node: Node, _ path: [String], into leaves: inout [FieldPathKey: Node]) {
     if let map = node.map, !map.isEmpty || path.isEmpty {
-        for entry in map.entries where !entry.value.isNull { collectLeaves(entry.value, path + [entry.key], into: &leaves) }
+        for entry in map.entries where !entry.value.isNull {
+            collectLeaves(entry.value, path + [entry.key], into: &leaves)
+        }
     } else {
         leaves[FieldPathKey(path)] = node
     }
@@ -92,7 +94,10 @@ private func value(_ node: Node, _ keys: [String]) -> Node? {
 }
 
 private func set(_ node: inout Node, _ keys: ArraySlice<String>, _ value: Node) {
-    guard let key = keys.first else { return node = value }
+    guard let key = keys.first else {
+        node = value
+        return
+    }
     // An empty map declares that the map is there; it clears nothing.
     if keys.count == 1, value.map?.isEmpty == true, node[key]?.map != nil { return }
     var child = node[key] ?? .emptyMap

@@ -12,7 +12,9 @@ extension Engine {
         var entries: [(String, Node?)] = [
             ("apiVersion", .text(kind.apiVersion)), ("kind", .text(kind.rawValue)), ("metadata", metadata(object)),
         ]
-        for entry in object.content.map?.entries ?? [] where entry.key != "metadata" { entries.append((entry.key, entry.value)) }
+        for entry in object.content.map?.entries ?? [] where entry.key != "metadata" {
+            entries.append((entry.key, entry.value))
+        }
         if let agent = object.agent {
             let inputVersion = { (key: ObjectKey) in self.object(key, step)?.resourceVersion }
             entries.append(("status", status(agent, object, ledger(object.uid, step), inputVersion)))
@@ -28,10 +30,12 @@ extension Engine {
             ("name", .text(object.key.name)),
             ("namespace", object.key.kind.isNamespaced ? .text(object.key.namespace) : nil),
             ("uid", .text(object.uid.text)), ("resourceVersion", .text(String(object.resourceVersion))),
-            ("generation", .number(object.generation)), ("creationTimestamp", .text(Timestamp.seconds(object.createdAtMs))),
+            ("generation", .number(object.generation)),
+            ("creationTimestamp", .text(Timestamp.seconds(object.createdAtMs))),
             ("deletionTimestamp", (object.deletion?.atMs).map { .text(Timestamp.seconds($0)) }),
             ("deletionGracePeriodSeconds", (object.deletion?.graceMs).map { .number($0 / 1000) }),
-            ("labels", declared?["labels"]), ("annotations", declared?["annotations"]), ("finalizers", declared?["finalizers"]),
+            ("labels", declared?["labels"]), ("annotations", declared?["annotations"]),
+            ("finalizers", declared?["finalizers"]),
             (
                 "managedFields",
                 object.managers.isEmpty
@@ -40,7 +44,8 @@ extension Engine {
                         object.managers.map { manager in
                             .map([
                                 ("manager", .text(manager.name)), ("operation", .text(manager.operation)),
-                                ("apiVersion", .text(object.key.kind.apiVersion)), ("time", .text(Timestamp.seconds(manager.timeMs))),
+                                ("apiVersion", .text(object.key.kind.apiVersion)),
+                                ("time", .text(Timestamp.seconds(manager.timeMs))),
                                 ("fieldsType", "FieldsV1"), ("fieldsV1", manager.fieldsV1),
                             ])
                         })
@@ -74,7 +79,8 @@ extension Engine {
         return .map([
             ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
             ("revision", .number(agent.revision)), ("replicas", .number(agent.effective.spec.replicas)),
-            ("readyReplicas", .number(agent.summary.readyReplicas)), ("updatedReplicas", .number(agent.summary.updatedReplicas)),
+            ("readyReplicas", .number(agent.summary.readyReplicas)),
+            ("updatedReplicas", .number(agent.summary.updatedReplicas)),
             ("restarts", .number(restarts)),
             ("conditions", .list(agent.summary.conditions.map(condition))),
             ("runs", .list(shown.map { run($0, object, inputVersion) })),
@@ -82,7 +88,8 @@ extension Engine {
                 "consistency",
                 .map([
                     ("phase", .text(consistencyPhase(ledger))), ("lastSequence", .number(ledger.lastSequence)),
-                    ("publishedSequence", .number(published)), ("acknowledgedSequence", .number(ledger.acknowledgedSequence)),
+                    ("publishedSequence", .number(published)),
+                    ("acknowledgedSequence", .number(ledger.acknowledgedSequence)),
                 ])
             ),
         ])
@@ -104,7 +111,8 @@ extension Engine {
 
     private func run(_ replica: Replica, _ object: StoredObject, _ inputVersion: (ObjectKey) -> Int64?) -> Node {
         let run = replica.phase.run
-        let id = replica.attempt > 0 ? RunID(uid: object.uid, ordinal: replica.ordinal, attempt: replica.attempt).text : nil
+        let id =
+            replica.attempt > 0 ? RunID(uid: object.uid, ordinal: replica.ordinal, attempt: replica.attempt).text : nil
         var retryAt: Int64?
         if case .backingOff(let until, _) = replica.phase { retryAt = until.wallMs }
         let stale = (run?.inputs ?? [:]).filter { name, version in
@@ -134,12 +142,15 @@ extension Engine {
 
     /// The event envelope of `manifest.md`, version 1.
     func envelope(
-        _ type: String, _ object: StoredObject, sequence: Int64, position: Int64, run: RunID?, data: [(String, Node?)], _ now: Moment
+        _ type: String, _ object: StoredObject, sequence: Int64, position: Int64, run: RunID?, data: [(String, Node?)],
+        _ now: Moment
     ) -> String {
-        let trace = UID(high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
+        let trace = UID(
+            high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
         return JSONWriter.text(
             .map([
-                ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type)), ("schema_version", 1),
+                ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type)),
+                ("schema_version", 1),
                 ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace.hex)),
                 ("tenant_id", .text(object.key.namespace)),
                 ("agent_id", object.key.kind == .agent ? .text(object.uid.text) : nil),
@@ -150,7 +161,8 @@ extension Engine {
                         ("name", .text(object.key.name)), ("uid", .text(object.uid.text)),
                     ])
                 ),
-                ("sequence", .number(sequence)), ("position", .number(position)), ("generation", .number(object.generation)),
+                ("sequence", .number(sequence)), ("position", .number(position)),
+                ("generation", .number(object.generation)),
                 ("revision", (object.agent?.revision).map { .number($0) }), ("run_id", run.map { .text($0.text) }),
                 ("data", .map(data)),
             ]))

@@ -69,7 +69,9 @@ public struct RunID: Hashable, Comparable, Sendable {
         self.init(uid: uid, ordinal: ordinal, attempt: attempt)
     }
 
-    public var text: String { "\(uid.hex)-\(padded(UInt64(ordinal), radix: 10, 5))-\(padded(UInt64(attempt), radix: 10, 10))" }
+    public var text: String {
+        "\(uid.hex)-\(padded(UInt64(ordinal), radix: 10, 5))-\(padded(UInt64(attempt), radix: 10, 10))"
+    }
 
     public static func < (a: RunID, b: RunID) -> Bool { (a.uid, a.ordinal, a.attempt) < (b.uid, b.ordinal, b.attempt) }
 

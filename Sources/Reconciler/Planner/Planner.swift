@@ -67,7 +67,9 @@ struct Planner {
     }
 
     private func isOutdated(_ replica: Replica) -> Bool {
-        guard let run = replica.phase.run, replica.phase.isLive, replica.ordinal < snapshot.spec.replicas else { return false }
+        guard let run = replica.phase.run, replica.phase.isLive, replica.ordinal < snapshot.spec.replicas else {
+            return false
+        }
         return run.revision < snapshot.revision
     }
 
@@ -98,7 +100,9 @@ struct Planner {
         let replica = plan.replicas[index]
         switch replica.phase {
         case .created:
-            if case .stop(let reason) = desire { return move(index, .stopped, .stopped(reason), reason: reason.rawValue) }
+            if case .stop(let reason) = desire {
+                return move(index, .stopped, .stopped(reason), reason: reason.rawValue)
+            }
             if desire == .run { admit(index, blocked: startsBlocked) }
         case .scheduled:
             start(index)
@@ -109,7 +113,9 @@ struct Planner {
         case .failed(let run, let removed):
             stepFailed(index, run, removed: removed, desire, blocked: startsBlocked)
         case .backingOff(let until, let revision):
-            if case .stop(let reason) = desire { return move(index, .stopped, .stopped(reason), reason: reason.rawValue) }
+            if case .stop(let reason) = desire {
+                return move(index, .stopped, .stopped(reason), reason: reason.rawValue)
+            }
             guard desire == .run else { return }
             if revision < snapshot.revision {
                 plan.replicas[index].backoffStep = 0
@@ -171,7 +177,8 @@ struct Planner {
     private mutating func stepReady(_ index: Int, _ run: Run, _ desire: Desire) {
         switch snapshot.instances[run.id] {
         case .exited(let exit): ended(index, run, exit, wasSeen: true)
-        case .absent: ended(index, run, Exit(reason: .unknown, message: "the instance vanished", atMs: now.wallMs), wasSeen: true)
+        case .absent:
+            ended(index, run, Exit(reason: .unknown, message: "the instance vanished", atMs: now.wallMs), wasSeen: true)
         case .running, .starting: _ = stopIfAsked(index, run, desire)
         case nil:
             guard snapshot.isObserved, !stopIfAsked(index, run, desire) else { return }
@@ -211,7 +218,9 @@ struct Planner {
             index, .backingOff, .backingOff(until: until, revision: run.revision), reason: reason, retryInMs: delayMs)
     }
 
-    private mutating func stepStopping(_ index: Int, _ run: Run, _ reason: StopReason, _ killAt: Deadline, _ desire: Desire) {
+    private mutating func stepStopping(
+        _ index: Int, _ run: Run, _ reason: StopReason, _ killAt: Deadline, _ desire: Desire
+    ) {
         // A deletion may shorten the grace period of a stop that is already under way.
         if case .stop(let wanted) = desire, wanted == .deleted, reason != .deleted || isShorter(killAt) {
             plan.replicas[index].phase = .stopping(run, .deleted, killAt: nearer(killAt, stopDeadline(run, .deleted)))
@@ -274,7 +283,11 @@ struct Planner {
         _ index: Int, _ run: Run, name: TransitionName? = nil, reason: String = "", then next: () -> Phase
     ) {
         if case .done("remove", _) = snapshot.operations[run.id] {
-            if let name { move(index, name, next(), reason: reason, run: run) } else { plan.replicas[index].phase = next() }
+            if let name {
+                move(index, name, next(), reason: reason, run: run)
+            } else {
+                plan.replicas[index].phase = next()
+            }
         } else {
             operate(run, .remove)
         }
@@ -294,7 +307,9 @@ struct Planner {
             return wait(.capacity("cpu: \(need.requestCpuMilli)m requested, \(max(0, freeCpuMilli))m free"))
         }
         if need.requestMemoryBytes > freeMemoryBytes {
-            return wait(.capacity("memory: \(need.requestMemoryBytes >> 20)Mi requested, \(max(0, freeMemoryBytes) >> 20)Mi free"))
+            return wait(
+                .capacity(
+                    "memory: \(need.requestMemoryBytes >> 20)Mi requested, \(max(0, freeMemoryBytes) >> 20)Mi free"))
         }
         if slots <= 0 { return wait(.slot) }
         slots -= 1
@@ -308,7 +323,8 @@ struct Planner {
         plan.replicas[index].attempt += 1
         let replica = plan.replicas[index]
         let run = Run(
-            id: RunID(uid: snapshot.uid, ordinal: replica.ordinal, attempt: replica.attempt), revision: snapshot.revision,
+            id: RunID(uid: snapshot.uid, ordinal: replica.ordinal, attempt: replica.attempt),
+            revision: snapshot.revision,
             effective: snapshot.effective, createdAtMs: now.wallMs,
             startBy: Deadline(now, afterMs: Int64(Limits.startDeadlineMs)))
         move(index, .starting, .starting(run, seen: false), reason: replica.restarts > 0 ? "Restart" : "Start")
@@ -326,7 +342,8 @@ struct Planner {
     // MARK: Output
 
     private mutating func move(
-        _ index: Int, _ name: TransitionName, _ phase: Phase, reason: String, exit: Exit? = nil, retryInMs: Int64? = nil,
+        _ index: Int, _ name: TransitionName, _ phase: Phase, reason: String, exit: Exit? = nil,
+        retryInMs: Int64? = nil,
         run: Run? = nil
     ) {
         let run = run ?? phase.run ?? plan.replicas[index].phase.run
@@ -339,7 +356,8 @@ struct Planner {
     ) {
         plan.transitions.append(
             Transition(
-                name: name, ordinal: ordinal, run: run?.id, revision: run?.revision ?? snapshot.revision, reason: reason,
+                name: name, ordinal: ordinal, run: run?.id, revision: run?.revision ?? snapshot.revision,
+                reason: reason,
                 exit: exit, retryInMs: retryInMs))
     }
 

@@ -79,7 +79,9 @@ public enum Waiting: Sendable, Equatable {
     public var message: String {
         switch self {
         case .dependency(let name, let found, let condition):
-            found ? "agent \"\(name)\" is not \(condition.rawValue) yet" : "agent \"\(name)\" does not exist in this namespace"
+            found
+                ? "agent \"\(name)\" is not \(condition.rawValue) yet"
+                : "agent \"\(name)\" does not exist in this namespace"
         case .input(let what): what
         case .capacity(let what): what
         case .slot: "other agents start first"

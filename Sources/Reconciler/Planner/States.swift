@@ -118,7 +118,9 @@ public enum Phase: Sendable, Equatable {
 
     public var run: Run? {
         switch self {
-        case .starting(let run, _), .ready(let run), .failed(let run, _), .stopping(let run, _, _), .completed(let run, _): run
+        case .starting(let run, _), .ready(let run), .failed(let run, _), .stopping(let run, _, _),
+            .completed(let run, _):
+            run
         case .created, .scheduled, .backingOff, .stopped: nil
         }
     }

@@ -54,11 +54,14 @@ public struct Summary: Sendable, Equatable {
             case .created, .scheduled, .failed, .backingOff, .stopping, .stopped: false
             }
         }
-        isReady = readyReplicas == spec.replicas && spec.replicas > 0 && !snapshot.isDeleting
+        isReady =
+            readyReplicas == spec.replicas && spec.replicas > 0 && !snapshot.isDeleting
             && updatedReplicas == spec.replicas
-        isCompleted = !desired.isEmpty && desired.allSatisfy {
-            if case .completed(let run, _) = $0.phase { run.revision == snapshot.revision } else { false }
-        }
+        isCompleted =
+            !desired.isEmpty
+            && desired.allSatisfy {
+                if case .completed(let run, _) = $0.phase { run.revision == snapshot.revision } else { false }
+            }
         if spec.suspend, !hasLive, !snapshot.isDeleting {
             phase = "Suspended"
         } else {
@@ -75,7 +78,8 @@ public struct Summary: Sendable, Equatable {
         if let waiting = plan.waiting {
             return Condition(kind: .scheduled, status: false, reason: waiting.reason, message: waiting.message)
         }
-        return Condition(kind: .scheduled, status: true, reason: "Scheduled", message: "all replicas that should run were admitted")
+        return Condition(
+            kind: .scheduled, status: true, reason: "Scheduled", message: "all replicas that should run were admitted")
     }
 
     private func published(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
@@ -84,7 +88,8 @@ public struct Summary: Sendable, Equatable {
             return run.gate
         }
         guard let gate = gates.max(), snapshot.publishedSequence < gate else {
-            return Condition(kind: .published, status: true, reason: "Published", message: "no start waits for its events")
+            return Condition(
+                kind: .published, status: true, reason: "Published", message: "no start waits for its events")
         }
         return Condition(
             kind: .published, status: false, reason: "WaitingForDelivery",
@@ -103,7 +108,9 @@ public struct Summary: Sendable, Equatable {
         if replicas == 0 { return not("NoReplicas", "replicas is 0") }
         for replica in plan.replicas {
             if case .backingOff = replica.phase, replica.backoffStep > 2 {
-                return not("CrashLoopBackOff", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
+                return not(
+                    "CrashLoopBackOff",
+                    "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
             }
         }
         for replica in plan.replicas {
@@ -138,14 +145,18 @@ public struct Summary: Sendable, Equatable {
             return run.spec.restartPolicy == .never && run.revision == snapshot.revision
         }
         if failedForGood {
-            return Condition(kind: .progressing, status: false, reason: "Failed", message: "a replica failed and restartPolicy is Never")
+            return Condition(
+                kind: .progressing, status: false, reason: "Failed",
+                message: "a replica failed and restartPolicy is Never")
         }
         if progressDue {
             return Condition(
                 kind: .progressing, status: false, reason: "ProgressDeadlineExceeded",
                 message: "not ready within \(snapshot.spec.progressDeadlineMs / 1000) s")
         }
-        return Condition(kind: .progressing, status: true, reason: "Working", message: "\(readyReplicas) of \(replicas) replicas are ready")
+        return Condition(
+            kind: .progressing, status: true, reason: "Working",
+            message: "\(readyReplicas) of \(replicas) replicas are ready")
     }
 
     /// How a run ended, in words.

@@ -120,7 +120,8 @@ private final class Transfer {
             _ = agentos_curl_long(handle, CURLOPT_POSTFIELDSIZE, body.count)
             // Copied by curl, so that the array need not outlive this call.
             body.withUnsafeBytes { bytes in
-                _ = agentos_curl_string(handle, CURLOPT_COPYPOSTFIELDS, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
+                _ = agentos_curl_string(
+                    handle, CURLOPT_COPYPOSTFIELDS, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
             }
         }
         _ = agentos_curl_string(handle, CURLOPT_CUSTOMREQUEST, request.method)
@@ -179,7 +180,8 @@ func percentEncoded(_ text: String) -> String {
     var out = ""
     for byte in text.utf8 {
         switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e: out.unicodeScalars.append(Unicode.Scalar(byte))
+        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
+            out.unicodeScalars.append(Unicode.Scalar(byte))
         default: out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
         }
     }

@@ -23,7 +23,8 @@ struct Option: Sendable {
     static let allNamespaces = Option("all-namespaces", "A", "all namespaces")
     static let selector = Option("selector", "l", value: "LABELS", "only objects with these labels: a=b,c!=d")
     static let output = Option("output", "o", value: "FORMAT", "table, wide, yaml, json or name")
-    static let files = Option("filename", "f", value: "PATH", "file, directory or - for standard input; may be repeated")
+    static let files = Option(
+        "filename", "f", value: "PATH", "file, directory or - for standard input; may be repeated")
     static let recursive = Option("recursive", "R", "also the directories below")
     static let timeout = Option("timeout", value: "TIME", "longest time to wait, such as 30s, 5m (default: 5m)")
     static let connection = [
@@ -121,7 +122,8 @@ struct Invocation {
     func integer(_ name: String, _ range: ClosedRange<Int>) throws -> Int? {
         guard let text = value(name) else { return nil }
         guard let number = Int(text), range.contains(number) else {
-            throw usage("--\(name): expected a number from \(range.lowerBound) to \(range.upperBound), found \"\(text)\"")
+            throw usage(
+                "--\(name): expected a number from \(range.lowerBound) to \(range.upperBound), found \"\(text)\"")
         }
         return number
     }
@@ -131,7 +133,8 @@ struct Invocation {
         guard let text = value(name) else { return fallback }
         let digits = text.prefix { $0.isNumber }
         let units: [String: Int64] = ["": 1000, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000]
-        guard let number = Int64(digits), number < 1_000_000_000, let unit = units[String(text.dropFirst(digits.count))] else {
+        guard let number = Int64(digits), number < 1_000_000_000, let unit = units[String(text.dropFirst(digits.count))]
+        else {
             throw usage("--\(name): expected a time such as 30s or 5m, found \"\(text)\"")
         }
         return number * unit
@@ -141,7 +144,9 @@ struct Invocation {
     func choice(_ name: String, _ words: [String], default fallback: String) throws -> String {
         guard let text = value(name) else { return fallback }
         guard words.contains(text) else {
-            throw usage("--\(name): expected \(words.joined(separator: ", ")); found \"\(text)\"\(Suggestion.text(for: text, among: words))")
+            throw usage(
+                "--\(name): expected \(words.joined(separator: ", ")); found \"\(text)\"\(Suggestion.text(for: text, among: words))"
+            )
         }
         return text
     }

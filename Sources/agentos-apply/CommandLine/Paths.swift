@@ -31,7 +31,9 @@ struct Paths {
             socket = "\(Self.environment("XDG_RUNTIME_DIR") ?? state)/agentos.sock"
         }
         if socket.utf8.count > 107 {
-            throw CommandProblem(.usage, "the socket path \(socket) is longer than 107 bytes, the most that Linux allows; give --socket PATH")
+            throw CommandProblem(
+                .usage,
+                "the socket path \(socket) is longer than 107 bytes, the most that Linux allows; give --socket PATH")
         }
     }
 
@@ -59,14 +61,18 @@ enum LocalFile {
     /// Reads a file, a pipe or a device up to a limit, and one byte more to tell that there is more.
     static func read(_ path: String, limit: Int) throws -> [UInt8] {
         let fd = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { throw CommandProblem(.invalid, "\(path): cannot be read: \(String(cString: strerror(errno)))") }
+        guard fd >= 0 else {
+            throw CommandProblem(.invalid, "\(path): cannot be read: \(String(cString: strerror(errno)))")
+        }
         defer { if fd != 0 { close(fd) } }
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 65_536)
         while bytes.count <= limit {
             let count = Glibc.read(fd, &chunk, chunk.count)
             if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw CommandProblem(.invalid, "\(path): cannot be read: \(String(cString: strerror(errno)))") }
+            guard count >= 0 else {
+                throw CommandProblem(.invalid, "\(path): cannot be read: \(String(cString: strerror(errno)))")
+            }
             if count == 0 { break }
             bytes += chunk[..<count]
             // Binary input is told at its first block; an endless one is not read to the limit.
@@ -95,11 +101,15 @@ enum LocalFile {
 
     static func copy(_ from: String, to: String, mode: mode_t = 0o600) throws {
         let source = open(from, O_RDONLY | O_CLOEXEC)
-        guard source >= 0 else { throw CommandProblem(.failure, "\(from): cannot be read: \(String(cString: strerror(errno)))") }
+        guard source >= 0 else {
+            throw CommandProblem(.failure, "\(from): cannot be read: \(String(cString: strerror(errno)))")
+        }
         defer { close(source) }
         let temporary = "\(to).tmp-\(getpid())"
         let target = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-        guard target >= 0 else { throw CommandProblem(.failure, "\(to): cannot be written: \(String(cString: strerror(errno)))") }
+        guard target >= 0 else {
+            throw CommandProblem(.failure, "\(to): cannot be written: \(String(cString: strerror(errno)))")
+        }
         defer { close(target) }
         var chunk = [UInt8](repeating: 0, count: 1 << 20)
         while true {

@@ -5,7 +5,8 @@ import Reconciler
 /// What the user sees.
 enum Terminal {
     static let isInteractive = isatty(1) == 1
-    static let hasColor = isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
+    static let hasColor =
+        isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
 
     static func print(_ text: String) {
         write(text.hasSuffix("\n") ? text : text + "\n", to: 1)

@@ -21,8 +21,10 @@ struct Verb: Sendable {
         Verb(
             name: "delete", usage: "delete KIND NAME… | -f PATH…", text: "Delete objects and wait until they are gone.",
             options: [
-                .files, .recursive, .namespace, .timeout, Option("grace-period", value: "SECONDS", "instead of the agent's own; 0 kills at once"),
-                Option("no-wait", "return when the deletion is accepted"), Option("ignore-not-found", "a missing object is no error"),
+                .files, .recursive, .namespace, .timeout,
+                Option("grace-period", value: "SECONDS", "instead of the agent's own; 0 kills at once"),
+                Option("no-wait", "return when the deletion is accepted"),
+                Option("ignore-not-found", "a missing object is no error"),
                 Option("all", "all objects of the kind in the namespace"),
             ], run: deleteVerb),
         Verb(
@@ -33,44 +35,64 @@ struct Verb: Sendable {
             ], run: getVerb),
         Verb(
             name: "status", usage: "status [NAME…]", text: "Show agents, in all namespaces unless one is given.",
-            options: [.namespace, .allNamespaces, .selector, .output, Option("watch", "w", "go on and show changes")], run: statusVerb),
+            options: [.namespace, .allNamespaces, .selector, .output, Option("watch", "w", "go on and show changes")],
+            run: statusVerb),
         Verb(
-            name: "describe", usage: "describe KIND NAME", text: "Show one object in full, with conditions, runs and events.",
+            name: "describe", usage: "describe KIND NAME",
+            text: "Show one object in full, with conditions, runs and events.",
             options: [.namespace], run: describeVerb),
         Verb(
             name: "logs", usage: "logs AGENT", text: "Show what an agent wrote to its standard output and error.",
             options: [
-                .namespace, Option("follow", "f", "go on as the log grows"), Option("tail", value: "LINES", "only the last lines"),
-                Option("previous", "p", "of the run before"), Option("replica", value: "ORDINAL", "of this replica (default: 0)"),
+                .namespace, Option("follow", "f", "go on as the log grows"),
+                Option("tail", value: "LINES", "only the last lines"),
+                Option("previous", "p", "of the run before"),
+                Option("replica", value: "ORDINAL", "of this replica (default: 0)"),
                 Option("timestamps", "with the time of each line"),
             ], run: logsVerb),
         Verb(
             name: "events", usage: "events", text: "Show events in the order of their delivery.",
             options: [
-                .namespace, Option("follow", "f", "go on as events come"), Option("since-position", value: "N", "only later events"),
+                .namespace, Option("follow", "f", "go on as events come"),
+                Option("since-position", value: "N", "only later events"),
                 Option("consumer", value: "NAME", "start where this durable consumer stands"),
-                Option("ack", "acknowledge what was shown, for --consumer"), .output,
+                Option("ack", "acknowledge what was shown, for --consumer"),
+                Option("remove", "forget the --consumer"), .output,
             ], run: eventsVerb),
         Verb(
-            name: "wait", usage: "wait --for CONDITION KIND NAME…", text: "Wait for objects: --for Ready, Completed, phase=PHASE or deleted.",
-            options: [.namespace, .timeout, Option("for", value: "CONDITION", "Ready, Completed, Scheduled, phase=PHASE, deleted")], run: waitVerb),
+            name: "wait", usage: "wait --for CONDITION KIND NAME…",
+            text: "Wait for objects: --for Ready, Completed, phase=PHASE or deleted.",
+            options: [
+                .namespace, .timeout,
+                Option("for", value: "CONDITION", "Ready, Completed, Scheduled, phase=PHASE, deleted"),
+            ], run: waitVerb),
         Verb(
             name: "validate", usage: "validate -f PATH…", text: "Check manifests without a daemon.",
             options: [.files, .recursive, .namespace], run: validateVerb),
-        Verb(name: "schema", usage: "schema [KIND]", text: "Print the JSON Schema of manifests.", options: [], run: schemaVerb),
         Verb(
-            name: "backup", usage: "backup FILE", text: "Copy the database while the daemon runs. The copy holds secrets.",
+            name: "schema", usage: "schema [KIND]", text: "Print the JSON Schema of manifests.", options: [],
+            run: schemaVerb),
+        Verb(
+            name: "backup", usage: "backup FILE",
+            text: "Copy the database while the daemon runs. The copy holds secrets.",
             options: [], run: backupVerb),
         Verb(
-            name: "restore", usage: "restore FILE", text: "Go back to a backup; the replaced database is kept.", options: [], run: restoreVerb),
+            name: "restore", usage: "restore FILE", text: "Go back to a backup; the replaced database is kept.",
+            options: [], run: restoreVerb),
         Verb(
-            name: "outbox", usage: "outbox list | show N | replay N | skip N", text: "Look at events whose delivery is stuck, and resolve them.",
+            name: "outbox", usage: "outbox list | show N | replay N | skip N",
+            text: "Look at events whose delivery is stuck, and resolve them.",
             options: [Option("all", "all events that are kept, not only stuck ones"), .output], run: outboxVerb),
-        Verb(name: "version", usage: "version", text: "Show the versions of command line and daemon.", options: [], run: versionVerb),
         Verb(
-            name: "daemon", usage: "daemon [start|stop|status]", text: "Serve in the foreground, or start, stop or look at a daemon in the background.",
+            name: "version", usage: "version", text: "Show the versions of command line and daemon.", options: [],
+            run: versionVerb),
+        Verb(
+            name: "daemon", usage: "daemon [start|stop|status]",
+            text: "Serve in the foreground, or start, stop or look at a daemon in the background.",
             options: [Option("log-format", value: "FORMAT", "text or json (default: text)")], run: daemonVerb),
-        Verb(name: "help", usage: "help [COMMAND]", text: "Show this, or the help of a command.", options: [], run: { _ in .success }),
+        Verb(
+            name: "help", usage: "help [COMMAND]", text: "Show this, or the help of a command.", options: [],
+            run: { _ in .success }),
     ]
 
     var help: String {
@@ -86,9 +108,11 @@ struct Verb: Sendable {
     static func overview(_ name: String?) -> String {
         if let name, let verb = named(name) { return verb.help }
         var out = "agentos-apply declares, runs and observes AI agents on this machine.\n\n"
-        out += "  agentos-apply -f manifest.yaml     apply\n  agentos-apply status               see what runs\n\ncommands:\n"
+        out +=
+            "  agentos-apply -f manifest.yaml     apply\n  agentos-apply status               see what runs\n\ncommands:\n"
         for verb in all { out += "  \(verb.name)\(String(repeating: " ", count: 10 - verb.name.count))\(verb.text)\n" }
-        out += "\nexit codes: 0 success, 1 failure, 3 invalid or refused, 4 no daemon, 5 timeout, 6 failed for good, 7 conflict, 64 usage\n"
+        out +=
+            "\nexit codes: 0 success, 1 failure, 3 invalid or refused, 4 no daemon, 5 timeout, 6 failed for good, 7 conflict, 64 usage\n"
         return out + "See 'agentos-apply COMMAND --help' for the options of a command.\n"
     }
 }

@@ -47,12 +47,16 @@ final class Daemon {
         let open: mode_t = isRoot ? 0o711 : 0o700
         try makePath(paths.state)
         chmod(paths.state, open)
-        for (name, mode) in [("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("homes", open)] as [(String, mode_t)] {
+        for (name, mode) in [("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("homes", open)]
+            as [(String, mode_t)]
+        {
             let path = "\(paths.state)/\(name)"
             guard mkdir(path, mode) == 0 || errno == EEXIST else { throw cannot("make", path) }
             chmod(path, mode)
         }
-        if let slash = paths.socket.lastIndex(of: "/"), slash != paths.socket.startIndex { try makePath(String(paths.socket[..<slash])) }
+        if let slash = paths.socket.lastIndex(of: "/"), slash != paths.socket.startIndex {
+            try makePath(String(paths.socket[..<slash]))
+        }
     }
 
     private static func makePath(_ path: String) throws {
@@ -92,15 +96,21 @@ final class Daemon {
         do throws(StoreFailure) {
             let path = "\(paths.state)/store/agentos.db"
             let waiting = "\(paths.state)/store/restore.db"
-            if let kept = try Restore.takeOver(waiting: waiting, database: path, nowMs: nowMs) { log.info("database restored", [("replaced", kept)]) }
+            if let kept = try Restore.takeOver(waiting: waiting, database: path, nowMs: nowMs) {
+                log.info("database restored", [("replaced", kept)])
+            }
             var random = SystemRandomNumberGenerator()
             store = try SQLiteStore.open(path, freshID: UID(high: random.next(), low: random.next()).hex, nowMs: nowMs)
             state = try store.load()
         } catch {
-            switch error { case .retry(let why), .fatal(let why): throw CommandProblem(.storeFailure, why) }
+            switch error {
+            case .retry(let why), .fatal(let why): throw CommandProblem(.storeFailure, why)
+            }
         }
         let journal: Journal
-        do throws(SinkFailure) { journal = try Journal.open("\(paths.state)/journal") } catch { throw CommandProblem(.storeFailure, error.message) }
+        do throws(SinkFailure) { journal = try Journal.open("\(paths.state)/journal") } catch {
+            throw CommandProblem(.storeFailure, error.message)
+        }
 
         let inbox = InputBox()
         let user = getuid()
@@ -111,7 +121,8 @@ final class Daemon {
         self.driver = driver
         let machine = Machine()
         let settings = EngineSettings(
-            allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes, firstUser: user == 0 ? 200_000 : nil
+            allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
+            firstUser: user == 0 ? 200_000 : nil
         ) { spec in
             if spec.driver == driver.name { return driver.refusals(spec) }
             let message = "the driver \(spec.driver) is not supported by this version; use process"
@@ -126,7 +137,9 @@ final class Daemon {
             settings: Server.Settings(
                 version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs,
                 logFiles: { _, run in driver.logFiles(run) }))
-        log.info("store opened", [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
+        log.info(
+            "store opened",
+            [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
         state = EngineState()
     }
 
@@ -134,7 +147,8 @@ final class Daemon {
     private static func supervisorPath() throws -> String {
         let program = Paths.program
         let directory = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
-        for path in ["\(directory)/agentos-supervise", "\(directory)/../libexec/agentos-supervise"] where access(path, X_OK) == 0 { return path }
+        for path in ["\(directory)/agentos-supervise", "\(directory)/../libexec/agentos-supervise"]
+        where access(path, X_OK) == 0 { return path }
         throw CommandProblem(.failure, "agentos-supervise is not beside \(program); build or install it there")
     }
 
@@ -153,17 +167,24 @@ final class Daemon {
             return nil
         }
         let listener = agentos_listen_unix(paths.socket)
-        guard listener >= 0 else { throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))") }
+        guard listener >= 0 else {
+            throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))")
+        }
         loop.start()
         ensureDefaultNamespace()
-        guard server.start(listenFD: listener) else { throw CommandProblem(.failure, "the HTTP server cannot be started") }
+        guard server.start(listenFD: listener) else {
+            throw CommandProblem(.failure, "the HTTP server cannot be started")
+        }
         let signals = agentos_signalfd_stop()
-        events.watch(signals) { [unowned self] _ in stop(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT") }
+        events.watch(signals) { [unowned self] _ in stop(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT")
+        }
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
         server.stop()
         unlink(paths.socket)
-        if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) { driver.removeEmptyParents() }
+        if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) {
+            driver.removeEmptyParents()
+        }
         if restarts { executeAgain() }
         log.info("daemon ended; agents run on", [("code", String(exitCode.rawValue))])
         return exitCode

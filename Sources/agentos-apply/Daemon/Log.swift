@@ -29,7 +29,9 @@ struct Log: Sendable {
         let time = Timestamp.milliseconds(agentos_wall_ms())
         let text: String
         if isJSON {
-            let head: [(String, Node?)] = [("time", .text(time)), ("level", .text(level)), ("message", .text("\(message)"))]
+            let head: [(String, Node?)] = [
+                ("time", .text(time)), ("level", .text(level)), ("message", .text("\(message)")),
+            ]
             text = JSONWriter.text(.map(head + fields.map { ($0.0, .text($0.1)) }))
         } else {
             text = "\(time) \(level) \(message)" + fields.map { " \($0.0)=\(JSONWriter.text(.text($0.1)))" }.joined()

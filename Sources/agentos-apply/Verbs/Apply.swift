@@ -2,7 +2,9 @@ import Glibc
 import Manifests
 
 func applyVerb(_ invocation: Invocation) throws -> ExitCode {
-    if let word = invocation.positionals.first { throw invocation.usage("unexpected word \"\(word)\": give files with -f") }
+    if let word = invocation.positionals.first {
+        throw invocation.usage("unexpected word \"\(word)\": give files with -f")
+    }
     let format = try invocation.choice("output", ["table", "name", "yaml", "json"], default: "table")
     let timeoutMs = try invocation.milliseconds("timeout", default: 300_000)
     let manifests = try readManifests(invocation)
@@ -31,7 +33,9 @@ func applyVerb(_ invocation: Invocation) throws -> ExitCode {
     }
     if invocation.flag("wait"), !isDryRun, worst == .success {
         let agents = applied.filter { $0.manifest.kind == .agent }.map { item in
-            Awaited(kind: .agent, namespace: item.manifest.namespace, name: item.manifest.name, generation: item.node[path: "metadata", "generation"]?.int ?? 0)
+            Awaited(
+                kind: .agent, namespace: item.manifest.namespace, name: item.manifest.name,
+                generation: item.node[path: "metadata", "generation"]?.int ?? 0)
         }
         return try awaitAll(agents, .readyOrCompleted, session, timeoutMs: timeoutMs)
     }
@@ -59,7 +63,8 @@ private func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
     return request
 }
 
-private func report(_ manifest: Manifest, _ response: Client.Response, _ node: Node, _ format: String, _ isDryRun: Bool) {
+private func report(_ manifest: Manifest, _ response: Client.Response, _ node: Node, _ format: String, _ isDryRun: Bool)
+{
     switch format {
     case "yaml": return Terminal.print("---\n" + YAMLWriter.text(node))
     case "json": return Terminal.print(JSONWriter.text(node, pretty: true))
@@ -98,7 +103,10 @@ func deleteVerb(_ invocation: Invocation) throws -> ExitCode {
     var worst = ExitCode.success
     var awaited: [Awaited] = []
     let responses = session.client.perform(
-        targets.map { Client.Request(method: "DELETE", path: Session.path($0.kind, namespace: $0.namespace, name: $0.name), body: body) })
+        targets.map {
+            Client.Request(
+                method: "DELETE", path: Session.path($0.kind, namespace: $0.namespace, name: $0.name), body: body)
+        })
     for (target, response) in zip(targets, responses) {
         if response.status == 404, response.failure == nil, invocation.flag("ignore-not-found") { continue }
         do {
@@ -118,7 +126,10 @@ func deleteVerb(_ invocation: Invocation) throws -> ExitCode {
 
 func validateVerb(_ invocation: Invocation) throws -> ExitCode {
     let manifests = try readManifests(invocation)
-    for manifest in manifests { Terminal.print("\(manifest.file):\(manifest.mark.line): \(manifest.kind.qualifiedSingular)/\(manifest.name) is valid") }
+    for manifest in manifests {
+        Terminal.print(
+            "\(manifest.file):\(manifest.mark.line): \(manifest.kind.qualifiedSingular)/\(manifest.name) is valid")
+    }
     return .success
 }
 

@@ -28,7 +28,9 @@ func daemonVerb(_ invocation: Invocation) throws -> ExitCode {
         if !ready.isSuccess { Terminal.print("not ready: \(String(decoding: ready.body, as: UTF8.self))") }
         return ready.isSuccess ? .success : .failure
     case let word?:
-        throw invocation.usage("unknown word \"\(word)\": expected start, stop or status\(Suggestion.text(for: word, among: ["start", "stop", "status"]))")
+        throw invocation.usage(
+            "unknown word \"\(word)\": expected start, stop or status\(Suggestion.text(for: word, among: ["start", "stop", "status"]))"
+        )
     }
 }
 
@@ -36,10 +38,12 @@ func daemonVerb(_ invocation: Invocation) throws -> ExitCode {
 func ensureDaemon(_ session: Session, autostart: Bool) throws {
     if session.isAnswered { return }
     guard autostart else {
-        throw CommandProblem(.noDaemon, "no daemon answers at \(session.paths.socket)\nStart one with 'agentos-apply daemon start'.")
+        throw CommandProblem(
+            .noDaemon, "no daemon answers at \(session.paths.socket)\nStart one with 'agentos-apply daemon start'.")
     }
     try startInBackground(session)
-    Terminal.note("Started a daemon in the background; it does not survive a reboot. Stop it with 'agentos-apply daemon stop'.")
+    Terminal.note(
+        "Started a daemon in the background; it does not survive a reboot. Stop it with 'agentos-apply daemon stop'.")
 }
 
 /// Starts this program as a daemon of its own session and waits until one answers.
@@ -54,7 +58,9 @@ private func startInBackground(_ session: Session) throws {
     }
     mkdir(paths.state, 0o700)
     let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
-    guard log >= 0 else { throw CommandProblem(.failure, "cannot write \(logPath): \(String(cString: strerror(errno)))") }
+    guard log >= 0 else {
+        throw CommandProblem(.failure, "cannot write \(logPath): \(String(cString: strerror(errno)))")
+    }
     defer { close(log) }
     let before = lseek(log, 0, SEEK_END)
     let null = agentos_open_null()
@@ -62,13 +68,16 @@ private func startInBackground(_ session: Session) throws {
     var arguments = ([Paths.program, "daemon"] + paths.options).map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
-    guard pid > 0 else { throw CommandProblem(.failure, "cannot start \(Paths.program): \(String(cString: strerror(errno)))") }
+    guard pid > 0 else {
+        throw CommandProblem(.failure, "cannot start \(Paths.program): \(String(cString: strerror(errno)))")
+    }
     for _ in 0..<400 {
         if session.isAnswered { return }
         var status: Int32 = 0
         // Another command may have started the daemon that wins; then ours has ended and we wait for that one.
         if waitpid(pid, &status, WNOHANG) == pid, (status >> 8) & 0xff != ExitCode.alreadyRunning.rawValue {
-            let text = try String(decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
+            let text = try String(
+                decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
             throw CommandProblem(.noDaemon, "the daemon did not start:\n\(text)")
         }
         usleep(25_000)

@@ -2,11 +2,15 @@ import CLinux
 import Manifests
 
 func statusVerb(_ invocation: Invocation) throws -> ExitCode {
-    try show(invocation, .agent, names: invocation.positionals, namespace: invocation.value("namespace"), withNamespace: true)
+    try show(
+        invocation, .agent, names: invocation.positionals, namespace: invocation.value("namespace"), withNamespace: true
+    )
 }
 
 func getVerb(_ invocation: Invocation) throws -> ExitCode {
-    guard let first = invocation.positionals.first else { throw invocation.usage("give a KIND: agents, namespaces, secrets, configmaps") }
+    guard let first = invocation.positionals.first else {
+        throw invocation.usage("give a KIND: agents, namespaces, secrets, configmaps")
+    }
     var names = Array(invocation.positionals.dropFirst())
     var word = first
     // `kind/name`, as `-o name` prints it.
@@ -17,10 +21,13 @@ func getVerb(_ invocation: Invocation) throws -> ExitCode {
     let kind = try kind(word, invocation)
     let isAll = invocation.flag("all-namespaces")
     return try show(
-        invocation, kind, names: names, namespace: isAll ? nil : invocation.value("namespace") ?? "default", withNamespace: isAll)
+        invocation, kind, names: names, namespace: isAll ? nil : invocation.value("namespace") ?? "default",
+        withNamespace: isAll)
 }
 
-private func show(_ invocation: Invocation, _ kind: Kind, names: [String], namespace: String?, withNamespace: Bool) throws -> ExitCode {
+private func show(_ invocation: Invocation, _ kind: Kind, names: [String], namespace: String?, withNamespace: Bool)
+    throws -> ExitCode
+{
     let format = try invocation.choice("output", ["table", "wide", "yaml", "json", "name"], default: "table")
     let session = try Session(invocation)
     var query: [(String, String)] = []
@@ -30,7 +37,8 @@ private func show(_ invocation: Invocation, _ kind: Kind, names: [String], names
     var version = "0"
     if names.count == 1, let namespace, !invocation.flag("watch") {
         let path = Session.path(kind, namespace: namespace, name: names[0])
-        let response = try session.send("GET", path, query: invocation.flag("show-secrets") ? [("showSecrets", "true")] : [])
+        let response = try session.send(
+            "GET", path, query: invocation.flag("show-secrets") ? [("showSecrets", "true")] : [])
         items = [response.node].compactMap(\.self)
     } else {
         let list = try session.send("GET", Session.path(kind, namespace: namespace), query: query)
@@ -48,20 +56,24 @@ private func show(_ invocation: Invocation, _ kind: Kind, names: [String], names
         return try follow(session, kind, namespace, query, version, names, format, withNamespace: withNamespace)
     }
     if items.isEmpty, names.isEmpty, format == "table" || format == "wide" {
-        Terminal.note(namespace.map { kind.isNamespaced ? "No \(kind.resource) in namespace \($0)." : "No \(kind.resource)." } ?? "No \(kind.resource).")
+        Terminal.note(
+            namespace.map { kind.isNamespaced ? "No \(kind.resource) in namespace \($0)." : "No \(kind.resource)." }
+                ?? "No \(kind.resource).")
     }
     return missing.isEmpty ? .success : .failure
 }
 
 private func follow(
-    _ session: Session, _ kind: Kind, _ namespace: String?, _ query: [(String, String)], _ version: String, _ names: [String],
+    _ session: Session, _ kind: Kind, _ namespace: String?, _ query: [(String, String)], _ version: String,
+    _ names: [String],
     _ format: String, withNamespace: Bool
 ) throws -> ExitCode {
     let watchQuery = query + [("watch", "true"), ("resourceVersion", version)]
     let request = Client.Request(method: "GET", path: Session.path(kind, namespace: namespace), query: watchQuery)
     let response = session.client.stream(request, timeoutMs: nil) { line in
         var diagnostics = Diagnostics()
-        guard let event = JSONReader.read(line, file: "", diagnostics: &diagnostics), let object = event["object"] else { return true }
+        guard let event = JSONReader.read(line, file: "", diagnostics: &diagnostics), let object = event["object"]
+        else { return true }
         if event["type"]?.string == "ERROR" { return false }
         if !names.isEmpty, !names.contains(object[path: "metadata", "name"]?.string ?? "") { return true }
         printItems([object], kind, format, withNamespace: withNamespace, isSingle: true, withHeader: false)
@@ -71,22 +83,30 @@ private func follow(
     return .success
 }
 
-private func printItems(_ items: [Node], _ kind: Kind, _ format: String, withNamespace: Bool, isSingle: Bool, withHeader: Bool = true) {
+private func printItems(
+    _ items: [Node], _ kind: Kind, _ format: String, withNamespace: Bool, isSingle: Bool, withHeader: Bool = true
+) {
     switch format {
     case "yaml", "json":
         let node =
-            isSingle && items.count == 1 ? items[0] : .map([("apiVersion", "v1"), ("kind", "List"), ("items", .list(items))])
+            isSingle && items.count == 1
+            ? items[0] : .map([("apiVersion", "v1"), ("kind", "List"), ("items", .list(items))])
         Terminal.print(format == "yaml" ? YAMLWriter.text(node) : JSONWriter.text(node, pretty: true))
     case "name":
-        for item in items { Terminal.print("\(kind.qualifiedSingular)/\(item[path: "metadata", "name"]?.string ?? "")") }
+        for item in items {
+            Terminal.print("\(kind.qualifiedSingular)/\(item[path: "metadata", "name"]?.string ?? "")")
+        }
     default:
         guard !items.isEmpty else { return }
         let nowMs = agentos_wall_ms()
         let (header, _) = columns(Node.emptyMap, kind, nowMs, isWide: format == "wide")
         let rows = items.map { item in
-            (withNamespace && kind.isNamespaced ? [item[path: "metadata", "namespace"]?.string ?? ""] : []) + columns(item, kind, nowMs, isWide: format == "wide").cells
+            (withNamespace && kind.isNamespaced ? [item[path: "metadata", "namespace"]?.string ?? ""] : [])
+                + columns(item, kind, nowMs, isWide: format == "wide").cells
         }
-        Terminal.print(Terminal.table((withNamespace && kind.isNamespaced ? ["NAMESPACE"] : []) + header, rows, withHeader: withHeader))
+        Terminal.print(
+            Terminal.table(
+                (withNamespace && kind.isNamespaced ? ["NAMESPACE"] : []) + header, rows, withHeader: withHeader))
     }
 }
 
@@ -99,7 +119,8 @@ private func columns(_ item: Node, _ kind: Kind, _ nowMs: Int64, isWide: Bool) -
     case .agent:
         var header = ["NAME", "DRIVER", "READY", "PHASE", "RESTARTS", "AGE"]
         var cells = [
-            name, item[path: "spec", "driver"]?.string ?? "", "\(status?["readyReplicas"]?.int ?? 0)/\(status?["replicas"]?.int ?? 0)",
+            name, item[path: "spec", "driver"]?.string ?? "",
+            "\(status?["readyReplicas"]?.int ?? 0)/\(status?["replicas"]?.int ?? 0)",
             status?["phase"]?.string ?? "", String(status?["restarts"]?.int ?? 0), age,
         ]
         if isWide {
@@ -107,13 +128,18 @@ private func columns(_ item: Node, _ kind: Kind, _ nowMs: Int64, isWide: Bool) -
             let runs = status?["runs"]?.list ?? []
             let ready = (status?["conditions"]?.list ?? []).first { $0["type"]?.string == "Ready" }
             cells += [
-                String(status?["revision"]?.int ?? 0), runs.compactMap { $0["pid"]?.int }.map { String($0) }.joined(separator: ","),
+                String(status?["revision"]?.int ?? 0),
+                runs.compactMap { $0["pid"]?.int }.map { String($0) }.joined(separator: ","),
                 ready?["message"]?.string ?? "",
             ]
         }
         return (header, cells)
     case .namespace: return (["NAME", "PHASE", "AGE"], [name, status?["phase"]?.string ?? "", age])
-    case .secret: return (["NAME", "TYPE", "DATA", "AGE"], [name, item["type"]?.string ?? "", String(item["data"]?.map?.entries.count ?? 0), age])
+    case .secret:
+        return (
+            ["NAME", "TYPE", "DATA", "AGE"],
+            [name, item["type"]?.string ?? "", String(item["data"]?.map?.entries.count ?? 0), age]
+        )
     case .configMap: return (["NAME", "DATA", "AGE"], [name, String(item["data"]?.map?.entries.count ?? 0), age])
     }
 }
@@ -131,7 +157,9 @@ func describeVerb(_ invocation: Invocation) throws -> ExitCode {
         guard let value, !value.isEmpty else { return }
         out += "\(name):\(String(repeating: " ", count: max(1, 14 - name.count)))\(value)\n"
     }
-    func pairs(_ node: Node?) -> String { (node?.map?.entries ?? []).map { "\($0.key)=\($0.value.string ?? "")" }.joined(separator: ", ") }
+    func pairs(_ node: Node?) -> String {
+        (node?.map?.entries ?? []).map { "\($0.key)=\($0.value.string ?? "")" }.joined(separator: ", ")
+    }
     let metadata = node["metadata"]
     line("Name", metadata?["name"]?.string)
     line("Namespace", metadata?["namespace"]?.string)
@@ -143,29 +171,56 @@ func describeVerb(_ invocation: Invocation) throws -> ExitCode {
     line("Deleting", metadata?["deletionTimestamp"]?.string)
     if let status = node["status"], kind == .agent {
         line("Driver", node[path: "spec", "driver"]?.string)
-        line("Command", ((node[path: "spec", "command"]?.list ?? []) + (node[path: "spec", "args"]?.list ?? [])).compactMap(\.string).joined(separator: " ").split(separator: "\n").first.map(String.init))
+        line(
+            "Command",
+            ((node[path: "spec", "command"]?.list ?? []) + (node[path: "spec", "args"]?.list ?? [])).compactMap(
+                \.string
+            ).joined(separator: " ").split(separator: "\n").first.map(String.init))
         line("Phase", status["phase"]?.string.map { Terminal.colored($0, phase: $0) })
         line("Replicas", "\(status["readyReplicas"]?.int ?? 0) of \(status["replicas"]?.int ?? 0) ready")
-        out += "\nConditions:\n" + indent(Terminal.table(["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], (status["conditions"]?.list ?? []).map { condition in
-            [
-                condition["type"]?.string ?? "", condition["status"]?.string ?? "", condition["reason"]?.string ?? "",
-                Terminal.age(condition["lastTransitionTime"]?.string, nowMs: nowMs), condition["message"]?.string ?? "",
-            ]
-        }))
-        out += "\nRuns:\n" + indent(Terminal.table(["ORDINAL", "PHASE", "PID", "RESTARTS", "READY", "LAST EXIT"], (status["runs"]?.list ?? []).map { run in
-            let exit = run["lastExit"]
-            let how = exit?["code"]?.int.map { "code \($0)" } ?? exit?["signal"]?.string
-            let words = exit == nil ? "-" : [exit?["reason"]?.string, how, exit?["message"]?.string].compactMap(\.self).joined(separator: ", ")
-            return [
-                String(run["ordinal"]?.int ?? 0), run["phase"]?.string ?? "", run["pid"]?.int.map { String($0) } ?? "-",
-                String(run["restarts"]?.int ?? 0), run["readyAt"] == nil ? "-" : Terminal.age(run["readyAt"]?.string, nowMs: nowMs), words,
-            ]
-        }))
+        out +=
+            "\nConditions:\n"
+            + indent(
+                Terminal.table(
+                    ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"],
+                    (status["conditions"]?.list ?? []).map { condition in
+                        [
+                            condition["type"]?.string ?? "", condition["status"]?.string ?? "",
+                            condition["reason"]?.string ?? "",
+                            Terminal.age(condition["lastTransitionTime"]?.string, nowMs: nowMs),
+                            condition["message"]?.string ?? "",
+                        ]
+                    }))
+        out +=
+            "\nRuns:\n"
+            + indent(
+                Terminal.table(
+                    ["ORDINAL", "PHASE", "PID", "RESTARTS", "READY", "LAST EXIT"],
+                    (status["runs"]?.list ?? []).map { run in
+                        let exit = run["lastExit"]
+                        let how = exit?["code"]?.int.map { "code \($0)" } ?? exit?["signal"]?.string
+                        let words =
+                            exit == nil
+                            ? "-"
+                            : [exit?["reason"]?.string, how, exit?["message"]?.string].compactMap(\.self).joined(
+                                separator: ", ")
+                        return [
+                            String(run["ordinal"]?.int ?? 0), run["phase"]?.string ?? "",
+                            run["pid"]?.int.map { String($0) } ?? "-",
+                            String(run["restarts"]?.int ?? 0),
+                            run["readyAt"] == nil ? "-" : Terminal.age(run["readyAt"]?.string, nowMs: nowMs), words,
+                        ]
+                    }))
         let events = try session.send("GET", "\(path)/events").node?["items"]?.list ?? []
-        out += "\nEvents:\n" + indent(Terminal.table(["AGE", "TYPE", "RUN", "REASON"], events.suffix(20).map { eventRow($0, nowMs) }))
+        out +=
+            "\nEvents:\n"
+            + indent(Terminal.table(["AGE", "TYPE", "RUN", "REASON"], events.suffix(20).map { eventRow($0, nowMs) }))
     } else {
         line("Phase", node[path: "status", "phase"]?.string)
-        line("Data", (node["data"]?.map?.entries ?? []).map { "\($0.key): \($0.value.string?.utf8.count ?? 0) bytes" }.joined(separator: ", "))
+        line(
+            "Data",
+            (node["data"]?.map?.entries ?? []).map { "\($0.key): \($0.value.string?.utf8.count ?? 0) bytes" }.joined(
+                separator: ", "))
     }
     Terminal.print(out)
     return .success
@@ -189,28 +244,61 @@ private func eventRow(_ event: Node, _ nowMs: Int64) -> [String] {
     ]
 }
 
+/// A line of a table that grows: its widths cannot be known before.
+private func eventLine(_ cells: [String]) -> String {
+    var line = ""
+    for (cell, width) in zip(cells, [8, 24, 17, 24, 5, 0]) {
+        line += cell + String(repeating: " ", count: max(0, width - cell.count)) + (width > 0 ? "  " : "")
+    }
+    return line
+}
+
+private func objectName(_ object: Node?) -> String {
+    let namespace = object?["namespace"]?.string ?? ""
+    return (namespace.isEmpty ? "" : "\(namespace)/") + (object?["name"]?.string ?? "")
+}
+
 func eventsVerb(_ invocation: Invocation) throws -> ExitCode {
     let format = try invocation.choice("output", ["table", "wide", "json"], default: "table")
     let session = try Session(invocation)
     var query: [(String, String)] = []
     if invocation.flag("follow") { query.append(("follow", "true")) }
-    if let position = try invocation.integer("since-position", 0...Int.max) { query.append(("sincePosition", String(position))) }
+    if let position = try invocation.integer("since-position", 0...Int.max) {
+        query.append(("sincePosition", String(position)))
+    }
     if let namespace = invocation.value("namespace") { query.append(("namespace", namespace)) }
     let consumer = invocation.value("consumer")
     if let consumer { query.append(("consumer", consumer)) }
+    if invocation.flag("remove") {
+        guard let consumer else { throw invocation.usage("--remove needs --consumer NAME") }
+        _ = try session.send("DELETE", "/apis/agentos.dev/v1/consumers/\(percentEncoded(consumer))")
+        Terminal.print("consumer \"\(consumer)\" removed")
+        return .success
+    }
     if invocation.flag("ack"), consumer == nil { throw invocation.usage("--ack needs --consumer NAME") }
     var last: (position: Int, offset: Int)?
-    let response = session.client.stream(Client.Request(method: "GET", path: "/apis/agentos.dev/v1/eventlog", query: query), timeoutMs: nil) { line in
+    var hasHeader = false
+    let response = session.client.stream(
+        Client.Request(method: "GET", path: "/apis/agentos.dev/v1/eventlog", query: query), timeoutMs: nil
+    ) { line in
         var diagnostics = Diagnostics()
-        guard let entry = JSONReader.read(line, file: "", diagnostics: &diagnostics), let event = entry["event"] else { return true }
+        guard let entry = JSONReader.read(line, file: "", diagnostics: &diagnostics), let event = entry["event"] else {
+            return true
+        }
         last = (event["position"]?.int ?? 0, entry["offset"]?.int ?? 0)
         if format == "json" {
             Terminal.print(JSONWriter.text(event))
         } else {
+            if !hasHeader {
+                Terminal.print(eventLine(["POSITION", "TIME", "TYPE", "OBJECT", "RUN", "REASON"]))
+                hasHeader = true
+            }
             let row = eventRow(event, agentos_wall_ms())
-            let object = event["object"]
             Terminal.print(
-                "\(event["position"]?.int ?? 0)  \(event["occurred_at"]?.string ?? "")  \(object?["namespace"]?.string ?? "")/\(object?["name"]?.string ?? "")  \(row[1])  \(row[2] == "-" ? "" : "run \(row[2])  ")\(row[3])")
+                eventLine([
+                    String(event["position"]?.int ?? 0), event["occurred_at"]?.string ?? "", row[1],
+                    objectName(event["object"]), row[2], row[3],
+                ]))
         }
         return true
     }
@@ -227,13 +315,19 @@ func logsVerb(_ invocation: Invocation) throws -> ExitCode {
     guard invocation.positionals.count == 1 else { throw invocation.usage("give one AGENT") }
     let session = try Session(invocation)
     var query: [(String, String)] = []
-    for (flag, name) in [("follow", "follow"), ("previous", "previous"), ("timestamps", "timestamps")] where invocation.flag(flag) {
+    for (flag, name) in [("follow", "follow"), ("previous", "previous"), ("timestamps", "timestamps")]
+    where invocation.flag(flag) {
         query.append((name, "true"))
     }
     if let tail = try invocation.integer("tail", 0...10_000_000) { query.append(("tailLines", String(tail))) }
-    if let ordinal = try invocation.integer("replica", 0...Limits.replicasMax) { query.append(("ordinal", String(ordinal))) }
-    let path = Session.path(.agent, namespace: invocation.value("namespace") ?? "default", name: invocation.positionals[0])
-    let response = session.client.stream(Client.Request(method: "GET", path: "\(path)/log", query: query), timeoutMs: nil) { line in
+    if let ordinal = try invocation.integer("replica", 0...Limits.replicasMax) {
+        query.append(("ordinal", String(ordinal)))
+    }
+    let path = Session.path(
+        .agent, namespace: invocation.value("namespace") ?? "default", name: invocation.positionals[0])
+    let response = session.client.stream(
+        Client.Request(method: "GET", path: "\(path)/log", query: query), timeoutMs: nil
+    ) { line in
         Terminal.print(String(decoding: line, as: UTF8.self) + "\n")
         return true
     }

@@ -16,7 +16,9 @@ func backupVerb(_ invocation: Invocation) throws -> ExitCode {
     guard invocation.positionals.count == 1 else { throw invocation.usage("give one FILE") }
     let target = invocation.positionals[0]
     let session = try Session(invocation)
-    guard let path = try session.send("POST", "/apis/agentos.dev/v1/backup", body: []).node?["path"]?.string else { return .failure }
+    guard let path = try session.send("POST", "/apis/agentos.dev/v1/backup", body: []).node?["path"]?.string else {
+        return .failure
+    }
     defer { unlink(path) }
     try LocalFile.copy(path, to: target)
     Terminal.print("backup written to \(target); it holds the values of Secrets")
@@ -28,7 +30,8 @@ func restoreVerb(_ invocation: Invocation) throws -> ExitCode {
     let session = try Session(invocation)
     let store = "\(session.paths.state)/store"
     guard LocalFile.isDirectory(store) else {
-        throw CommandProblem(.failure, "\(store) is not there: start the daemon once with 'agentos-apply daemon start', then restore")
+        throw CommandProblem(
+            .failure, "\(store) is not there: start the daemon once with 'agentos-apply daemon start', then restore")
     }
     try LocalFile.copy(invocation.positionals[0], to: "\(store)/restore.db")
     guard session.isAnswered else {
@@ -43,7 +46,9 @@ func restoreVerb(_ invocation: Invocation) throws -> ExitCode {
     }
     // The daemon restarts; it is back when it answers and the file has been taken.
     for _ in 0..<200 {
-        if access("\(store)/restore.db", F_OK) != 0, session.client.send(Client.Request(method: "GET", path: "/readyz"), timeoutMs: 1000).isSuccess {
+        if access("\(store)/restore.db", F_OK) != 0,
+            session.client.send(Client.Request(method: "GET", path: "/readyz"), timeoutMs: 1000).isSuccess
+        {
             Terminal.print("restored; the replaced database is kept in \(store)")
             return .success
         }
@@ -58,15 +63,20 @@ func outboxVerb(_ invocation: Invocation) throws -> ExitCode {
     let words = invocation.positionals
     switch (words.first ?? "list", words.count) {
     case ("list", 0...1):
-        let rows = try session.send("GET", path, query: invocation.flag("all") ? [("all", "true")] : []).node?["items"]?.list ?? []
+        let rows =
+            try session.send("GET", path, query: invocation.flag("all") ? [("all", "true")] : []).node?["items"]?.list
+            ?? []
         if rows.isEmpty { Terminal.note(invocation.flag("all") ? "No events." : "No event is stuck.") }
         let table = rows.map { row in
             [
                 String(row["position"]?.int ?? 0), row["state"]?.string ?? "", String(row["attempts"]?.int ?? 0),
-                row["event_type"]?.string ?? "", row[path: "event", "object", "name"]?.string ?? "", row["error"]?.string ?? "",
+                row["event_type"]?.string ?? "", row[path: "event", "object", "name"]?.string ?? "",
+                row["error"]?.string ?? "",
             ]
         }
-        if !rows.isEmpty { Terminal.print(Terminal.table(["POSITION", "STATE", "ATTEMPTS", "TYPE", "OBJECT", "ERROR"], table)) }
+        if !rows.isEmpty {
+            Terminal.print(Terminal.table(["POSITION", "STATE", "ATTEMPTS", "TYPE", "OBJECT", "ERROR"], table))
+        }
     case ("show", 2):
         let rows = try session.send("GET", "\(path)/\(percentEncoded(words[1]))").node?["items"]?.list ?? []
         for row in rows { Terminal.print(YAMLWriter.text(row)) }

@@ -21,7 +21,8 @@ struct Session {
     func send(
         _ method: String, _ path: String, query: [(String, String)] = [], headers: [String] = [], body: [UInt8]? = nil
     ) throws -> Client.Response {
-        let response = client.send(Client.Request(method: method, path: path, query: query, headers: headers, body: body))
+        let response = client.send(
+            Client.Request(method: method, path: path, query: query, headers: headers, body: body))
         try check(response)
         return response
     }
@@ -30,7 +31,8 @@ struct Session {
     func check(_ response: Client.Response) throws {
         if let failure = response.failure {
             throw CommandProblem(
-                .noDaemon, "no daemon answers at \(paths.socket) (\(failure))\nStart one with 'agentos-apply daemon start'.")
+                .noDaemon,
+                "no daemon answers at \(paths.socket) (\(failure))\nStart one with 'agentos-apply daemon start'.")
         }
         if response.status >= 300 { throw problem(response) }
     }
@@ -57,7 +59,9 @@ struct Session {
 func kind(_ word: String, _ invocation: Invocation) throws -> Kind {
     if let kind = Kind.named(word) { return kind }
     let words = Kind.allCases.flatMap { [$0.singular, $0.resource] }
-    throw invocation.usage("unknown kind \"\(word)\": expected \(Kind.allCases.map(\.singular).joined(separator: ", "))\(Suggestion.text(for: word, among: words))")
+    throw invocation.usage(
+        "unknown kind \"\(word)\": expected \(Kind.allCases.map(\.singular).joined(separator: ", "))\(Suggestion.text(for: word, among: words))"
+    )
 }
 
 /// Reads all manifests that `-f` names; throws all their errors at once.
@@ -73,7 +77,8 @@ func readManifests(_ invocation: Invocation) throws -> [Manifest] {
             if count > Limits.filesMax { throw CommandProblem(.invalid, "more than \(Limits.filesMax) files") }
             let bytes = try LocalFile.read(path, limit: Limits.inputBytesMax)
             manifests += ManifestReader.read(
-                bytes, file: path == "-" ? "<stdin>" : path, namespace: invocation.value("namespace") ?? "default", diagnostics: &diagnostics)
+                bytes, file: path == "-" ? "<stdin>" : path, namespace: invocation.value("namespace") ?? "default",
+                diagnostics: &diagnostics)
         }
     }
     var places: [String: Manifest] = [:]
@@ -83,14 +88,18 @@ func readManifests(_ invocation: Invocation) throws -> [Manifest] {
             diagnostics.add(
                 Diagnostic(
                     file: manifest.file, mark: manifest.mark, path: "metadata.name",
-                    message: "\(manifest.kind.rawValue) \"\(manifest.name)\" is declared twice; first in \(first.file):\(first.mark.line)"))
+                    message:
+                        "\(manifest.kind.rawValue) \"\(manifest.name)\" is declared twice; first in \(first.file):\(first.mark.line)"
+                ))
         } else {
             places[id] = manifest
         }
     }
     if !diagnostics.isEmpty {
         var text = diagnostics.kept.map { $0.description + "\n" }.joined()
-        if diagnostics.total > diagnostics.kept.count { text += "… and \(diagnostics.total - diagnostics.kept.count) more\n" }
+        if diagnostics.total > diagnostics.kept.count {
+            text += "… and \(diagnostics.total - diagnostics.kept.count) more\n"
+        }
         Terminal.note(text + "\(diagnostics.total) error\(diagnostics.total == 1 ? "" : "s"); nothing was applied.")
         throw Silent(code: .invalid)
     }
@@ -108,7 +117,10 @@ private func files(_ name: String, recursive: Bool, _ invocation: Invocation) th
             result.append(path)
         }
     }
-    if result.isEmpty, !recursive { throw CommandProblem(.invalid, "\(name): no .yaml, .yml or .json file in this directory (use -R for the directories below)") }
+    if result.isEmpty, !recursive {
+        throw CommandProblem(
+            .invalid, "\(name): no .yaml, .yml or .json file in this directory (use -R for the directories below)")
+    }
     return result
 }
 

@@ -18,7 +18,11 @@ enum Goal {
     case phase(String)
     case deleted
 
-    enum Verdict { case met, notYet(String), failed(String) }
+    enum Verdict {
+        case met
+        case notYet(String)
+        case failed(String)
+    }
 
     /// What an object says about the goal; nil: the object does not exist.
     func judge(_ node: Node?, generation: Int) -> Verdict {
@@ -29,7 +33,10 @@ enum Goal {
         if case .deleted = self { return .notYet(node[path: "status", "phase"]?.string ?? "Terminating") }
         let status = node["status"]
         let phase = status?["phase"]?.string ?? "Unknown"
-        guard status?["observedGeneration"]?.int ?? .max >= max(generation, node[path: "metadata", "generation"]?.int ?? 0) else { return .notYet(phase) }
+        guard
+            status?["observedGeneration"]?.int ?? .max
+                >= max(generation, node[path: "metadata", "generation"]?.int ?? 0)
+        else { return .notYet(phase) }
         let conditions = status?["conditions"]?.list ?? []
         func condition(_ type: String) -> Node? { conditions.first { $0["type"]?.string == type } }
         func holds(_ type: String) -> Bool { condition(type)?["status"]?.string == "True" }
@@ -74,10 +81,13 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
             failed = true
             say("\(name): failed: \(why)")
         case .notYet(let phase):
-            if shown[key] != phase, !Terminal.isInteractive { if case .deleted = goal {} else { Terminal.print("\(name): \(phase)") } }
+            if shown[key] != phase, !Terminal.isInteractive {
+                if case .deleted = goal {} else { Terminal.print("\(name): \(phase)") }
+            }
             shown[key] = phase
         }
-        if let (key, phase) = shown.filter({ open[$0.key] != nil }).min(by: { $0.key < $1.key }), Terminal.isInteractive {
+        if let (key, phase) = shown.filter({ open[$0.key] != nil }).min(by: { $0.key < $1.key }), Terminal.isInteractive
+        {
             Terminal.live("waiting: \(total - open.count) of \(total) done (\(open[key]?.name ?? ""): \(phase))")
         }
     }
@@ -93,18 +103,29 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
             let list = try session.send("GET", Session.path(kind, namespace: nil))
             let items = list.node?["items"]?.list ?? []
             var found: [String: Node] = [:]
-            for item in items { found[id(kind, item[path: "metadata", "namespace"]?.string ?? "", item[path: "metadata", "name"]?.string ?? "")] = item }
+            for item in items {
+                found[
+                    id(
+                        kind, item[path: "metadata", "namespace"]?.string ?? "",
+                        item[path: "metadata", "name"]?.string ?? "")] = item
+            }
             for key in open.filter({ $0.value.kind == kind }).keys.sorted() { take(key, found[key]) }
             if failed || !open.values.contains(where: { $0.kind == kind }) { break }
             let version = list.node?[path: "metadata", "resourceVersion"]?.string ?? "0"
             let response = session.client.stream(
-                Client.Request(method: "GET", path: Session.path(kind, namespace: nil), query: [("watch", "true"), ("resourceVersion", version)]),
+                Client.Request(
+                    method: "GET", path: Session.path(kind, namespace: nil),
+                    query: [("watch", "true"), ("resourceVersion", version)]),
                 timeoutMs: left
             ) { line in
                 var diagnostics = Diagnostics()
-                guard let event = JSONReader.read(line, file: "", diagnostics: &diagnostics), let object = event["object"] else { return true }
+                guard let event = JSONReader.read(line, file: "", diagnostics: &diagnostics),
+                    let object = event["object"]
+                else { return true }
                 if event["type"]?.string == "ERROR" { return false }
-                let key = id(kind, object[path: "metadata", "namespace"]?.string ?? "", object[path: "metadata", "name"]?.string ?? "")
+                let key = id(
+                    kind, object[path: "metadata", "namespace"]?.string ?? "",
+                    object[path: "metadata", "name"]?.string ?? "")
                 take(key, event["type"]?.string == "DELETED" ? nil : object)
                 return !failed && open.values.contains { $0.kind == kind }
             }
@@ -120,7 +141,9 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
 private func timedOut(_ open: [String: Awaited], _ shown: [String: String]) -> ExitCode {
     Terminal.live("")
     for (key, object) in open.sorted(by: { $0.key < $1.key }).prefix(20) {
-        Terminal.printError("timed out waiting for \(object.kind.qualifiedSingular)/\(object.name) (\(shown[key] ?? "unknown")); see 'agentos-apply describe \(object.kind.singular) \(object.name) -n \(object.namespace)'")
+        Terminal.printError(
+            "timed out waiting for \(object.kind.qualifiedSingular)/\(object.name) (\(shown[key] ?? "unknown")); see 'agentos-apply describe \(object.kind.singular) \(object.name) -n \(object.namespace)'"
+        )
     }
     return .timeout
 }
@@ -128,7 +151,9 @@ private func timedOut(_ open: [String: Awaited], _ shown: [String: String]) -> E
 private func id(_ kind: Kind, _ namespace: String, _ name: String) -> String { "\(kind.rawValue)/\(namespace)/\(name)" }
 
 func waitVerb(_ invocation: Invocation) throws -> ExitCode {
-    guard let word = invocation.positionals.first, invocation.positionals.count > 1, let condition = invocation.value("for") else {
+    guard let word = invocation.positionals.first, invocation.positionals.count > 1,
+        let condition = invocation.value("for")
+    else {
         throw invocation.usage("give --for CONDITION KIND NAME…")
     }
     let kind = try kind(word, invocation)
@@ -143,11 +168,15 @@ func waitVerb(_ invocation: Invocation) throws -> ExitCode {
         } else if condition.hasPrefix("condition=") {
             goal = .condition(String(condition.dropFirst(10)))
         } else {
-            throw invocation.usage("--for: expected Ready, Completed, Scheduled, phase=PHASE or deleted; found \"\(condition)\"")
+            throw invocation.usage(
+                "--for: expected Ready, Completed, Scheduled, phase=PHASE or deleted; found \"\(condition)\"")
         }
     }
     let namespace = kind.isNamespaced ? invocation.value("namespace") ?? "default" : ""
     let session = try Session(invocation)
-    let objects = invocation.positionals.dropFirst().map { Awaited(kind: kind, namespace: namespace, name: $0, generation: 0) }
-    return try awaitAll(Array(objects), goal, session, timeoutMs: try invocation.milliseconds("timeout", default: 300_000))
+    let objects = invocation.positionals.dropFirst().map {
+        Awaited(kind: kind, namespace: namespace, name: $0, generation: 0)
+    }
+    return try awaitAll(
+        Array(objects), goal, session, timeoutMs: try invocation.milliseconds("timeout", default: 300_000))
 }
