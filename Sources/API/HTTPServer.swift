@@ -10,6 +10,7 @@ public final class HTTPServer {
     private var daemon: OpaquePointer?
     private var handle: (Exchange) -> Void = { _ in }
     private var runIsPlanned = false
+    fileprivate var open: [ObjectIdentifier: Exchange] = [:]
 
     public init(events: EventLoop) { self.events = events }
 
@@ -30,7 +31,17 @@ public final class HTTPServer {
             }, nil)
         guard let daemon else { return false }
         events.watch(agentos_mhd_epoll_fd(daemon)) { [unowned self] _ in run() }
+        events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
         return true
+    }
+
+    private static let sweepMs: Int64 = 10_000
+
+    /// The library does not look at a connection that waits for us: whose client is gone is found here.
+    private func sweep() {
+        guard daemon != nil else { return }
+        for exchange in open.values where exchange.isHungUp { exchange.end() }
+        events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
     }
 
     private func run() {
@@ -54,6 +65,9 @@ public final class HTTPServer {
     public func stop() {
         guard let daemon else { return }
         events.unwatch(agentos_mhd_epoll_fd(daemon))
+        // The library refuses to stop while a connection waits for us.
+        for exchange in open.values { exchange.abandon() }
+        for _ in 0..<3 { MHD_run(daemon) }
         self.daemon = nil
         MHD_stop_daemon(daemon)
     }
@@ -67,6 +81,7 @@ public final class HTTPServer {
             let exchange = Exchange(
                 server: self, connection: connection, method: String(cString: method), path: String(cString: url))
             slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
+            open[ObjectIdentifier(exchange)] = exchange
             return true
         }
         let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
@@ -217,8 +232,22 @@ public final class Exchange {
         return available
     }
 
+    /// The client has closed its side while the answer goes on.
+    public var isHungUp: Bool {
+        var poll = pollfd(fd: agentos_mhd_socket(connection), events: Int16(POLLIN), revents: 0)
+        return isSuspended && Glibc.poll(&poll, 1, 0) > 0 && poll.revents & Int16(POLLHUP | POLLERR) != 0
+    }
+
+    /// Ends the exchange because the server stops.
+    fileprivate func abandon() {
+        streamEnded = true
+        if answer == nil { answer = (503, "text/plain", [("Retry-After", "1")], Array("the daemon stops\n".utf8)) }
+        resume()
+    }
+
     fileprivate func closed() {
         isClosed = true
+        server.open[ObjectIdentifier(self)] = nil
         onClose()
         onClose = {}
     }

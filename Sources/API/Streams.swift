@@ -185,6 +185,7 @@ final class LogFollower {
     /// Looks for growth while somebody follows; a follower that is gone ends this.
     private func poll() {
         guard server.logFollowers[ObjectIdentifier(self)] != nil else { return }
+        if exchange.isHungUp { return exchange.end() }
         if fd >= 0 { take(readAll(fd)) }
         if let last = files.last {
             var status = stat()

@@ -23,6 +23,8 @@ public protocol Store: Sendable {
     func events(of uid: UID, limit: Int) throws(StoreFailure) -> [String]
     /// Outbox rows as the API shows them, newest first; of one position, or of those that delivery is stuck at.
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node]
+    /// Puts all into the one file; nothing is written afterwards.
+    func finish()
     /// Copies the store to a new file, consistent at one moment, while it is in use.
     func backup(to path: String) throws(StoreFailure)
 }

@@ -356,6 +356,9 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// Copies the database, consistent at one moment, while it is in use.
     public func backup(to path: String) throws(StoreFailure) { try database.copy(to: path) }
 
+    /// Without it the next start finds the same in the write-ahead log.
+    public func finish() { try? database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }
+
     // MARK: Load
 
     public func load() throws(StoreFailure) -> EngineState {

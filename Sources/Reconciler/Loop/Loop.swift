@@ -98,7 +98,7 @@ public final class Loop {
 
     private func finishStop() {
         guard let done = stopped else { return }
-        events.after(ms: 0, done)
+        read { store in store.finish() } _: { _ in done() }
     }
 
     private func resync() {

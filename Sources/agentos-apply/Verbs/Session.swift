@@ -96,7 +96,12 @@ func readManifests(_ invocation: Invocation) throws -> [Manifest] {
         }
     }
     if !diagnostics.isEmpty {
-        var text = diagnostics.kept.map { $0.description + "\n" }.joined()
+        var order: [String: Int] = [:]
+        for diagnostic in diagnostics.kept where order[diagnostic.file] == nil { order[diagnostic.file] = order.count }
+        func place(_ diagnostic: Diagnostic) -> (Int, UInt32, UInt32) {
+            (order[diagnostic.file] ?? 0, diagnostic.mark.line, diagnostic.mark.column)
+        }
+        var text = diagnostics.kept.sorted { place($0) < place($1) }.map { $0.description + "\n" }.joined()
         if diagnostics.total > diagnostics.kept.count {
             text += "… and \(diagnostics.total - diagnostics.kept.count) more\n"
         }
