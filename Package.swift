@@ -53,7 +53,7 @@ let package = Package(
 
         tests("ManifestsTests", ["Manifests"]),
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation"]),
-        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging"]),
+        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation"]),
         tests("TidyTests", ["Manifests"]),
         tests("EndToEndTests", ["Manifests"]),
     ]

@@ -117,13 +117,17 @@ final class ProcessKeeper {
     /// Makes sure that the end of a run wakes us.
     private func watch(_ run: RunID, _ instance: Instance) {
         switch instance {
-        case .exited, .absent: unwatch(run)
+        case .exited, .absent: return unwatch(run)
         case .starting:
             if case .supervisor(let pid, let start, _) = directory(run).claim { watchSupervisor(run, pid, start) }
         case .running:
             guard let process = directory(run).process else { return }
             watchSupervisor(run, process.supervisor, process.supervisorStart)
             watchAgent(run, process.pid, process.start)
+        }
+        // All of it ended between the look and the watch: nothing would wake us.
+        if watches[run].map({ $0.agent < 0 && $0.supervisor < 0 }) ?? true {
+            events.after(ms: 10) { [unowned self] in tell(run) }
         }
     }
 

@@ -204,7 +204,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             """
             INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid, ordinal, attempt) DO UPDATE SET
             phase=excluded.phase, pid=excluded.pid, started_ms=excluded.started_ms, ready_at=excluded.ready_at,
-            gate=excluded.gate, exit=coalesce(excluded.exit, exit), inputs=excluded.inputs
+            gate=excluded.gate, exit=coalesce(excluded.exit, exit), inputs=excluded.inputs, start_by=excluded.start_by
             """,
             [
                 uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)),

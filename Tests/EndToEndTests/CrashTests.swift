@@ -21,7 +21,9 @@ import Testing
 
     @Test func anExitWhileNoDaemonRanIsReadWithItsCode() {
         inWorld { world in
-            world.apply(World.agent("one", "while [ ! -e end ]; do sleep 0.05; done; exit 23", "restartPolicy: Never"), "--wait")
+            world.apply(
+                World.agent("one", "while [ ! -e end ]; do sleep 0.05; done; exit 23", "restartPolicy: Never"), "--wait"
+            )
             let pid = world.pid("one")
             let home = World.openPath(pid, "cwd")
             world.killDaemon()
@@ -43,7 +45,11 @@ import Testing
             #expect(world.runOf("one")?["restarts"]?.int == 1)
             #expect(world.runOf("one")?[path: "lastExit", "signal"]?.string == "SIGSEGV")
             let types = world.events().compactMap { $0["event_type"]?.string }.filter { $0.hasPrefix("run.") }
-            #expect(types == ["run.scheduled", "run.starting", "run.started", "run.ready", "run.failed", "run.backing_off", "run.scheduled", "run.starting", "run.started", "run.ready"])
+            #expect(
+                types == [
+                    "run.scheduled", "run.starting", "run.started", "run.ready", "run.failed", "run.backing_off",
+                    "run.scheduled", "run.starting", "run.started", "run.ready",
+                ])
         }
     }
 
@@ -66,7 +72,9 @@ import Testing
 
     @Test func aStoppedSupervisorHoldsNoDeletionUp() {
         inWorld { world in
-            world.apply(World.agent("one", "trap '' TERM; while :; do sleep 0.2; done", "terminationGracePeriodSeconds: 1"), "--wait")
+            world.apply(
+                World.agent("one", "trap '' TERM; while :; do sleep 0.2; done", "terminationGracePeriodSeconds: 1"),
+                "--wait")
             let pid = world.pid("one")
             kill(supervisor(of: pid), SIGSTOP)
             let result = world.run("delete", "agent", "one", "--timeout", "30s")
@@ -86,7 +94,9 @@ import Testing
                 """
             world.apply(World.agent("one", script, "terminationGracePeriodSeconds: 1"), "--wait")
             let home = World.openPath(world.pid("one"), "cwd")
-            World.until("its children run") { !World.read("\(home)/far").isEmpty && !World.read("\(home)/near").isEmpty }
+            World.until("its children run") {
+                !World.read("\(home)/far").isEmpty && !World.read("\(home)/near").isEmpty
+            }
             let pids = ["far", "near"].compactMap { pid_t(World.read("\(home)/\($0)").prefix { $0.isNumber }) }
             #expect(pids.count == 2 && pids.allSatisfy(World.isAlive))
             world.run("delete", "agent", "one")
@@ -97,7 +107,9 @@ import Testing
     @Test func gracePeriodsAreHonouredAndZeroKillsAtOnce() {
         inWorld { world in
             let stubborn = "trap 'echo asked >> asked' TERM; while :; do sleep 0.1; done"
-            world.apply(World.agent("one", stubborn, "terminationGracePeriodSeconds: 2") + World.agent("two", stubborn, "terminationGracePeriodSeconds: 600"), "--wait")
+            world.apply(
+                World.agent("one", stubborn, "terminationGracePeriodSeconds: 2")
+                    + World.agent("two", stubborn, "terminationGracePeriodSeconds: 600"), "--wait")
             var start = World.now()
             #expect(world.run("delete", "agent", "one").code == 0)
             #expect(World.now() - start > 1900)
@@ -110,7 +122,9 @@ import Testing
     /// A stop's deadline goes on over a restart of the daemon.
     @Test func aStopThatWasUnderWayIsFinishedByTheNextDaemon() {
         inWorld { world in
-            world.apply(World.agent("one", "trap '' TERM; while :; do sleep 0.1; done", "terminationGracePeriodSeconds: 2"), "--wait")
+            world.apply(
+                World.agent("one", "trap '' TERM; while :; do sleep 0.1; done", "terminationGracePeriodSeconds: 2"),
+                "--wait")
             let pid = world.pid("one")
             world.run("delete", "agent", "one", "--no-wait")
             world.killDaemon()
@@ -123,7 +137,9 @@ import Testing
     @Test func foreignProcessesAreLeftAlone() {
         inWorld { world in
             world.apply(World.agent("one", World.stays), "--wait")
-            let foreign = World.start(["/bin/sleep", "1000"], ["AGENTOS_AGENT=one", "AGENTOS_NAMESPACE=default"], nil, "/dev/null", "/dev/null")
+            let foreign = World.start(
+                ["/bin/sleep", "1000"], ["AGENTOS_AGENT=one", "AGENTOS_NAMESPACE=default"], nil, "/dev/null",
+                "/dev/null")
             defer { kill(foreign, SIGKILL) }
             world.killDaemon()
             world.startDaemon()
@@ -172,11 +188,14 @@ import Testing
             let before = World.bytes(path)
             let result = world.run("daemon")
             #expect(result.code == 74, "\(result.text)")
-            #expect(result.error.contains("damaged") && result.error.contains("agentos-apply restore"), "\(result.error)")
+            #expect(
+                result.error.contains("damaged") && result.error.contains("agentos-apply restore"), "\(result.error)")
             #expect(World.bytes(path) == before)
             #expect(World.isAlive(pid))
         }
     }
 
-    private func supervisor(of pid: pid_t) -> pid_t { World.stat(of: pid).count > 1 ? pid_t(World.stat(of: pid)[1]) ?? -1 : -1 }
+    private func supervisor(of pid: pid_t) -> pid_t {
+        World.stat(of: pid).count > 1 ? pid_t(World.stat(of: pid)[1]) ?? -1 : -1
+    }
 }

@@ -13,8 +13,12 @@ import Testing
             #expect(created.error.contains("does not survive a reboot"))
             World.until("hello is Ready") { world.phase("hello") == "Ready" }
             let lines = world.run("status").output.split(separator: "\n")
-            #expect(lines.first?.split(separator: " ") == ["NAMESPACE", "NAME", "DRIVER", "READY", "PHASE", "RESTARTS", "AGE"])
-            #expect(lines.last?.split(separator: " ").prefix(6) == ["default", "hello", "process", "1/1", "Ready", "0"])
+            #expect(
+                lines.first?.split(separator: " ") == [
+                    "NAMESPACE", "NAME", "DRIVER", "READY", "PHASE", "RESTARTS", "AGE",
+                ])
+            #expect(
+                lines.last?.split(separator: " ").prefix(6) == ["default", "hello", "process", "1/1", "Ready", "0"])
             World.until("its log is there") { world.run("logs", "hello").output == "hello from hello\n" }
 
             let again = world.run("-f", hello)
@@ -36,7 +40,10 @@ import Testing
         inWorld { world in
             world.apply(World.agent("one", World.stays, "env: [{name: A, value: \"1\"}]"), "--wait")
             let pid = world.pid("one")
-            let quiet = world.apply(World.agent("one", World.stays, "env: [{name: A, value: \"1\"}]\npriority: 5\nterminationGracePeriodSeconds: 3"), "--wait")
+            let quiet = world.apply(
+                World.agent(
+                    "one", World.stays, "env: [{name: A, value: \"1\"}]\npriority: 5\nterminationGracePeriodSeconds: 3"),
+                "--wait")
             #expect(quiet.output.hasPrefix("agent.agentos.dev/one configured\n"), "\(quiet.text)")
             #expect(world.pid("one") == pid)
             #expect(world.status("one")?["revision"]?.int == 1)
@@ -94,7 +101,10 @@ import Testing
     @Test func namesOfAllFormsAreUnderstood() {
         inWorld { world in
             world.apply(World.agent("one", World.stays), "--wait")
-            for form in [["agent", "one"], ["agents", "one"], ["ag", "one"], ["agents.agentos.dev", "one"], ["agent/one"], ["agent.agentos.dev/one"]] {
+            for form in [
+                ["agent", "one"], ["agents", "one"], ["ag", "one"], ["agents.agentos.dev", "one"], ["agent/one"],
+                ["agent.agentos.dev/one"],
+            ] {
                 #expect(world.run(["get"] + form + ["-o", "name"]).output == "agent.agentos.dev/one\n", "\(form)")
             }
             #expect(world.run("get", "agents", "-o", "wide").output.contains("REVISION"))

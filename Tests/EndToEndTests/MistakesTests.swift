@@ -16,7 +16,9 @@ import Testing
 
     @Test func mistypedWordsGetASuggestion() {
         inWorld { world in
-            for (words, hint) in [(["aply", "-f", "x"], "apply"), (["get", "agnets"], "agents"), (["status", "--wacth"], "watch")] {
+            for (words, hint) in [
+                (["aply", "-f", "x"], "apply"), (["get", "agnets"], "agents"), (["status", "--wacth"], "watch"),
+            ] {
                 let result = world.run(words)
                 #expect(result.code == 64, "\(words): \(result.text)")
                 #expect(result.error.contains(hint), "\(words): \(result.error)")
@@ -53,9 +55,12 @@ import Testing
 
     /// Promise 9: what cannot be honoured is refused at apply, by name, with what can.
     @Test(arguments: [
-        ("driver: containerd", "spec.driver"), ("driver: gvisor", "spec.driver"), ("image: localhost/x:1", "spec.image"),
-        ("livenessProbe: {tcpSocket: {port: 80}}", "spec.livenessProbe"), ("readinessProbe: {exec: {command: [x]}}", "spec.readinessProbe"),
-        ("volumes: [{name: x, emptyDir: {}}]", "spec.volumes"), ("volumeMounts: [{name: x, mountPath: /x}]", "spec.volumeMounts"),
+        ("driver: containerd", "spec.driver"), ("driver: gvisor", "spec.driver"),
+        ("image: localhost/x:1", "spec.image"),
+        ("livenessProbe: {tcpSocket: {port: 80}}", "spec.livenessProbe"),
+        ("readinessProbe: {exec: {command: [x]}}", "spec.readinessProbe"),
+        ("volumes: [{name: x, emptyDir: {}}]", "spec.volumes"),
+        ("volumeMounts: [{name: x, mountPath: /x}]", "spec.volumeMounts"),
         ("network: {mode: Bridge}", "spec.network"), ("suspendMode: Freeze", "spec.suspendMode"),
         ("securityContext: {readOnlyRootFilesystem: true}", "spec.securityContext.readOnlyRootFilesystem"),
     ])
@@ -93,7 +98,8 @@ import Testing
             let failed = world.apply(World.agent("a", "exit 7", "restartPolicy: Never"), "--wait")
             #expect(failed.code == 6, "\(failed.text)")
             #expect(failed.output.contains("exited with code 7"), "\(failed.text)")
-            let late = world.apply(World.agent("b", "exit 1", "backoff: {initialSeconds: 60}"), "--wait", "--timeout", "1s")
+            let late = world.apply(
+                World.agent("b", "exit 1", "backoff: {initialSeconds: 60}"), "--wait", "--timeout", "1s")
             #expect(late.code == 5, "\(late.text)")
             #expect(late.error.contains("agentos-apply describe agent b"), "\(late.text)")
             #expect(world.run("wait", "--for", "Completed", "agent", "a", "--timeout", "1s").code == 6)
@@ -103,7 +109,8 @@ import Testing
     @Test func aCommandThatCannotBeStartedIsTold() {
         inWorld { world in
             world.startDaemon()
-            world.apply("apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {command: [/no/such/program]}\n")
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {command: [/no/such/program]}\n")
             World.until("the failure is told") {
                 world.condition("a", "Ready")?["message"]?.string?.contains("No such file") ?? false
             }
@@ -116,9 +123,13 @@ import Testing
         inWorld { world in
             world.startDaemon()
             var bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x]\n"
-            for level in 1..<12 { bomb += "a\(level): &a\(level) [\((0..<9).map { _ in "*a\(level - 1)" }.joined(separator: ","))]\n" }
+            for level in 1..<12 {
+                bomb += "a\(level): &a\(level) [\((0..<9).map { _ in "*a\(level - 1)" }.joined(separator: ","))]\n"
+            }
             let deep = String(repeating: "[", count: 100_000)
-            let errors = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n" + (0..<10_000).map { "  k\($0): [1]\n" }.joined()
+            let errors =
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n"
+                + (0..<10_000).map { "  k\($0): [1]\n" }.joined()
             let cases: [(name: String, path: String, expected: String)] = [
                 ("bomb", world.write("bomb.yaml", bomb), "alias"),
                 ("levels", world.write("deep.yaml", deep), "deep"),

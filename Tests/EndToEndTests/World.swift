@@ -83,7 +83,9 @@ final class World: @unchecked Sendable {  // used by one test at a time
         return result
     }
 
-    static func start(_ words: [String], _ environment: [String], _ input: String?, _ output: String, _ error: String) -> pid_t {
+    static func start(_ words: [String], _ environment: [String], _ input: String?, _ output: String, _ error: String)
+        -> pid_t
+    {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
@@ -101,7 +103,9 @@ final class World: @unchecked Sendable {  // used by one test at a time
     static func wait(_ pid: pid_t, timeoutMs: Int) -> Int32? {
         var status: Int32 = 0
         for _ in 0..<(timeoutMs / 2 + 1) {
-            if waitpid(pid, &status, WNOHANG) == pid { return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f) }
+            if waitpid(pid, &status, WNOHANG) == pid {
+                return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+            }
             usleep(2000)
         }
         kill(pid, SIGKILL)

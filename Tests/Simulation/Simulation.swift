@@ -25,10 +25,25 @@ public struct SimulationResult: Sendable {
 /// One seeded life of the real engine and planner in a hostile world: first chaos, then calm.
 ///
 /// Safety is checked at every step, convergence after the calm. The same seed gives the same life.
-public func simulate(seed: UInt64, mutant: Mutant? = nil) -> SimulationResult {
+///
+/// - Parameter shadow: a real store that is given the same commits and compared at each restart.
+public func simulate(seed: UInt64, mutant: Mutant? = nil, shadow: Shadow? = nil) -> SimulationResult {
     var life = Life(seed: seed, mutant: mutant)
+    life.shadow = shadow
     life.live()
     return life.result
+}
+
+/// Another store beside the simulated one, so that the two cannot drift apart.
+public struct Shadow {
+    var commit: (ChangeSet) -> String?
+    /// What differs from the given state, if anything.
+    var compare: (EngineState) -> String?
+
+    public init(commit: @escaping (ChangeSet) -> String?, compare: @escaping (EngineState) -> String?) {
+        self.commit = commit
+        self.compare = compare
+    }
 }
 
 private struct Life {
@@ -40,6 +55,7 @@ private struct Life {
     }
 
     let mutant: Mutant?
+    var shadow: Shadow?
     var random: SeededRandom
     var result = SimulationResult()
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
@@ -236,6 +252,7 @@ private struct Life {
                 return
             }
             store.commit(step.changes)
+            if let problem = shadow?.commit(step.changes) { fail("the real store: \(problem)") }
             for event in step.changes.events {
                 for byte in event.payload.utf8 {
                     result.fingerprint = (result.fingerprint ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
@@ -297,6 +314,7 @@ private struct Life {
         // Operations of the life before are no longer ours to guard; what they do is seen.
         engine = Engine(state: store.load(), settings: settings)
         checkLedgers()
+        if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
         observe()
     }
 

@@ -98,7 +98,11 @@ public final class Loop {
 
     private func finishStop() {
         guard let done = stopped else { return }
-        read { store in store.finish() } _: { _ in done() }
+        read { store in
+            store.finish()
+        } _: { _ in
+            done()
+        }
     }
 
     private func resync() {
@@ -162,6 +166,7 @@ public final class Loop {
             storeProblem = why
             let again = engine.failed(step)
             for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
+            if stopped != nil { return finishStop() }
             // The inputs wait a moment outside the inbox, so that a full disk does not spin.
             events.after(ms: 500) { [unowned self] in
                 pending = again + pending

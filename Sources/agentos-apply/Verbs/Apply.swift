@@ -79,8 +79,34 @@ private func report(_ manifest: Manifest, _ response: Client.Response, _ node: N
     Terminal.print(line + (isDryRun ? " (dry run)" : ""))
 }
 
+private typealias Target = (kind: Kind, namespace: String, name: String)
+
+/// Agents that depend on others are told first, so that the daemon stops them first.
+private func deletionWaves(_ targets: [Target], _ session: Session) throws -> [[Target]] {
+    guard targets.count(where: { $0.kind == .agent }) > 1 else { return [targets] }
+    var dependencies: [String: [String]] = [:]
+    for item in try session.send("GET", Session.path(.agent, namespace: nil)).node?["items"]?.list ?? [] {
+        let namespace = item[path: "metadata", "namespace"]?.string ?? ""
+        dependencies["\(namespace)/\(item[path: "metadata", "name"]?.string ?? "")"] =
+            item[path: "spec", "dependsOn"]?.list?.compactMap { $0["name"]?.string.map { "\(namespace)/\($0)" } }
+    }
+    // The wave of an agent is one after that of its last dependent; the daemon refuses cycles.
+    var waves: [String: Int] = [:]
+    func settle(_ name: String, _ wave: Int) {
+        guard waves[name] ?? -1 < wave, wave <= dependencies.count else { return }
+        waves[name] = wave
+        for dependency in dependencies[name] ?? [] { settle(dependency, wave + 1) }
+    }
+    for name in dependencies.keys.sorted() { settle(name, 0) }
+    func wave(_ target: Target) -> Int {
+        // What agents use goes after all of them.
+        target.kind == .agent ? waves["\(target.namespace)/\(target.name)"] ?? 0 : Int.max
+    }
+    return Dictionary(grouping: targets, by: wave).sorted { $0.key < $1.key }.map(\.value)
+}
+
 func deleteVerb(_ invocation: Invocation) throws -> ExitCode {
-    var targets: [(kind: Kind, namespace: String, name: String)] = []
+    var targets: [Target] = []
     let session = try Session(invocation)
     let namespace = invocation.value("namespace") ?? "default"
     if !invocation.all("filename").isEmpty {
@@ -102,12 +128,16 @@ func deleteVerb(_ invocation: Invocation) throws -> ExitCode {
     let body = grace.map { JSONWriter.bytes(.map([("gracePeriodSeconds", .number($0))])) }
     var worst = ExitCode.success
     var awaited: [Awaited] = []
-    let responses = session.client.perform(
-        targets.map {
-            Client.Request(
-                method: "DELETE", path: Session.path($0.kind, namespace: $0.namespace, name: $0.name), body: body)
-        })
-    for (target, response) in zip(targets, responses) {
+    var answered: [(Target, Client.Response)] = []
+    for wave in try deletionWaves(targets, session) {
+        let responses = session.client.perform(
+            wave.map {
+                Client.Request(
+                    method: "DELETE", path: Session.path($0.kind, namespace: $0.namespace, name: $0.name), body: body)
+            })
+        answered += zip(wave, responses)
+    }
+    for (target, response) in answered {
         if response.status == 404, response.failure == nil, invocation.flag("ignore-not-found") { continue }
         do {
             try session.check(response)
