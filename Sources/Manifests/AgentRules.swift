@@ -22,6 +22,10 @@ extension Validator {
                 report(request.mark, "spec.resources.requests.\(resource)", "must not be more than the limit")
             }
         }
+        let backoff = spec["backoff"]
+        if let first = backoff?["initialSeconds"], let most = backoff?["maxSeconds"]?.double, first.double ?? 0 > most {
+            report(first.mark, "spec.backoff.initialSeconds", "must not be more than maxSeconds (\(Int(most)))")
+        }
         var names: Set<String> = []
         for (index, item) in (spec["dependsOn"]?.list ?? []).enumerated() {
             let name = item["name"]?.string ?? ""

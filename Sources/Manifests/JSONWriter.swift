@@ -61,7 +61,14 @@ public enum JSONWriter {
             var clean = 0
             for index in 0..<bytes.count {
                 let byte = bytes[index]
-                guard byte < 0x20 || byte == 0x22 || byte == 0x5c else { continue }
+                // Control characters of both ranges: YAML takes them only escaped.
+                if byte == 0xc2, index + 1 < bytes.count, bytes[index + 1] < 0xa0 {
+                    out.append(contentsOf: bytes[clean..<index])
+                    clean = index + 2
+                    escape(bytes[index + 1], into: &out)
+                    continue
+                }
+                guard byte < 0x20 || byte == 0x22 || byte == 0x5c || byte == 0x7f else { continue }
                 out.append(contentsOf: bytes[clean..<index])
                 clean = index + 1
                 escape(byte, into: &out)

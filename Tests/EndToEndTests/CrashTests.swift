@@ -195,7 +195,5 @@ import Testing
         }
     }
 
-    private func supervisor(of pid: pid_t) -> pid_t {
-        World.stat(of: pid).count > 1 ? pid_t(World.stat(of: pid)[1]) ?? -1 : -1
-    }
+    private func supervisor(of pid: pid_t) -> pid_t { World.parent(of: pid) }
 }

@@ -216,7 +216,12 @@ final class World: @unchecked Sendable {  // used by one test at a time
 
     static func commandLine(of pid: pid_t) -> String { read("/proc/\(pid)/cmdline").replacing("\0", with: " ") }
     static func environment(of pid: pid_t) -> String { read("/proc/\(pid)/environ") }
-    static func isAlive(_ pid: pid_t) -> Bool { pid > 0 && !stat(of: pid).isEmpty && stat(of: pid)[0] != "Z" }
+    static func isAlive(_ pid: pid_t) -> Bool {
+        guard pid > 0, let state = stat(of: pid).first else { return false }
+        return state != "Z" && state != "X"
+    }
+
+    static func parent(of pid: pid_t) -> pid_t { stat(of: pid).dropFirst().first.flatMap { pid_t($0) } ?? -1 }
 
     static func belongs(_ pid: pid_t, to directory: String) -> Bool {
         environment(of: pid).contains(directory) || commandLine(of: pid).contains(directory)

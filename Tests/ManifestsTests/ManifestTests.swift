@@ -153,6 +153,7 @@ private func agent(_ spec: String) -> String {
     @Test func whatIsWrittenIsReadBack() {
         let texts = [
             "", " x", "x ", "no", "1", "a: b", "- x", "#", "'", "\"", "\\", "line\nline\n", "\ttab", "ü€𐍈", "\u{7f}",
+            "\u{80}\u{9f}\u{a0}",
             "null", "true", "1e3", "{}", "[]", "|", ">", "@", "`", "%", "!x", "&x", "*x", "---", "...",
         ]
         let node = Node.map([

@@ -1,0 +1,234 @@
+import Glibc
+import Manifests
+import Testing
+
+/// The real program under the real blows of a machine; afterwards the promises are checked on the world itself.
+@Suite(.serialized) struct ChaosTests {
+    private static let agents = 50
+    private static let kills = 30
+
+    /// Promises 1 to 8 on real processes: what the simulation checks on simulated ones.
+    @Test func fiftyAgentsSurviveThirtyKillsOfTheDaemon() {
+        inWorld { world in
+            var random = Random(state: 20)
+            world.write("all.yaml", (0..<Self.agents).map { Self.manifest($0, version: 0) }.joined())
+            #expect(world.run("-f", "\(world.directory)/all.yaml").code == 0)
+
+            for kill in 0..<Self.kills {
+                // Changes go on meanwhile; those that a dying daemon refused are sent again at the end.
+                for _ in 0..<3 {
+                    let index = random.below(Self.agents)
+                    let path = world.write("one.yaml", Self.manifest(index, version: random.below(3)))
+                    _ = world.spawn([World.program, "-f", path, "--no-autostart"], timeoutMs: 20_000)
+                }
+                blow(world, &random)
+                usleep(UInt32(random.below(250)) * 1000)
+                killDaemon(world)
+                checkNoDoubles(world)
+                // Every third daemon dies while it starts: while it opens the store, adopts, or begins to serve.
+                if kill % 3 == 0 {
+                    let path = "\(world.directory)/starting"
+                    let pid = World.start(
+                        [World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
+                    usleep(UInt32(random.below(40)) * 1000)
+                    Glibc.kill(pid, SIGKILL)
+                    _ = World.wait(pid, timeoutMs: 5000)
+                }
+                world.startDaemon()
+            }
+
+            // Calm: all is applied in its last version and must come to rest.
+            world.write("all.yaml", (0..<Self.agents).map { Self.manifest($0, version: 1, isCalm: true) }.joined())
+            let calm = world.run("-f", "\(world.directory)/all.yaml", "--wait", "--timeout", "120s", timeoutMs: 130_000)
+            #expect(calm.code == 0, "\(calm.text.suffix(2000))\n\(world.log.suffix(2000))")
+            checkWorld(world)
+            checkEvents(world)
+            checkRows(world)
+
+            #expect(world.run("delete", "agents", "--all", "--grace-period", "1", timeoutMs: 90_000).code == 0)
+            World.until("nothing is left") {
+                World.names("\(world.state)/runs").isEmpty && World.names("\(world.state)/homes").isEmpty
+            }
+            let left = World.processes().filter {
+                World.environment(of: $0).contains("HOME=\(world.state)/homes") && World.isAlive($0)
+            }
+            #expect(left.isEmpty, "\(left.map(World.commandLine))")
+            #expect(World.processes(with: "\(world.state)/runs").isEmpty)
+        }
+    }
+
+    /// Agents that stay, that crash now and then, that fork twice, that ignore signals, in groups.
+    private static func manifest(_ index: Int, version: Int, isCalm: Bool = false) -> String {
+        let scripts = [
+            World.stays,
+            isCalm ? World.stays : "sleep 0.\(index % 9 + 1); exit \(index % 3)",
+            "(setsid sh -c 'while :; do sleep 1; done' &); \(World.stays)",
+            "trap '' TERM; while :; do sleep 0.2; done",
+            isCalm ? World.stays : "sleep 0.\(index % 7); kill -SEGV $$$$",
+        ]
+        return World.agent(
+            "agent-\(index)", scripts[index % scripts.count],
+            """
+            replicas: \(index % 10 == 0 ? 3 : 1)
+            env: [{name: VERSION, value: v\(version)}]
+            backoff: {initialSeconds: 0, maxSeconds: 1}
+            terminationGracePeriodSeconds: 1
+            """)
+    }
+
+    private func blow(_ world: World, _ random: inout Random) {
+        let supervisors = World.processes().filter {
+            World.commandLine(of: $0).contains("agentos-supervise") && World.openPath($0, "cwd").hasPrefix(world.state)
+        }
+        guard !supervisors.isEmpty else { return }
+        let victim = supervisors[random.below(supervisors.count)]
+        switch random.below(4) {
+        case 0: Glibc.kill(victim, SIGKILL)
+        case 1: Glibc.kill(victim, SIGSTOP)
+        case 2:
+            let agents = World.processes().filter { World.parent(of: $0) == victim }
+            for agent in agents { Glibc.kill(agent, SIGKILL) }
+        default: break
+        }
+    }
+
+    private func killDaemon(_ world: World) {
+        let pid = world.daemonPID
+        guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
+        Glibc.kill(pid, SIGKILL)
+        World.until("the daemon is gone", 5000) { !World.isAlive(pid) }
+    }
+
+    /// The first processes of runs: those whose parent is a supervisor or that lead a session and carry a run.
+    private func liveRuns(_ world: World) -> [String: Set<String>] {
+        var live: [String: Set<String>] = [:]
+        for pid in World.processes() {
+            let environment = World.environment(of: pid)
+            guard environment.contains("HOME=\(world.state)/homes"), World.isAlive(pid) else { continue }
+            guard let mark = environment.split(separator: "\0").first(where: { $0.hasPrefix("AGENTOS_RUN=") }) else {
+                continue
+            }
+            let run = String(mark.dropFirst("AGENTOS_RUN=".count))
+            live[String(run.dropLast(11)), default: []].insert(run)
+        }
+        return live
+    }
+
+    /// Promise 1.
+    private func checkNoDoubles(_ world: World) {
+        for (replica, runs) in liveRuns(world) where runs.count > 1 {
+            // A run that ends leaves its tree for a moment; two whose agents both live are a violation.
+            let living = runs.filter { run in
+                let text = World.read("\(world.state)/runs/\(run)/process")
+                let pid =
+                    text.split(separator: "\n").first { $0.hasPrefix("pid ") }.flatMap { pid_t($0.dropFirst(4)) } ?? -1
+                return World.isAlive(pid) && World.environment(of: pid).contains(run)
+            }
+            #expect(living.count <= 1, "\(replica) lives as \(living.sorted())")
+        }
+    }
+
+    /// Promises 1, 2 and 8: exactly the processes that status names, one per replica.
+    private func checkWorld(_ world: World) {
+        let items = JSONReader.read(world.run("get", "agents", "-o", "json").output)?["items"]?.list ?? []
+        #expect(items.count == Self.agents)
+        var expected: [String: String] = [:]
+        for item in items {
+            #expect(item[path: "status", "observedGeneration"]?.int == item[path: "metadata", "generation"]?.int)
+            for run in item[path: "status", "runs"]?.list ?? [] {
+                let (id, pid) = (run["id"]?.string ?? "", pid_t(run["pid"]?.int ?? -1))
+                expected[String(id.dropLast(11))] = id
+                #expect(World.isAlive(pid) && World.environment(of: pid).contains("AGENTOS_RUN=\(id)"), "\(id)")
+                #expect(World.environment(of: pid).contains("VERSION=v1"))
+            }
+        }
+        World.until("only the runs that status names are alive") {
+            liveRuns(world).allSatisfy { $0.value == [expected[$0.key] ?? ""] }
+                && liveRuns(world).count == expected.count
+        }
+    }
+
+    /// Promise 4: gapless and in order per object, at least once.
+    private func checkEvents(_ world: World) {
+        var last: [String: Int] = [:]
+        for event in world.events() {
+            let uid = event[path: "object", "uid"]?.string ?? ""
+            let sequence = event["sequence"]?.int ?? 0
+            #expect(sequence <= (last[uid] ?? 0) + 1, "a gap before \(event["event_id"]?.string ?? "")")
+            last[uid] = max(last[uid] ?? 0, sequence)
+        }
+        #expect(last.count >= Self.agents)
+    }
+
+    /// Promise 3: each event has its audit entry, each ledger its events.
+    private func checkRows(_ world: World) {
+        let code = """
+            import sqlite3, sys
+            db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+            print(db.execute("select count(*) from outbox where position not in (select position from audit where position is not null)").fetchone()[0],
+                  db.execute("select count(*) from ledgers l where last_sequence <> (select max(sequence) from outbox o where o.uid = l.uid)").fetchone()[0],
+                  db.execute("select count(*) from (select uid from outbox group by uid having count(*) <> max(sequence))").fetchone()[0],
+                  db.execute("pragma integrity_check").fetchone()[0])
+            """
+        let result = world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 30_000)
+        #expect(result.output == "0 0 0 ok\n", "\(result.text)")
+    }
+
+    private struct Random {
+        var state: UInt64
+        mutating func below(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+    }
+
+    // MARK: Full disk
+
+    /// Writes are refused and said to be; agents run on; all works again when there is room.
+    @Test(.enabled(if: World.isRoot, "needs root to mount a small file system")) func aFullDiskStopsNoAgent() {
+        let mount = World()
+        defer { mount.close() }
+        let mounted = mount.spawn(
+            ["mount", "-t", "tmpfs", "-o", "size=6m,mode=755", "tmpfs", mount.directory], timeoutMs: 5000)
+        guard mounted.code == 0 else {
+            Issue.record("cannot mount a tmpfs: \(mounted.text)")
+            return
+        }
+        defer { umount2(mount.directory, Int32(MNT_DETACH)) }
+        let world = World(directory: mount.directory)
+        defer { world.killDaemon() }
+        world.apply(
+            World.agent(
+                "one", "while :; do printf '%2000s\\n' x; sleep 0.02; done", "terminationGracePeriodSeconds: 0"),
+            "--wait")
+        let pid = world.pid("one")
+        let fill = open("\(world.directory)/fill", O_WRONLY | O_CREAT, 0o600)
+        let block = [UInt8](repeating: 1, count: 65_536)
+        while write(fill, block, block.count) > 0 {}
+        close(fill)
+
+        // Commands need a little room for their output; they run with another directory.
+        let outside = World()
+        defer { outside.close() }
+        func command(_ words: String...) -> World.Result {
+            outside.spawn([World.program] + words + ["--state-dir", world.state], timeoutMs: 30_000)
+        }
+        let path = outside.write("two.yaml", World.agent("two", World.stays))
+        let refused = command("-f", path)
+        #expect(refused.code == 1, "\(refused.text)")
+        #expect(refused.error.contains("could not be stored; nothing was changed"), "\(refused.text)")
+        #expect(command("daemon", "status").code == 1)
+        #expect(World.isAlive(pid))
+        #expect(command("status").output.contains("one"))
+
+        unlink("\(world.directory)/fill")
+        World.until("it is ready again") { command("-f", path).code == 0 }
+        World.until("two is Ready") { command("get", "agent", "two").output.contains("Ready") }
+        #expect(command("daemon", "status").code == 0)
+        #expect(World.isAlive(pid))
+        World.until("the log says what it lost") {
+            command("logs", "one").output.contains("lines were dropped: the disk was full")
+        }
+        #expect(command("delete", "agents", "--all").code == 0)
+    }
+}
