@@ -203,12 +203,7 @@ public final class Server {
             return fail(exchange, .invalid(key, [cause]))
         }
         var diagnostics = Diagnostics()
-        let node: Node?
-        if exchange.body.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
-            node = JSONReader.read(exchange.body, file: "body", diagnostics: &diagnostics)
-        } else {
-            node = YAMLReader.read(exchange.body, file: "body", diagnostics: &diagnostics).first
-        }
+        let node = ManifestReader.documents(exchange.body, file: "body", diagnostics: &diagnostics).first
         guard let node, diagnostics.isEmpty else {
             let message = diagnostics.kept.first?.description ?? "the body is empty"
             return fail(exchange, Failure(code: 400, reason: "BadRequest", message: message))

@@ -19,19 +19,7 @@ public enum ManifestReader {
     public static func read(
         _ bytes: [UInt8], file: String, namespace: String = "default", diagnostics: inout Diagnostics
     ) -> [Manifest] {
-        let documents: [Node]
-        if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
-            // Most JSON is also YAML; the JSON reader is stricter, faster and has no limit of libyaml's.
-            var attempt = Diagnostics()
-            if let node = JSONReader.read(bytes, file: file, diagnostics: &attempt) {
-                documents = [node]
-                diagnostics.add(attempt)
-            } else {
-                documents = YAMLReader.read(bytes, file: file, diagnostics: &diagnostics)
-            }
-        } else {
-            documents = YAMLReader.read(bytes, file: file, diagnostics: &diagnostics)
-        }
+        let documents = documents(bytes, file: file, diagnostics: &diagnostics)
         var manifests: [Manifest] = []
         var empty = diagnostics.isEmpty
         for document in documents where !document.isNull {
@@ -45,6 +33,19 @@ public enum ManifestReader {
                     message: "no object in this file: expected apiVersion, kind and metadata"))
         }
         return manifests
+    }
+
+    /// The documents of one text, whether it is JSON or YAML.
+    public static func documents(_ bytes: [UInt8], file: String, diagnostics: inout Diagnostics) -> [Node] {
+        if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
+            // Most JSON is also YAML; the JSON reader is stricter, faster and has no limit of libyaml's.
+            var attempt = Diagnostics()
+            if let node = JSONReader.read(bytes, file: file, diagnostics: &attempt) {
+                diagnostics.add(attempt)
+                return [node]
+            }
+        }
+        return YAMLReader.read(bytes, file: file, diagnostics: &diagnostics)
     }
 
     private static func unpack(
