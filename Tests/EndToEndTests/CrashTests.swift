@@ -175,6 +175,7 @@ import Testing
         }
     }
 
+    /// Promise 6: what cannot be read is not deleted, and its agents are not ended.
     @Test func aDamagedDatabaseIsRefusedAndLeftAsItIs() {
         inWorld { world in
             world.apply(World.agent("one", World.stays), "--wait")
