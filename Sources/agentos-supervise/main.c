@@ -15,6 +15,8 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -27,6 +29,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -214,11 +217,32 @@ static int open_in(const char *directory, const char *file, int flags) {
     return open(path, flags | O_CLOEXEC);
 }
 
-static int join_cgroups(pid_t pid) {
+// Forks; where there is a cgroup of version 2, right into it. Moving a process there later waits for a grace period of
+// the kernel, 15 ms and more.
+static pid_t fork_into_cgroup(int *joined) {
+    for (int i = 0; i < spec.cgroup_count; i++) {
+        struct statfs status;
+        int fd = open(spec.cgroups[i], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0) continue;
+        pid_t pid = -1;
+        if (fstatfs(fd, &status) == 0 && status.f_type == CGROUP2_SUPER_MAGIC) {
+            struct clone_args args = {.flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD, .cgroup = (uint64_t)fd};
+            pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+        }
+        if (pid != 0) close(fd);
+        if (pid < 0) continue;  // an older kernel: it is moved later
+        *joined = i;
+        return pid;
+    }
+    return fork();
+}
+
+static int join_cgroups(pid_t pid, int joined) {
     char digits[24];
     struct text t = {digits, digits + sizeof digits};
     put_number(&t, pid);
     for (int i = 0; i < spec.cgroup_count; i++) {
+        if (i == joined) continue;
         int fd = open_in(spec.cgroups[i], "cgroup.procs", O_WRONLY);
         if (fd < 0) return -1;
         int result = write_all(fd, digits, (size_t)(t.at - digits));
@@ -559,7 +583,8 @@ int main(void) {
     int hold[2], error[2], out[2], err[2];
     if (pipe2(hold, O_CLOEXEC) || pipe2(error, O_CLOEXEC) || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC))
         fail_start(STEP_HOLD, errno);
-    pid_t pid = fork();
+    int joined = -1;
+    pid_t pid = fork_into_cgroup(&joined);
     if (pid < 0) fail_start(STEP_HOLD, errno);
     if (pid == 0) {
         close(hold[1]);
@@ -570,7 +595,7 @@ int main(void) {
     close(error[1]);
     close(out[1]);
     close(err[1]);
-    int failed_step = join_cgroups(pid) != 0 ? STEP_CGROUP : -1, failed_error = errno;
+    int failed_step = join_cgroups(pid, joined) != 0 ? STEP_CGROUP : -1, failed_error = errno;
     long long at = wall_ms();
     if (failed_step < 0 && write_process(pid, at) != 0) failed_step = STEP_HOLD, failed_error = errno;
     if (failed_step < 0) {
