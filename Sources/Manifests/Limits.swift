@@ -49,6 +49,8 @@ public enum Limits {
     public static let journalBytesKept = 128 << 20
     /// The hard cap: beyond it a consumer that is behind expires.
     public static let journalBytesMax = 512 << 20
+    /// Published events of one object that are remembered one by one until consumers acknowledge them.
+    public static let unacknowledgedMax = 128
     public static let consumersMax = 64
 
     // MARK: Process driver

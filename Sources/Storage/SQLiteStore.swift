@@ -374,13 +374,13 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
                 "SELECT count(*) FROM outbox WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered')"
             ) { $0.int(0) }.first ?? 0)
         try loadObjects(into: &state)
-        try loadLedgers(into: &state)
         for consumer in try database.query(
             "SELECT name, position, journal_offset, expired FROM consumers",
             row: { row in
                 Consumer(name: row.text(0), position: row.int(1), journalOffset: row.int(2), isExpired: row.int(3) == 1)
             })
         { state.consumers[consumer.name] = consumer }
+        try loadLedgers(into: &state)
         state.tombstones = Set(try database.query("SELECT uid FROM tombstones") { UID($0.text(0)) }.compactMap(\.self))
         return state
     }
@@ -398,6 +398,15 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             ledger.lastSequence = last
             ledger.publishedSequence = published
             state.ledgers[uid] = ledger
+        }
+        if state.consumers.values.contains(where: { !$0.isExpired }) {
+            let waiting = try database.query(
+                "SELECT uid, position, sequence FROM outbox WHERE state = 'Published' ORDER BY position"
+            ) { ($0.text(0), $0.int(1), $0.int(2)) }
+            for (text, position, sequence) in waiting {
+                guard let uid = UID(text) else { continue }
+                state.ledgers[uid]?.awaitAcknowledgement(position: position, sequence: sequence)
+            }
         }
         let stuck = try database.query(
             "SELECT uid, position, attempts, state, retry_at FROM outbox WHERE state IN ('Retrying', 'DeadLettered')"

@@ -182,6 +182,22 @@ import Testing
         }
     }
 
+    /// The database is made by a migration: a daemon that dies in it leaves nothing that the next cannot use.
+    @Test func aDaemonKilledDuringItsFirstStartLeavesAUsableStore() {
+        for delay in stride(from: 0, to: 30, by: 3) {
+            inWorld { world in
+                let path = "\(world.directory)/first"
+                let pid = World.start([World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
+                usleep(UInt32(delay) * 1000)
+                Glibc.kill(pid, SIGKILL)
+                _ = World.wait(pid, timeoutMs: 5000)
+                let result = world.apply(World.agent("one", World.stays), "--wait")
+                #expect(result.code == 0, "killed after \(delay) ms: \(result.text)\n\(world.log)")
+                checkRows(world)
+            }
+        }
+    }
+
     // MARK: Full disk
 
     /// Writes are refused and said to be; agents run on; all works again when there is room.

@@ -98,6 +98,39 @@ import Testing
         }
     }
 
+    @Test func manifestsComeFromFilesDirectoriesAndStandardInput() {
+        inWorld { world in
+            mkdir("\(world.directory)/m", 0o755)
+            mkdir("\(world.directory)/m/below", 0o755)
+            world.write("m/a.yaml", World.agent("a", World.stays))
+            world.write("m/below/b.yml", World.agent("b", World.stays))
+            world.write("m/notes.txt", "no manifest")
+            let more = world.write("c.json", #"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"c"}}"#)
+            let flat = world.run("-f", "\(world.directory)/m", "-f", more)
+            #expect(flat.output == "configmap/c created\nagent.agentos.dev/a created\n", "\(flat.text)")
+            let deep = world.run("-f", "\(world.directory)/m", "-R", "--wait")
+            #expect(
+                deep.output.hasPrefix("agent.agentos.dev/a unchanged\nagent.agentos.dev/b created\n"), "\(deep.text)")
+            let piped = world.run(["-f", "-"], input: World.agent("d", World.stays))
+            #expect(piped.output == "agent.agentos.dev/d created\n", "\(piped.text)")
+            let twice = world.run("validate", "-f", "\(world.directory)/m/a.yaml", "-f", "\(world.directory)/m/a.yaml")
+            #expect(twice.code == 3 && twice.error.contains("is declared twice"), "\(twice.text)")
+        }
+    }
+
+    @Test func aWatchedTableShowsWhatChanges() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            let watched = world.begin("status", "-w")
+            World.until("the first line is there") { World.read(watched.output).contains("one") }
+            world.run("delete", "agent", "one")
+            World.until("the end was shown") { World.read(watched.output).contains("Stopping") }
+            #expect(!World.read(watched.output).contains("\u{1b}["), "colour only on a terminal")
+            kill(watched.pid, SIGKILL)
+            _ = World.wait(watched.pid, timeoutMs: 5000)
+        }
+    }
+
     @Test func namesOfAllFormsAreUnderstood() {
         inWorld { world in
             world.apply(World.agent("one", World.stays), "--wait")

@@ -99,7 +99,7 @@ import Testing
             #expect(failed.code == 6, "\(failed.text)")
             #expect(failed.output.contains("exited with code 7"), "\(failed.text)")
             let late = world.apply(
-                World.agent("b", "exit 1", "backoff: {initialSeconds: 60}"), "--wait", "--timeout", "1s")
+                World.agent("b", World.stays, "dependsOn: [{name: nobody}]"), "--wait", "--timeout", "1s")
             #expect(late.code == 5, "\(late.text)")
             #expect(late.error.contains("agentos-apply describe agent b"), "\(late.text)")
             #expect(world.run("wait", "--for", "Completed", "agent", "a", "--timeout", "1s").code == 6)

@@ -67,9 +67,18 @@ import Testing
                 #expect(event["event_id"]?.string == "\(object?["uid"]?.string ?? "")-\(event["sequence"]?.int ?? 0)")
             }
             #expect(world.events("--since-position", "3").first?["position"]?.int == 4)
+            func acknowledged() -> Int? { world.status("one")?[path: "consistency", "acknowledgedSequence"]?.int }
+            #expect(acknowledged() == world.status("one")?[path: "consistency", "publishedSequence"]?.int)
             let first = world.events("--consumer", "audit", "--ack").count
             #expect(first == events.count)
             #expect(world.events("--consumer", "audit").isEmpty)
+            let before = acknowledged() ?? 0
+            world.apply(World.agent("one", World.stays, "priority: 1"), "--wait")
+            World.until("the change is published and waits for the consumer") {
+                let consistency = world.status("one")?["consistency"]
+                return consistency?["publishedSequence"]?.int == before + 1
+                    && consistency?["acknowledgedSequence"]?.int == before
+            }
             world.killDaemon()
             world.startDaemon()
             world.run("delete", "agent", "one")

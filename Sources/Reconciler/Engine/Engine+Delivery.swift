@@ -39,6 +39,9 @@ extension Engine {
         } else {
             ledger.stuck = nil
             ledger.publishedSequence = verdict.sequence
+            if leastAcknowledgedOffset != nil {
+                ledger.awaitAcknowledgement(position: verdict.position, sequence: verdict.sequence)
+            }
             step.draft.backlog -= 1
             step.changes.deliveries.append(.published(position: verdict.position, atMs: now.wallMs))
             if let key = state.keysByUID[verdict.uid], waitsForGate(key) { dirty.insert(key) }
@@ -96,8 +99,12 @@ extension Engine {
         step.draft.consumers[name] = .some(consumer)
         step.changes.consumers.append(.upsert(consumer))
         let all = state.consumers.values.filter { $0.name != name && !$0.isExpired } + [consumer]
-        if let least = all.map(\.position).min(), least > 0 {
-            step.changes.deliveries.append(.acknowledged(upTo: least))
+        guard let least = all.map(\.position).min(), least > 0 else { return .done }
+        step.changes.deliveries.append(.acknowledged(upTo: least))
+        for (uid, committed) in state.ledgers where !committed.unacknowledged.isEmpty {
+            var ledger = ledger(uid, step)
+            ledger.acknowledge(upTo: least)
+            step.draft.ledgers[uid] = ledger
         }
         return .done
     }

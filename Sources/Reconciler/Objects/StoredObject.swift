@@ -110,7 +110,8 @@ public struct Ledger: Sendable, Equatable {
     public var lastSequence: Int64 = 0
     /// All events up to here are published or skipped.
     public var publishedSequence: Int64 = 0
-    public var acknowledgedSequence: Int64 = 0
+    /// Published events that a registered consumer has not acknowledged, oldest first.
+    public private(set) var unacknowledged: [Waiting] = []
     /// The record that delivery of this object is stuck at.
     public var stuck: Stuck?
 
@@ -128,7 +129,27 @@ public struct Ledger: Sendable, Equatable {
         }
     }
 
+    /// An event and the position whose acknowledgement covers it.
+    public struct Waiting: Sendable, Equatable {
+        public var position: Int64
+        public var sequence: Int64
+    }
+
     public init() {}
+
+    /// All events up to here were acknowledged by every registered consumer; without one, published is enough.
+    public var acknowledgedSequence: Int64 { unacknowledged.first.map { $0.sequence - 1 } ?? publishedSequence }
+
+    /// Remembers an event for the registered consumers.
+    public mutating func awaitAcknowledgement(position: Int64, sequence: Int64) {
+        unacknowledged.append(Waiting(position: position, sequence: sequence))
+        if unacknowledged.count > Limits.unacknowledgedMax {
+            // The two oldest become one that waits for the later of them.
+            unacknowledged[1].sequence = unacknowledged.removeFirst().sequence
+        }
+    }
+
+    mutating func acknowledge(upTo position: Int64) { unacknowledged.removeAll { $0.position <= position } }
 }
 
 extension [Replica] {

@@ -1,0 +1,183 @@
+import Manifests
+import Planner
+import Testing
+
+private let now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 100_000)
+
+private func effective(_ more: [(String, Node?)] = []) -> EffectiveSpec {
+    var diagnostics = Diagnostics()
+    let object = Node.map([
+        ("apiVersion", "agentos.dev/v1"), ("kind", "Agent"), ("metadata", .map([("name", "a")])),
+        ("spec", .map([("command", ["x"])] + more)),
+    ])
+    let manifest = ManifestReader.read(JSONWriter.bytes(object), file: "f", diagnostics: &diagnostics).first
+    return EffectiveSpec(manifest?.complete["spec"] ?? .emptyMap)
+}
+
+private func snapshot(_ effective: EffectiveSpec, _ replicas: [Replica] = []) -> Snapshot {
+    Snapshot(uid: UID(high: 1, low: 2), effective: effective, revision: 1, replicas: replicas)
+}
+
+private func run(_ ordinal: Int, _ effective: EffectiveSpec, revision: Int = 1) -> Run {
+    Run(
+        id: RunID(uid: UID(high: 1, low: 2), ordinal: ordinal, attempt: 1), revision: revision, effective: effective,
+        createdAtMs: 0, startBy: Deadline(now, afterMs: 30_000))
+}
+
+private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
+    var replica = Replica(ordinal: ordinal)
+    replica.attempt = 1
+    replica.phase = phase
+    return replica
+}
+
+@Suite struct PlannerTests {
+    @Test func aNewAgentIsStartedInOneStep() {
+        let plan = plan(snapshot(effective([("replicas", 2)])), now)
+        #expect(plan.transitions.map(\.name) == [.scheduled, .scheduled, .starting, .starting])
+        #expect(plan.operations.map(\.name) == ["start", "start"])
+    }
+
+    /// The same world gives an empty plan: nothing is asked twice and nothing is written.
+    @Test func aSettledWorldGivesAnEmptyPlan() {
+        let spec = effective()
+        let run = run(0, spec)
+        var snapshot = snapshot(spec, [replica(0, .ready(run))])
+        snapshot.instances[run.id] = .running(pid: 7, startedAtMs: 0)
+        let plan = plan(snapshot, now)
+        #expect(plan.isEmpty && plan.replicas == snapshot.replicas && plan.wakeInMs == nil)
+    }
+
+    @Test func theGateHoldsReadyUntilItsEventsAreDelivered() {
+        let spec = effective()
+        let run = run(0, spec)
+        var waiting = snapshot(spec, [replica(0, .starting(run, seen: false))])
+        waiting.instances[run.id] = .running(pid: 7, startedAtMs: 0)
+        waiting.lastSequence = 3
+        let seen = plan(waiting, now)
+        #expect(seen.transitions.map(\.name) == [.started])
+        waiting.replicas = seen.replicas
+        waiting.lastSequence = 4
+        waiting.publishedSequence = 3
+        #expect(plan(waiting, now).isEmpty)
+        waiting.publishedSequence = 4
+        #expect(plan(waiting, now).transitions.map(\.name) == [.ready])
+        let open = effective([("consistency", .map([("readyRequires", "OutboxWritten")]))])
+        var eager = snapshot(open, [replica(0, .starting(self.open(run, open), seen: false))])
+        eager.instances[run.id] = .running(pid: 7, startedAtMs: 0)
+        #expect(plan(eager, now).transitions.map(\.name) == [.started, .ready])
+    }
+
+    private func open(_ run: Run, _ effective: EffectiveSpec) -> Run {
+        var run = run
+        run.effective = effective
+        return run
+    }
+
+    @Test func anOperationUnderWayIsNotAskedAgain() {
+        let spec = effective()
+        let run = run(0, spec)
+        var snapshot = snapshot(spec, [replica(0, .starting(run, seen: false))])
+        snapshot.operations[run.id] = .inFlight(number: 1)
+        #expect(plan(snapshot, now).operations.isEmpty)
+        snapshot.operations[run.id] = .failed("start", message: "no", again: Deadline(now, afterMs: 2000))
+        #expect(plan(snapshot, now).operations.isEmpty)
+        #expect(plan(snapshot, now).wakeInMs == 2000)
+        snapshot.operations[run.id] = .failed("start", message: "no", again: Deadline(now, afterMs: 0))
+        #expect(plan(snapshot, now).operations.map(\.name) == ["start"])
+    }
+
+    /// A run whose end is not proven is given up by its claim before anything replaces it.
+    @Test func aVanishedInstanceIsGivenUpBeforeItIsReplaced() {
+        let spec = effective()
+        let run = run(0, spec)
+        let gone = plan(snapshot(spec, [replica(0, .ready(run))]), now)
+        #expect(gone.transitions.isEmpty && gone.operations.map(\.name) == ["giveUp"])
+        var proven = snapshot(spec, [replica(0, .ready(run))])
+        proven.instances[run.id] = .absent
+        #expect(plan(proven, now).transitions.map(\.name) == [.lost])
+    }
+
+    @Test func nothingIsStartedBeforeTheDriversAreObserved() {
+        var snapshot = snapshot(effective())
+        snapshot.isObserved = false
+        let plan = plan(snapshot, now)
+        #expect(plan.isEmpty && plan.waiting == .observation)
+    }
+
+    @Test func slotsAndRoomAreGivenToSomeAndTheRestWaits() {
+        var few = snapshot(effective([("replicas", 3)]))
+        few.startSlots = 2
+        #expect(plan(few, now).operations.count == 2)
+        #expect(plan(few, now).waiting == .slot)
+        var small = snapshot(
+            effective([("replicas", 3), ("resources", .map([("requests", .map([("cpu", "400m")]))]))]))
+        small.freeCpuMilli = 1000
+        #expect(plan(small, now).operations.count == 2)
+        #expect(plan(small, now).waiting?.reason == "InsufficientResources")
+    }
+
+    @Test func outdatedReplicasThatAreNotReadyGoFirstAndDoNotCount() {
+        let spec = effective([("replicas", 3)])
+        let runs = (0..<3).map { run($0, spec) }
+        var snapshot = snapshot(
+            spec,
+            [replica(0, .starting(runs[0], seen: true)), replica(1, .ready(runs[1])), replica(2, .ready(runs[2]))])
+        snapshot.revision = 2
+        for run in runs { snapshot.instances[run.id] = .running(pid: 7, startedAtMs: 0) }
+        let plan = plan(snapshot, now)
+        // Ordinal 0 is unavailable already and uses up maxUnavailable: no Ready one may stop.
+        #expect(plan.transitions.map(\.name) == [.stopping] && plan.transitions.map(\.ordinal) == [0])
+    }
+
+    @Test func recreateStopsAllBeforeItStartsAny() {
+        let spec = effective([("replicas", 2), ("updateStrategy", .map([("type", "Recreate")]))])
+        let runs = (0..<2).map { run($0, spec) }
+        var snapshot = snapshot(spec, [replica(0, .ready(runs[0])), replica(1, .stopped(.replaced))])
+        snapshot.revision = 2
+        snapshot.instances[runs[0].id] = .running(pid: 7, startedAtMs: 0)
+        let plan = plan(snapshot, now)
+        #expect(plan.transitions.map(\.name) == [.stopping])
+        #expect(plan.operations.map(\.name) == ["signal"])
+    }
+
+    @Test(arguments: [(0, 900...1100), (1, 1800...2200), (2, 3600...4400), (20, 270_000...330_000)])
+    func backoffGrowsToItsCapWithJitter(_ step: Int, _ expected: ClosedRange<Int64>) {
+        let spec = effective()
+        var ended = replica(0, .failed(run(0, spec), removed: true))
+        ended.backoffStep = step
+        ended.lastExit = Exit(code: 1, reason: .error, atMs: now.wallMs)
+        let plan = plan(snapshot(spec, [ended]), now)
+        #expect(plan.transitions.map(\.name) == [.backingOff])
+        #expect(expected.contains(plan.transitions[0].retryInMs ?? -1))
+        // The jitter depends on the run alone.
+        #expect(Planner.plan(snapshot(spec, [ended]), now).transitions == plan.transitions)
+    }
+
+    @Test func aRestartOfTheMachineIsNoReasonToBackOff() {
+        let spec = effective([("restartPolicy", "Never")])
+        var ended = replica(0, .failed(run(0, spec), removed: true))
+        ended.lastExit = Exit(reason: .machineRestarted, atMs: now.wallMs)
+        #expect(plan(snapshot(spec, [ended]), now).transitions.map(\.name) == [.backingOff, .scheduled, .starting])
+    }
+
+    @Test func deadlinesGoOnInTheSameBootAndAreClampedInAnother() {
+        let deadline = Deadline(now, afterMs: 5000)
+        #expect(deadline.remainingMs(Moment(wallMs: 0, boot: 1, bootMs: 103_000)) == 2000)
+        #expect(deadline.remainingMs(Moment(wallMs: now.wallMs + 4000, boot: 2, bootMs: 10)) == 1000)
+        #expect(deadline.remainingMs(Moment(wallMs: now.wallMs - 3_600_000, boot: 2, bootMs: 10)) == 5000)
+        // Once anchored, a clock that stays behind does not hold it up.
+        let back = Moment(wallMs: now.wallMs - 3_600_000, boot: 2, bootMs: 10)
+        #expect(deadline.anchored(back).remainingMs(Moment(wallMs: back.wallMs, boot: 2, bootMs: 5010)) == 0)
+    }
+
+    @Test func runIDsAreReadBackAndOrdered() {
+        let id = RunID(uid: UID(high: 0xabc, low: 0xdef), ordinal: 12, attempt: 345)
+        #expect(id.text == "0000000000000abc0000000000000def-00012-0000000345")
+        #expect(RunID(id.text) == id)
+        for text in ["", "x", "abc-0-1", id.text + "0", id.text.replacing("-", with: "_")] {
+            #expect(RunID(text) == nil)
+        }
+        #expect(RunID(uid: id.uid, ordinal: 2, attempt: 9) < RunID(uid: id.uid, ordinal: 10, attempt: 1))
+    }
+}
