@@ -109,6 +109,19 @@ extension Node {
     }
 
     /// The node behind a path of map keys.
+    /// Where a field stands, by a path as diagnostics write it; the nearest node around it when it is not there.
+    public func mark(of path: String) -> Mark {
+        var node = self
+        for part in path.split(whereSeparator: { $0 == "." || $0 == "[" || $0 == "]" }) {
+            let next =
+                Int(part).flatMap { index in node.list.flatMap { index < $0.count ? $0[index] : nil } }
+                ?? node[String(part)]
+            guard let next else { break }
+            node = next
+        }
+        return node.mark
+    }
+
     public subscript(path keys: String...) -> Node? {
         keys.reduce(Optional(self)) { $0?[$1] }
     }

@@ -70,6 +70,8 @@ import Testing
             let result = world.apply(World.agent("a", World.stays, line))
             #expect(result.code == 3, "\(line): \(result.text)")
             #expect(result.error.contains(field), "\(line): \(result.text)")
+            // With the file and the very line of the field.
+            #expect(result.error.contains(".yaml:6:"), "\(line): \(result.text)")
             #expect(world.get("a") == nil)
         }
     }

@@ -26,7 +26,10 @@ func applyVerb(_ invocation: Invocation) throws -> ExitCode {
             }
             do { try session.check(response) } catch let problem as CommandProblem {
                 if problem.code == .noDaemon { throw problem }
-                Terminal.printError("\(manifest.file):\(manifest.mark.line): \(problem.message)")
+                for line in places(manifest, response) ?? ["\(manifest.file):\(manifest.mark.line): \(problem.message)"]
+                {
+                    Terminal.printError(line)
+                }
                 if worst == .success || problem.code == .invalid { worst = problem.code }
             }
         }
@@ -40,6 +43,17 @@ func applyVerb(_ invocation: Invocation) throws -> ExitCode {
         return try awaitAll(agents, .readyOrCompleted, session, timeoutMs: timeoutMs)
     }
     return worst
+}
+
+/// What the daemon refused, field by field, each with its place in the file.
+private func places(_ manifest: Manifest, _ response: Client.Response) -> [String]? {
+    let causes = response.node?[path: "details", "causes"]?.list ?? []
+    guard response.status == 422, !causes.isEmpty else { return nil }
+    return causes.map { cause in
+        let field = cause["field"]?.string ?? ""
+        let mark = manifest.applied.mark(of: field)
+        return "\(manifest.file):\(mark.line):\(mark.column): \(field): \(cause["message"]?.string ?? "")"
+    }
 }
 
 private func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {

@@ -60,12 +60,19 @@ enum Goal {
     }
 }
 
+/// What is Ready must stay so for this long: a program that crashes at once was never up for anybody.
+private let settleMs: Int64 = 500
+
 /// Waits until all objects reach the goal, one fails for good, or the time is up; says what happens meanwhile.
 func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs: Int64) throws -> ExitCode {
     let start = agentos_boot_ms()
     var open: [String: Awaited] = [:]
     var shown: [String: String] = [:]
     var failed = false
+    /// Ready, and watched for a moment more.
+    var settling: Set<String> = []
+    var settledAt: Int64 = 0
+    var isSettling: Bool { settling.count == open.count }
     for object in objects { open[id(object.kind, object.namespace, object.name)] = object }
     let total = open.count
 
@@ -74,13 +81,21 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
         let name = "\(object.kind.qualifiedSingular)/\(object.name)"
         switch goal.judge(node, generation: object.generation) {
         case .met:
-            open[key] = nil
+            if case .readyOrCompleted = goal, node?[path: "status", "phase"]?.string == "Ready" {
+                guard settling.insert(key).inserted else { return }
+                settledAt = agentos_boot_ms() + settleMs
+            } else {
+                open[key] = nil
+                settling.remove(key)
+            }
             if case .deleted = goal {} else { say("\(name): \(node?[path: "status", "phase"]?.string ?? "done")") }
         case .failed(let why):
             open[key] = nil
+            settling.remove(key)
             failed = true
             say("\(name): failed: \(why)")
         case .notYet(let phase):
+            settling.remove(key)
             if shown[key] != phase, !Terminal.isInteractive {
                 if case .deleted = goal {} else { Terminal.print("\(name): \(phase)") }
             }
@@ -88,7 +103,8 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
         }
         if let (key, phase) = shown.filter({ open[$0.key] != nil }).min(by: { $0.key < $1.key }), Terminal.isInteractive
         {
-            Terminal.live("waiting: \(total - open.count) of \(total) done (\(open[key]?.name ?? ""): \(phase))")
+            Terminal.live(
+                "waiting: \(total - open.count + settling.count) of \(total) done (\(open[key]?.name ?? ""): \(phase))")
         }
     }
     func say(_ line: String) {
@@ -111,12 +127,15 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
             }
             for key in open.filter({ $0.value.kind == kind }).keys.sorted() { take(key, found[key]) }
             if failed || !open.values.contains(where: { $0.kind == kind }) { break }
+            let wasSettling = isSettling
+            let settleLeft = settledAt - agentos_boot_ms()
+            if wasSettling, settleLeft <= 0 { break }
             let version = list.node?[path: "metadata", "resourceVersion"]?.string ?? "0"
             let response = session.client.stream(
                 Client.Request(
                     method: "GET", path: Session.path(kind, namespace: nil),
                     query: [("watch", "true"), ("resourceVersion", version)]),
-                timeoutMs: left
+                timeoutMs: wasSettling ? min(left, settleLeft) : left
             ) { line in
                 var diagnostics = Diagnostics()
                 guard let event = JSONReader.read(line, file: "", diagnostics: &diagnostics),
@@ -127,9 +146,12 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
                     kind, object[path: "metadata", "namespace"]?.string ?? "",
                     object[path: "metadata", "name"]?.string ?? "")
                 take(key, event["type"]?.string == "DELETED" ? nil : object)
-                return !failed && open.values.contains { $0.kind == kind }
+                return !failed && isSettling == wasSettling && open.values.contains { $0.kind == kind }
             }
-            if response.failure == "timeout" { return timedOut(open, shown) }
+            if response.failure == "timeout" {
+                if wasSettling, isSettling { break }
+                return timedOut(open, shown)
+            }
             // The daemon went away or dropped us: list again, after a moment.
             if response.failure != nil { usleep(200_000) }
         }
