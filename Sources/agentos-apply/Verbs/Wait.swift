@@ -101,11 +101,11 @@ func awaitAll(_ objects: [Awaited], _ goal: Goal, _ session: Session, timeoutMs:
             }
             shown[key] = phase
         }
-        if let (key, phase) = shown.filter({ open[$0.key] != nil }).min(by: { $0.key < $1.key }), Terminal.isInteractive
-        {
-            Terminal.live(
-                "waiting: \(total - open.count + settling.count) of \(total) done (\(open[key]?.name ?? ""): \(phase))")
-        }
+        guard Terminal.isInteractive, !open.isEmpty else { return }
+        let done = total - open.count + settling.count
+        let next = shown.filter { open[$0.key] != nil && !settling.contains($0.key) }.min { $0.key < $1.key }
+        let what = next.map { "\(open[$0.key]?.name ?? ""): \($0.value)" } ?? "seeing whether they stay up"
+        Terminal.live("waiting: \(done) of \(total) done (\(what))")
     }
     func say(_ line: String) {
         Terminal.live("")

@@ -1,0 +1,65 @@
+import Planner
+import Reconciler
+
+/// The safety promises, checked at every step.
+extension Life {
+    mutating func fail(_ what: String) {
+        if result.violation == nil { result.violation = what }
+    }
+
+    mutating func checkMachine() {
+        var seen: [SimulatedStore.RunKey: RunID] = [:]
+        for run in machine.living {
+            let key = SimulatedStore.RunKey(uid: run.uid, ordinal: run.ordinal)
+            if let other = seen[key] { fail("two live instances of one replica: \(other.text) and \(run.text)") }
+            seen[key] = run
+            if run.attempt > store.committedAttempts[key] ?? 0 {
+                fail("the live instance \(run.text) has no committed run")
+            }
+        }
+    }
+
+    mutating func checkCommit(_ changes: ChangeSet) {
+        let audited = Set(changes.audit.compactMap(\.position))
+        for event in changes.events where !audited.contains(event.position) {
+            fail("event \(event.position) has no audit entry in its transaction")
+        }
+        let told = Set(changes.events.map(\.uid))
+        for write in changes.replicas where !told.contains(write.uid) {
+            // Bookkeeping after the end of a run is no transition; every change of phase is one.
+            if let old = engine.state.objects.values.first(where: { $0.uid == write.uid })?.agent?.replicas.first(
+                where: { $0.ordinal == write.replica.ordinal }),
+                old.phase.name != write.replica.phase.name
+            {
+                fail(
+                    "replica \(write.replica.ordinal) went from \(old.phase.name) to \(write.replica.phase.name) without an event"
+                )
+            }
+        }
+    }
+
+    mutating func checkState() {
+        for object in engine.state.objects.values {
+            guard let agent = object.agent else { continue }
+            if agent.observedGeneration > object.generation { fail("observedGeneration is ahead of generation") }
+            for replica in agent.replicas {
+                guard case .ready(let run) = replica.phase else { continue }
+                if run.spec.gate == .published, let gate = run.gate, delivered[object.uid] ?? 0 < gate {
+                    fail("\(object.key.name) is Ready before its events are delivered")
+                }
+            }
+        }
+    }
+
+    mutating func checkLedgers() {
+        var next: [UID: Int64] = [:]
+        for row in store.outbox.values.sorted(by: { $0.event.position < $1.event.position }) {
+            let expected = (next[row.event.uid] ?? 0) + 1
+            if row.event.sequence != expected { return fail("events of one object have a gap: \(expected) is missing") }
+            next[row.event.uid] = expected
+        }
+        for (uid, last) in store.lastSequence where next[uid] ?? 0 != last {
+            return fail("the last event of \(uid.hex) is missing")
+        }
+    }
+}
