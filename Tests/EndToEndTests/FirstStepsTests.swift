@@ -71,6 +71,34 @@ import Testing
         }
     }
 
+    @Test func aDiffShowsWhatWouldChangeAndChangesNothing() {
+        inWorld { world in
+            let one = World.agent("one", World.stays, "replicas: 0")
+            #expect(world.run("diff", "-f", world.write("one.yaml", one)).code == 4)
+            world.apply(one + "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {key: first-value}\n")
+            let same = world.run("diff", "-f", "\(world.directory)/one.yaml")
+            #expect(same.code == 0 && same.output == "", "\(same.text)")
+            let changed = world.run(
+                "diff", "-f",
+                world.write(
+                    "two.yaml", World.agent("one", World.stays, "replicas: 2") + World.agent("new", World.stays)))
+            #expect(changed.code == 1, "\(changed.text)")
+            #expect(changed.output.contains("\n-  replicas: 0\n+  replicas: 2\n"), "\(changed.text)")
+            #expect(changed.output.contains("+  name: new\n"))
+            let secret = world.run(
+                "diff", "-f",
+                world.write(
+                    "s.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: s}\nstringData: {key: second-value}\n"))
+            #expect(
+                secret.code == 1 && secret.output.contains("+# values or metadata of this Secret change"),
+                "\(secret.text)")
+            let broken = world.run(
+                "diff", "-f", world.write("bad.yaml", World.agent("one", World.stays, "driver: gvisor")))
+            #expect(broken.code == 3 && broken.error.contains("spec.driver"), "\(broken.text)")
+            #expect(world.get("one")?[path: "spec", "replicas"]?.int == 0 && world.get("new") == nil)
+        }
+    }
+
     @Test func twoAutostartsAtOnceEndInOneDaemon() {
         inWorld { world in
             let path = world.write("two.yaml", World.agent("a", World.stays))

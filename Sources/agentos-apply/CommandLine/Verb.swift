@@ -28,6 +28,9 @@ struct Verb: Sendable {
                 Option("all", "all objects of the kind in the namespace"),
             ], run: deleteVerb),
         Verb(
+            name: "diff", usage: "diff -f PATH…", text: "Show what applying would change; exit code 1 when it would.",
+            options: [.files, .recursive, .namespace], run: diffVerb),
+        Verb(
             name: "get", usage: "get KIND [NAME…]", text: "Show objects.",
             options: [
                 .namespace, .allNamespaces, .selector, .output, Option("watch", "w", "go on and show changes"),

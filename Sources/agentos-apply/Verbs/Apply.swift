@@ -46,7 +46,7 @@ func applyVerb(_ invocation: Invocation) throws -> ExitCode {
 }
 
 /// What the daemon refused, field by field, each with its place in the file.
-private func places(_ manifest: Manifest, _ response: Client.Response) -> [String]? {
+func places(_ manifest: Manifest, _ response: Client.Response) -> [String]? {
     let causes = response.node?[path: "details", "causes"]?.list ?? []
     guard response.status == 422, !causes.isEmpty else { return nil }
     return causes.map { cause in
@@ -56,7 +56,7 @@ private func places(_ manifest: Manifest, _ response: Client.Response) -> [Strin
     }
 }
 
-private func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
+func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
     var request = Client.Request(
         method: "PATCH", path: Session.path(manifest.kind, namespace: manifest.namespace, name: manifest.name),
         query: [("fieldManager", "agentos-apply"), ("force", "true")],
