@@ -88,6 +88,7 @@ final class EventFollower {
     private let afterPosition: Int64
     private let follows: Bool
     private let namespace: String?
+    private var isWaiting = false
 
     init(server: Server, exchange: Exchange, offset: Int64, afterPosition: Int64, follows: Bool, namespace: String?) {
         self.server = server
@@ -114,7 +115,12 @@ final class EventFollower {
                 return
             }
         }
-        server.loop.events.after(ms: 50) { [weak self] in self?.pump() }
+        if isWaiting { return }
+        isWaiting = true
+        server.loop.events.after(ms: 50) { [weak self] in
+            self?.isWaiting = false
+            self?.pump()
+        }
     }
 }
 

@@ -56,6 +56,7 @@ public enum Limits {
     // MARK: Process driver
     public static let logBytesMax = 10 << 20
     public static let logFilesMax = 3
+    /// Databases that were replaced by a restore and are kept.
     public static let backupsMax = 3
 
     // MARK: API

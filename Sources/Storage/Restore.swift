@@ -1,4 +1,5 @@
 import Glibc
+import Manifests
 import Planner
 public import Reconciler
 
@@ -43,7 +44,19 @@ public enum Restore {
         guard rename(waiting, path) == 0 else {
             throw .fatal("\(waiting) cannot be put in place: \(String(cString: strerror(errno)))")
         }
+        dropOldest("\(path).replaced-*")
         return kept
+    }
+
+    /// Keeps the newest of the databases that restores have replaced.
+    private static func dropOldest(_ pattern: String) {
+        var found = glob_t()
+        defer { globfree(&found) }
+        guard glob(pattern, 0, nil, &found) == 0 else { return }
+        // Sorted by name, and the names end with a time of equal length.
+        for index in 0..<max(0, Int(found.gl_pathc) - Limits.backupsMax) {
+            if let path = found.gl_pathv[index] { unlink(path) }
+        }
     }
 
     private static func carryNumbers(from old: String, to new: String) throws(StoreFailure) {

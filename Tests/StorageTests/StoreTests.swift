@@ -170,6 +170,18 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
         }
     }
 
+    @Test func replacedDatabasesAreKeptUpToALimit() throws {
+        try inDirectory { directory in
+            let (path, waiting) = ("\(directory)/agentos.db", "\(directory)/restore.db")
+            for round in 1...5 {
+                do { try SQLiteStore.open(path, freshID: "id", nowMs: 1).backup(to: waiting) }
+                _ = try Restore.takeOver(waiting: waiting, database: path, nowMs: someMoment.wallMs + Int64(round))
+            }
+            let kept = (1...5).filter { access("\(path).replaced-\(someMoment.wallMs + Int64($0))", F_OK) == 0 }
+            #expect(kept == Array((6 - Limits.backupsMax)...5))
+        }
+    }
+
     @Test func aDamagedBackupIsNotRestored() {
         inDirectory { directory in
             let waiting = "\(directory)/restore.db"

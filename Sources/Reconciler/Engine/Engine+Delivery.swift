@@ -58,7 +58,7 @@ extension Engine {
     mutating func resolveDeadLetter(
         _ position: Int64, skip: Bool, _ actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
-        guard let uid = state.stuck.first(where: { state.ledgers[$0]?.stuck?.position == position }) else {
+        guard let uid = state.stuck.first(where: { self.ledger($0, step).stuck?.position == position }) else {
             throw Failure(
                 code: 404, reason: "NotFound",
                 message: "no stuck event at position \(position); see 'agentos-apply outbox list'")
@@ -83,12 +83,15 @@ extension Engine {
 
     // MARK: Consumers
 
+    private func consumer(_ name: String, _ step: Step) -> Consumer? {
+        if let drafted = step.draft.consumers[name] { return drafted }
+        return state.consumers[name]
+    }
+
     mutating func acknowledge(
         _ name: String, _ position: Int64, _ offset: Int64, _ step: inout Step
     ) throws(Failure) -> Answer {
-        var consumer =
-            (step.draft.consumers[name] ?? nil) ?? state.consumers[name]
-            ?? Consumer(name: name, position: 0, journalOffset: 0)
+        var consumer = consumer(name, step) ?? Consumer(name: name, position: 0, journalOffset: 0)
         if state.consumers[name] == nil, state.consumers.count >= Limits.consumersMax {
             throw Failure(code: 403, reason: "Forbidden", message: "more than \(Limits.consumersMax) consumers")
         }
@@ -118,8 +121,10 @@ extension Engine {
     mutating func expireConsumers(before offset: Int64, _ step: inout Step, _ now: Moment) {
         let home = ObjectKey(.namespace, namespace: "", name: "default")
         guard let object = object(home, step) else { return }
-        for var consumer in state.consumers.values.sorted(by: { $0.name < $1.name })
-        where consumer.journalOffset < offset && !consumer.isExpired {
+        for name in state.consumers.keys.sorted() {
+            guard var consumer = consumer(name, step), consumer.journalOffset < offset, !consumer.isExpired else {
+                continue
+            }
             consumer.isExpired = true
             step.draft.consumers[consumer.name] = .some(consumer)
             step.changes.consumers.append(.upsert(consumer))

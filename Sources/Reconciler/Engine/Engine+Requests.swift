@@ -27,6 +27,9 @@ extension Engine {
         let live = object(key, step)
         try checkPlace(key, live, step)
         let (content, managers) = try merge(apply, live, now)
+        if managers.count > Limits.fieldManagersMax {
+            throw .forbidden(key, "more than \(Limits.fieldManagersMax) field managers")
+        }
         let complete = try validate(content, key)
         if let live, live.deletion != nil { try checkReleases(live, complete) }
 
@@ -255,6 +258,11 @@ extension Engine {
         return .deleted(object(key, step).map { render($0, step) })
     }
 
+    private func hasContents(_ namespace: String, _ step: Step) -> Bool {
+        step.draft.objects.contains { $0.key.namespace == namespace && $0.value != nil }
+            || state.objects.keys.contains { $0.namespace == namespace && object($0, step) != nil }
+    }
+
     /// All objects of a namespace, in the order of their keys.
     func contents(of namespace: String, _ step: Step) -> [StoredObject] {
         let keys = Set(state.objects.keys).union(step.draft.objects.keys).filter { $0.namespace == namespace }
@@ -287,7 +295,7 @@ extension Engine {
         guard let object = object(key, step), object.deletion != nil, object.finalizers.isEmpty else { return }
         if let agent = object.agent, agent.replicas.contains(where: { $0.phase.isLive }) { return }
         if key.kind == .namespace {
-            if !contents(of: key.name, step).isEmpty { return }
+            if hasContents(key.name, step) { return }
         }
         tell(
             "\(key.kind.singular).deleted", object, actor: "system:reconciler", verb: "deleted", detail: "", data: [],
