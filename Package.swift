@@ -3,15 +3,18 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
 
-func library(_ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = []) -> Target
-{
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [],
+    settings: [SwiftSetting] = []
+) -> Target {
     .target(
         name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", exclude: exclude,
-        swiftSettings: strict)
+        swiftSettings: strict + settings)
 }
 
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, path: "Tests/\(name)", swiftSettings: strict)
+func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
+    .testTarget(
+        name: name, dependencies: dependencies, path: "Tests/\(name)", exclude: exclude, swiftSettings: strict)
 }
 
 let package = Package(
@@ -27,6 +30,7 @@ let package = Package(
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         library("Manifests", ["CYAML"]),
@@ -34,7 +38,10 @@ let package = Package(
         library("Reconciler", ["Planner", "Manifests", "CLinux"], path: "Sources/Reconciler", exclude: ["Planner"]),
         library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CCrypto", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
-        library("Drivers", ["Reconciler", "Planner", "Manifests", "CLinux"]),
+        library(
+            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CCrypto", "CLinux"],
+            // Asynchronous functions stay on the thread of the driver that calls them.
+            settings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),
         .executableTarget(
             name: "agentos-apply",
@@ -54,6 +61,7 @@ let package = Package(
         tests("ManifestsTests", ["Manifests"]),
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation"]),
         tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation"]),
+        tests("DriversTests", ["Drivers", "Reconciler"], exclude: ["grpc-server.py"]),
         tests("TidyTests", ["Manifests"]),
         tests("EndToEndTests", ["Manifests"]),
     ]

@@ -1,5 +1,9 @@
 #include "CLinux.h"
 
+#include <linux/openat2.h>
+#include <linux/magic.h>
+#include <sys/mount.h>
+#include <sys/vfs.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -199,7 +203,11 @@ int agentos_connect_unix(const char *path) {
     struct sockaddr_un address;
     int fd = unix_socket(path, &address);
     if (fd < 0) return -1;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0) return fd;
+    // A listener that does not accept refuses with EAGAIN instead of holding us up.
+    int flags = fcntl(fd, F_GETFL);
+    if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0 && connect(fd, (struct sockaddr *)&address, sizeof address) == 0
+        && fcntl(fd, F_SETFL, flags) == 0)
+        return fd;
     int saved = errno;
     close(fd);
     errno = saved;
@@ -245,4 +253,26 @@ pid_t agentos_spawn_session(const char *path, char *const argv[], char *const en
     syscall(SYS_close_range, 3, ~0U, 0);
     execve(path, argv, envp);
     _exit(127);
+}
+
+int agentos_open_beneath(const char *directory, const char *path) {
+    int base = open(directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (base < 0) return -1;
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    int fd = (int)syscall(SYS_openat2, base, path, &how, sizeof how);
+    int saved = errno;
+    close(base);
+    errno = saved;
+    return fd;
+}
+
+int agentos_mount_memory(const char *path) {
+    return mount("agentos", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711,size=64m");
+}
+
+int agentos_unmount(const char *path) { return umount2(path, MNT_DETACH); }
+
+int agentos_is_in_memory(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) == 0 && status.f_type == TMPFS_MAGIC;
 }

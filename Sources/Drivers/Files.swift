@@ -33,6 +33,31 @@ enum Files {
         guard Glibc.write(fd, bytes, bytes.count) == bytes.count else { throw Failure(code: errno, what: path) }
     }
 
+    /// A new file that is there whole or not at all, in place of an old one.
+    static func replace(
+        _ path: String, _ bytes: [UInt8], mode: mode_t = 0o600, owner: UInt32? = nil, group: UInt32? = nil
+    ) throws(Failure) {
+        let temporary = "\(path).new"
+        unlink(temporary)
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard fd >= 0 else { throw Failure(code: errno, what: temporary) }
+        var rest = bytes[...]
+        var isDone = owner.map { fchown(fd, $0, group ?? $0) == 0 } ?? true
+        isDone = isDone && fchmod(fd, mode) == 0
+        while isDone, !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            isDone = count > 0
+            rest = rest.dropFirst(max(0, count))
+        }
+        let code = errno
+        close(fd)
+        guard isDone, rename(temporary, path) == 0 else {
+            unlink(temporary)
+            throw Failure(code: isDone ? errno : code, what: path)
+        }
+    }
+
     static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
         if mkdir(path, mode) != 0, errno != EEXIST { throw Failure(code: errno, what: "mkdir \(path)") }
     }

@@ -1,7 +1,7 @@
 import CLinux
 import Glibc
-import Manifests
-import Planner
+internal import Manifests
+internal import Planner
 
 /// What stands in a run directory, the contract between the supervisor and the daemon, format 1.
 ///
@@ -9,6 +9,8 @@ import Planner
 struct RunDirectory {
     enum Claim {
         case supervisor(pid: Int32, start: UInt64, boot: String)
+        /// A start through a container runtime has begun.
+        case runtime
         case daemon
     }
 
@@ -31,7 +33,7 @@ struct RunDirectory {
         if first == "supervisor", words.count >= 4, let pid = Int32(words[1]), let start = UInt64(words[2]) {
             return .supervisor(pid: pid, start: start, boot: String(words[3]))
         }
-        return .daemon
+        return first == "runtime" ? .runtime : .daemon
     }
 
     var process: Process? {
@@ -44,12 +46,56 @@ struct RunDirectory {
             atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0, cgroups: fields["cgroup"] ?? [])
     }
 
-    var exit: Exit? {
-        guard let fields = fields("exit"), let word = fields["reason"]?.first else { return nil }
+    var exit: Exit? { exit(in: "exit") }
+
+    /// How it ended, while what is left of it in the runtime is still being cleared away.
+    var ending: Exit? { exit(in: "ending") }
+
+    private func exit(in file: String) -> Exit? {
+        guard let fields = fields(file), let word = fields["reason"]?.first else { return nil }
         return Exit(
             code: fields["code"]?.first.flatMap { Int($0) }, signal: fields["signal"]?.first.flatMap { Int($0) },
             reason: Exit.Reason(rawValue: word) ?? .unknown, message: fields["message"]?.first ?? "",
             atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0)
+    }
+
+    func write(ending exit: Exit) throws(Files.Failure) {
+        var lines = ["format 1", "reason \(exit.reason.rawValue)"]
+        if let code = exit.code { lines.append("code \(code)") }
+        if let signal = exit.signal { lines.append("signal \(signal)") }
+        lines.append("at \(exit.atMs)")
+        let message = exit.message.split(whereSeparator: \.isNewline).joined(separator: " ")
+        if !message.isEmpty { lines.append("message \(message)") }
+        try Files.replace("\(path)/ending", Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+
+    /// Nothing of the run lives any more.
+    func finishEnding() throws(Files.Failure) {
+        guard rename("\(path)/ending", "\(path)/exit") == 0 else {
+            throw Files.Failure(code: errno, what: "\(path)/exit")
+        }
+    }
+
+    /// What is written right before a runtime is told to run the agent's program.
+    struct Started {
+        var boot: String
+        var atMs: Int64
+        var image: String?
+        var address: String?
+    }
+
+    var started: Started? {
+        guard let fields = fields("started"), let boot = fields["boot"]?.first else { return nil }
+        return Started(
+            boot: boot, atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0, image: fields["image"]?.first,
+            address: fields["address"]?.first)
+    }
+
+    func write(_ started: Started) throws(Files.Failure) {
+        var lines = ["format 1", "boot \(started.boot)", "at \(started.atMs)"]
+        if let image = started.image { lines.append("image \(image)") }
+        if let address = started.address { lines.append("address \(address)") }
+        try Files.replace("\(path)/started", Array((lines.joined(separator: "\n") + "\n").utf8))
     }
 
     private func fields(_ name: String) -> [String: [String]]? {
@@ -63,13 +109,24 @@ struct RunDirectory {
     }
 
     /// Takes the claim for the daemon: afterwards this run can never start. False when somebody else has it.
-    func takeClaim() -> Bool {
+    func takeClaim() -> Bool { claim(as: "daemon") }
+
+    /// Takes the claim for a start through a container runtime. False when somebody has it.
+    func takeRuntimeClaim() -> Bool { claim(as: "runtime") }
+
+    /// Turns the claim of a start into the daemon's. Assumes: only this daemon acts on it.
+    func giveUpRuntimeClaim() throws(Files.Failure) {
+        try Files.makeDirectory(path)
+        try Files.replace("\(path)/claim", Array("daemon\n".utf8))
+    }
+
+    private func claim(as owner: String) -> Bool {
         guard (try? Files.makeDirectory(path)) != nil else { return false }
         let temporary = "\(path)/.claim.daemon"
         let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard fd >= 0 else { return false }
-        let text = Array("daemon\n".utf8)
-        let written = write(fd, text, text.count) == text.count
+        let text = Array("\(owner)\n".utf8)
+        let written = Glibc.write(fd, text, text.count) == text.count
         close(fd)
         defer { unlink(temporary) }
         return written && link(temporary, "\(path)/claim") == 0

@@ -62,11 +62,54 @@ public struct AgentSpec: Sendable, Equatable {
         public var limitOpenFiles: Int64?
     }
 
+    public enum Network: String, Sendable {
+        case none = "None"
+        case host = "Host"
+        case bridge = "Bridge"
+    }
+
+    public struct Volume: Sendable, Equatable {
+        public enum Source: Sendable, Equatable {
+            case persistent
+            case emptyDir
+            case hostPath(String)
+            case secret(String, mode: Int, optional: Bool)
+            case configMap(String, mode: Int, optional: Bool)
+        }
+        public var name: String
+        public var source: Source
+    }
+
+    public struct VolumeMount: Sendable, Equatable {
+        public var name: String
+        public var path: String
+        public var isReadOnly: Bool
+    }
+
+    /// A question to a running agent, asked again and again; as in Kubernetes.
+    public struct Probe: Sendable, Equatable {
+        public enum Action: Sendable, Equatable {
+            case exec([String])
+            case httpGet(path: String, port: Int, headers: [String: String])
+            case tcpSocket(port: Int)
+        }
+        public var action: Action
+        public var initialDelayMs: Int64
+        public var periodMs: Int64
+        public var timeoutMs: Int64
+        public var successThreshold: Int
+        public var failureThreshold: Int
+
+        /// How long a startup probe may fail before the run is given up.
+        public var patienceMs: Int64 { initialDelayMs + periodMs * Int64(failureThreshold) + timeoutMs }
+    }
+
     public var driver: String
     public var replicas: Int
     public var suspend: Bool
     public var freezes: Bool
     public var image: String?
+    public var imageArchive: String?
     public var command: [String]
     public var arguments: [String]
     public var workingDir: String?
@@ -85,6 +128,16 @@ public struct AgentSpec: Sendable, Equatable {
     public var progressDeadlineMs: Int64
     public var runAsUser: UInt32?
     public var runAsGroup: UInt32?
+    public var readOnlyRoot: Bool
+    /// Names without `CAP_`; `ALL` for all.
+    public var droppedCapabilities: Set<String>
+    /// Nil: what is usual for the driver.
+    public var network: Network?
+    public var startupProbe: Probe?
+    public var readinessProbe: Probe?
+    public var livenessProbe: Probe?
+    public var volumes: [Volume]
+    public var volumeMounts: [VolumeMount]
 }
 
 extension AgentSpec {
@@ -96,7 +149,8 @@ extension AgentSpec {
         replicas = node["replicas"]?.int ?? 1
         suspend = node["suspend"]?.bool ?? false
         freezes = node["suspendMode"]?.string == "Freeze"
-        image = node["image"]?.string ?? node["imageArchive"]?.string
+        image = node["image"]?.string
+        imageArchive = node["imageArchive"]?.string
         command = strings(node["command"])
         arguments = strings(node["args"])
         workingDir = node["workingDir"]?.string
@@ -122,7 +176,79 @@ extension AgentSpec {
         progressDeadlineMs = milliseconds(node["progressDeadlineSeconds"])
         runAsUser = node[path: "securityContext", "runAsUser"]?.int.map { UInt32(clamping: $0) }
         runAsGroup = node[path: "securityContext", "runAsGroup"]?.int.map { UInt32(clamping: $0) }
+        readOnlyRoot = node[path: "securityContext", "readOnlyRootFilesystem"]?.bool ?? false
+        droppedCapabilities = Set(
+            strings(node[path: "securityContext", "capabilities", "drop"]).map(Capabilities.plainName))
+        network = node[path: "network", "mode"]?.string.flatMap(Network.init)
+        startupProbe = node["startupProbe"].flatMap(Probe.init)
+        readinessProbe = node["readinessProbe"].flatMap(Probe.init)
+        livenessProbe = node["livenessProbe"].flatMap(Probe.init)
+        volumes = (node["volumes"]?.list ?? []).compactMap(Volume.init)
+        volumeMounts = (node["volumeMounts"]?.list ?? []).map {
+            VolumeMount(
+                name: $0["name"]?.string ?? "", path: $0["mountPath"]?.string ?? "",
+                isReadOnly: $0["readOnly"]?.bool ?? false)
+        }
     }
+}
+
+extension AgentSpec.Probe {
+    init?(_ node: Node) {
+        if let command = node[path: "exec", "command"]?.list {
+            action = .exec(command.compactMap(\.string))
+        } else if let get = node["httpGet"] {
+            let headers = (get["httpHeaders"]?.list ?? []).map { ($0["name"]?.string ?? "", $0["value"]?.string ?? "") }
+            action = .httpGet(
+                path: get["path"]?.string ?? "/", port: get["port"]?.int ?? 0,
+                headers: Dictionary(headers, uniquingKeysWith: { first, _ in first }))
+        } else if let port = node[path: "tcpSocket", "port"]?.int {
+            action = .tcpSocket(port: port)
+        } else {
+            return nil
+        }
+        func milliseconds(_ name: String) -> Int64 { Int64(node[name]?.int ?? 0) * 1000 }
+        initialDelayMs = milliseconds("initialDelaySeconds")
+        periodMs = milliseconds("periodSeconds")
+        timeoutMs = milliseconds("timeoutSeconds")
+        successThreshold = node["successThreshold"]?.int ?? 1
+        failureThreshold = node["failureThreshold"]?.int ?? 3
+    }
+}
+
+extension AgentSpec.Volume {
+    init?(_ node: Node) {
+        name = node["name"]?.string ?? ""
+        if node["persistent"] != nil {
+            source = .persistent
+        } else if node["emptyDir"] != nil {
+            source = .emptyDir
+        } else if let path = node[path: "hostPath", "path"]?.string {
+            source = .hostPath(path)
+        } else if let secret = node["secret"] {
+            source = .secret(
+                secret["secretName"]?.string ?? "", mode: secret["defaultMode"]?.int ?? 0o400,
+                optional: secret["optional"]?.bool ?? false)
+        } else if let map = node["configMap"] {
+            source = .configMap(
+                map["name"]?.string ?? "", mode: map["defaultMode"]?.int ?? 0o644,
+                optional: map["optional"]?.bool ?? false)
+        } else {
+            return nil
+        }
+    }
+}
+
+/// The capabilities of the kernel that a manifest may drop.
+public enum Capabilities {
+    /// What a container may do beyond an ordinary user when it is root inside: Docker's set without raw sockets and
+    /// device nodes.
+    public static let defaults = [
+        "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "NET_BIND_SERVICE", "SETFCAP", "SETGID", "SETPCAP",
+        "SETUID",
+    ]
+
+    /// Kubernetes writes capabilities without `CAP_`; with it is understood too.
+    static func plainName(_ name: String) -> String { name.hasPrefix("CAP_") ? String(name.dropFirst(4)) : name }
 }
 
 extension AgentSpec.EnvironmentVariable {
@@ -173,5 +299,5 @@ extension AgentSpec {
     }
 
     /// Fields that the manifest sets and that need another driver than the process driver.
-    public static let containerOnlyFields = ["image", "imageArchive"]
+    public static let containerOnlyFields = ["image", "imageArchive", "volumes", "volumeMounts"]
 }

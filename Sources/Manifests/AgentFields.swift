@@ -23,8 +23,8 @@ enum AgentFields {
         Field("image", .string(.nonEmpty), restarts: true, text: "Image reference; for containerd and gvisor."),
         Field("imageArchive", .string(.absolutePath), restarts: true, text: "OCI archive; for containerd and gvisor."),
         Field(
-            "command", .list(.string(.any), max: 1000, nonEmpty: true), required: true, restarts: true,
-            text: "Program and its first arguments; never given to a shell."),
+            "command", .list(.string(.any), max: 1000, nonEmpty: true), restarts: true,
+            text: "Program and its first arguments, never given to a shell; without it the image's own."),
         Field("args", strings, restarts: true, text: "Further arguments."),
         Field(
             "workingDir", .string(.absolutePath), restarts: true,
@@ -45,9 +45,10 @@ enum AgentFields {
             text: "Seconds between stopSignal and SIGKILL; 0 kills at once."),
         Field("stopSignal", .string(.signal), fallback: "SIGTERM", text: "The signal that asks the agent to stop."),
         Field(
-            "startupProbe", .anything, refusal: later, text: "Probe that must succeed before the other probes start."),
-        Field("readinessProbe", .anything, refusal: later, text: "Probe that decides about Ready."),
-        Field("livenessProbe", .anything, refusal: later, text: "Probe whose failure restarts the run."),
+            "startupProbe", .object(probe), restarts: true,
+            text: "Probe that must succeed before the other probes start."),
+        Field("readinessProbe", .object(probe), restarts: true, text: "Probe that decides about Ready."),
+        Field("livenessProbe", .object(probe), restarts: true, text: "Probe whose failure restarts the run."),
         Field(
             "dependsOn", .list(.object(dependency), max: Limits.dependenciesMax, nonEmpty: false),
             text: "Agents of the same namespace that must get there first; checked before each start."),
@@ -73,9 +74,19 @@ enum AgentFields {
             "progressDeadlineSeconds", .integer(1...86_400), fallback: 600,
             text: "Seconds after which a change that does not get Ready is reported."),
         Field("securityContext", .object(securityContext), restarts: true, text: "Identity and privileges."),
-        Field("volumes", .anything, refusal: later, text: "Volumes."),
-        Field("volumeMounts", .anything, refusal: later, text: "Where volumes appear."),
-        Field("network", .anything, refusal: later, text: "Network of the agent."),
+        Field(
+            "volumes", .list(.object(volume), max: Limits.volumesMax, nonEmpty: false), restarts: true,
+            text: "Directories that containers get; for containerd and gvisor."),
+        Field(
+            "volumeMounts", .list(.object(volumeMount), max: Limits.volumesMax, nonEmpty: false), restarts: true,
+            text: "Where volumes appear."),
+        Field(
+            "network",
+            .object([
+                Field(
+                    "mode", .enumeration(["None", "Host", "Bridge"]), required: true,
+                    text: "None: loopback only. Host: the machine's. Bridge: an address of its own.")
+            ]), restarts: true, text: "Network; containers have None unless they ask, processes the machine's."),
         Field("filesystem", .anything, refusal: later, text: "What of the file system the agent may use."),
     ]
 
@@ -130,6 +141,70 @@ enum AgentFields {
                 Field("pids", .integer(1...4_194_304), text: "Processes and threads at most."),
                 Field("nofile", .integer(8...1_048_576), text: "Open files per process at most."),
             ]), text: "What the agent may use at most."),
+    ]
+
+    private static let port = Field("port", .integer(1...65_535), required: true, text: "TCP port of the agent.")
+
+    private static let probe: [Field] = [
+        Field(
+            "exec",
+            .object([
+                Field(
+                    "command", .list(.string(.any), max: 1000, nonEmpty: true), required: true,
+                    text: "Runs where the agent runs; exit code 0 is success.")
+            ]), text: "A command."),
+        Field(
+            "httpGet",
+            .object([
+                Field("path", .string(.absolutePath), fallback: "/", text: "Path of the request."), port,
+                Field(
+                    "httpHeaders",
+                    .list(
+                        .object([
+                            Field("name", .string(.headerName), required: true, text: "Name of the header."),
+                            Field("value", .string(.line), required: true, text: "Its value."),
+                        ]), max: 64, nonEmpty: false), text: "Headers of the request."),
+            ]), text: "An HTTP request; a status from 200 to 399 is success."),
+        Field("tcpSocket", .object([port]), text: "A TCP connection; being accepted is success."),
+        Field("initialDelaySeconds", .integer(0...86_400), fallback: 0, text: "Seconds before the first probe."),
+        Field("periodSeconds", .integer(1...86_400), fallback: 10, text: "Seconds from probe to probe."),
+        Field("timeoutSeconds", .integer(1...3600), fallback: 1, text: "Seconds after which a probe has failed."),
+        Field("successThreshold", .integer(1...1000), fallback: 1, text: "Successes in a row that count."),
+        Field("failureThreshold", .integer(1...1000), fallback: 3, text: "Failures in a row that count."),
+    ]
+
+    private static let volume: [Field] = [
+        Field("name", .string(.label(63)), required: true, text: "What volumeMounts call it."),
+        Field("persistent", .object([]), text: "A directory of the replica, kept over runs, removed with the agent."),
+        Field("emptyDir", .object([]), text: "A directory of the run, removed when it is replaced."),
+        Field(
+            "hostPath",
+            .object([
+                Field(
+                    "path", .string(.absolutePath), required: true,
+                    text: "A directory of the machine, below one that the daemon's option --host-path allows.")
+            ]), text: "A directory of the machine."),
+        Field(
+            "secret",
+            .object([
+                Field("secretName", .string(.subdomain), required: true, text: "Name of the Secret."), volumeMode,
+                Field("optional", .boolean, fallback: false, text: "True: empty when the Secret is missing."),
+            ]), text: "A file for each key of a Secret, in memory only."),
+        Field(
+            "configMap",
+            .object([
+                Field("name", .string(.subdomain), required: true, text: "Name of the ConfigMap."), volumeMode,
+                Field("optional", .boolean, fallback: false, text: "True: empty when the ConfigMap is missing."),
+            ]), text: "A file for each key of a ConfigMap."),
+    ]
+
+    private static let volumeMode = Field(
+        "defaultMode", .integer(0...0o777), text: "Mode of the files; without it 0644, for a Secret 0400.")
+
+    private static let volumeMount: [Field] = [
+        Field("name", .string(.label(63)), required: true, text: "One of the volumes."),
+        Field("mountPath", .string(.absolutePath), required: true, text: "Where it appears."),
+        Field("readOnly", .boolean, fallback: false, text: "True: the agent cannot write there."),
     ]
 
     private static let backoff: [Field] = [

@@ -11,7 +11,9 @@ extension Validator {
 
     private mutating func checkAgent(_ object: Node) {
         guard let spec = object["spec"] else { return }
-        if spec["driver"]?.string == "process" { checkProcess(spec) }
+        if spec["driver"]?.string == "process" { checkProcess(spec) } else { checkContainer(spec) }
+        checkVolumes(spec)
+        checkProbes(spec)
         checkEnvironment(spec)
         for resource in ["cpu", "memory"] {
             let request = spec[path: "resources", "requests", resource]
@@ -55,8 +57,83 @@ extension Validator {
                     "the driver process cannot honour this; containerd and gvisor can")
             }
         }
+        if let mode = spec[path: "network", "mode"], mode.string != "Host" {
+            report(
+                mode.mark, "spec.network.mode",
+                "the driver process cannot honour this, a process has the machine's network; containerd and gvisor can")
+        }
+        if spec["command"] == nil {
+            report(spec.mark, "spec.command", "required: a process has no image that names a command")
+        }
         if let node = spec["suspendMode"], node.string == "Freeze" {
             report(node.mark, "spec.suspendMode", "Freeze is not supported by this version; use Stop")
+        }
+    }
+
+    private mutating func checkContainer(_ spec: Node) {
+        let driver = spec["driver"]?.string ?? ""
+        if (spec["image"] == nil) == (spec["imageArchive"] == nil) {
+            report(spec.mark, "spec.image", "the driver \(driver) needs exactly one of image, imageArchive")
+        }
+        for (index, node) in (spec[path: "securityContext", "capabilities", "drop"]?.list ?? []).enumerated() {
+            let name = Capabilities.plainName(node.string ?? "")
+            if name != "ALL", name.contains(where: { !$0.isUppercase && $0 != "_" }) {
+                report(
+                    node.mark, "spec.securityContext.capabilities.drop[\(index)]",
+                    "expected ALL or the name of a capability such as NET_BIND_SERVICE")
+            }
+        }
+        if let node = spec["suspendMode"], node.string == "Freeze" {
+            report(node.mark, "spec.suspendMode", "Freeze is not supported by this version; use Stop")
+        }
+    }
+
+    private mutating func checkProbes(_ spec: Node) {
+        let actions = ["exec", "httpGet", "tcpSocket"]
+        for name in ["startupProbe", "readinessProbe", "livenessProbe"] {
+            guard let probe = spec[name] else { continue }
+            if actions.filter({ probe[$0] != nil }).count != 1 {
+                report(probe.mark, "spec.\(name)", "expected exactly one of \(actions.joined(separator: ", "))")
+            }
+            if name != "readinessProbe", let count = probe["successThreshold"], count.int != 1 {
+                report(count.mark, "spec.\(name).successThreshold", "must be 1: only a readinessProbe counts successes")
+            }
+            let network =
+                spec[path: "network", "mode"]?.string ?? (spec["driver"]?.string == "process" ? "Host" : "None")
+            if probe["exec"] == nil, network == "None" {
+                report(
+                    probe.mark, "spec.\(name)",
+                    "an agent with network None cannot be reached; use exec, or network: {mode: Bridge}")
+            }
+        }
+    }
+
+    private mutating func checkVolumes(_ spec: Node) {
+        let kinds = ["persistent", "emptyDir", "hostPath", "secret", "configMap"]
+        var names: Set<String> = []
+        for (index, item) in (spec["volumes"]?.list ?? []).enumerated() {
+            if kinds.filter({ item[$0] != nil }).count != 1 {
+                report(item.mark, "spec.volumes[\(index)]", "expected exactly one of \(kinds.joined(separator: ", "))")
+            }
+            let name = item["name"]?.string ?? ""
+            if !names.insert(name).inserted {
+                report(item.mark, "spec.volumes[\(index)].name", "\"\(name)\" stands twice")
+            }
+        }
+        var paths: Set<String> = []
+        for (index, item) in (spec["volumeMounts"]?.list ?? []).enumerated() {
+            let name = item["name"]?.string ?? ""
+            let path = item["mountPath"]?.string ?? ""
+            if !names.contains(name) {
+                report(
+                    item.mark, "spec.volumeMounts[\(index)].name",
+                    "spec.volumes has no \"\(name)\"\(Suggestion.text(for: name, among: names.sorted()))")
+            }
+            if path == "/" || path.split(separator: "/").contains("..") || !paths.insert(path).inserted {
+                report(
+                    item.mark, "spec.volumeMounts[\(index)].mountPath",
+                    "must be a path of its own below /, without \"..\"")
+            }
         }
     }
 

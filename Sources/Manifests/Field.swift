@@ -61,6 +61,9 @@ public enum StringRule: Sendable {
     case absolutePath
     case signal
     case base64
+    case headerName
+    /// Text without control characters.
+    case line
 }
 
 public enum QuantityRule: Sendable {
@@ -113,6 +116,12 @@ extension StringRule {
                 ? nil : "must be an absolute path; found \(quoted(text))"
         case .signal:
             return Signals.number(of: text) != nil ? nil : "must be a signal such as SIGTERM; found \(quoted(text))"
+        case .headerName:
+            let fine = !text.isEmpty && text.utf8.allSatisfy { Self.isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
+            return fine ? nil : "must be the name of an HTTP header; found \(quoted(text))"
+        case .line:
+            return text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
+                ? nil : "must not hold control characters; found \(quoted(text))"
         case .base64:
             return Base64.decode(text) != nil ? nil : "must be base64 (use stringData for plain text)"
         }

@@ -48,7 +48,8 @@ public enum JSONSchema {
             .map([("type", "string"), ("pattern", "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"), ("maxLength", .number(longest))])
         case .nonEmpty: .map([("type", "string"), ("minLength", 1)])
         case .absolutePath: .map([("type", "string"), ("pattern", "^/")])
-        case .any, .subdomain, .labelKey, .labelValue, .environmentName, .configKey, .signal, .base64:
+        case .any, .subdomain, .labelKey, .labelValue, .environmentName, .configKey, .signal, .base64, .headerName,
+            .line:
             .map([("type", "string")])
         }
     }

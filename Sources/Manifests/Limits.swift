@@ -23,6 +23,7 @@ public enum Limits {
     public static let objectsMax = 100_000
     public static let envMax = 1000
     public static let dependenciesMax = 64
+    public static let volumesMax = 64
     public static let fieldManagersMax = 64
 
     // MARK: Engine

@@ -75,16 +75,33 @@ public struct StartContext: Sendable {
     public var ownUser: UInt32?
     public var arguments: [String]
     public var environment: [(name: String, value: String)]
+    public var volumes: [Volume]
+
+    /// A volume that the agent mounts, with its content where that comes from objects.
+    public struct Volume: Sendable {
+        public enum Source: Sendable {
+            case persistent
+            case emptyDir
+            case hostPath(String)
+            /// Files by name, with their mode.
+            case files([String: [UInt8]], mode: Int)
+        }
+        public var name: String
+        public var source: Source
+        public var path: String
+        public var isReadOnly: Bool
+    }
 
     public init(
         namespace: String, agent: String, ownUser: UInt32?, arguments: [String],
-        environment: [(name: String, value: String)]
+        environment: [(name: String, value: String)], volumes: [Volume]
     ) {
         self.namespace = namespace
         self.agent = agent
         self.ownUser = ownUser
         self.arguments = arguments
         self.environment = environment
+        self.volumes = volumes
     }
 }
 
@@ -102,6 +119,8 @@ public protocol Driver: Sendable {
     func logFiles(_ run: RunID) -> [String]
     /// Removes homes and run directories of a deleted agent.
     func forget(_ uid: UID, report: @escaping @Sendable () -> Void)
+    /// Removes what only running agents need; called when the daemon ends and none is left.
+    func removeEmptyParents()
 }
 
 /// The clocks of this machine.
@@ -151,7 +170,28 @@ extension Engine {
         let arguments = (run.spec.command + run.spec.arguments).map { Expansion.expand($0, known) }
         return StartContext(
             namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments,
-            environment: variables)
+            environment: variables, volumes: volumes(run.spec, key.namespace))
+    }
+
+    private func volumes(_ spec: AgentSpec, _ namespace: String) -> [StartContext.Volume] {
+        func files(_ kind: Kind, _ name: String) -> [String: [UInt8]] {
+            let object = state.objects[ObjectKey(kind, namespace: namespace, name: name)]
+            let values = object?.content["data"]?.stringMap ?? [:]
+            return values.mapValues { kind == .secret ? Base64.decode($0) ?? [] : Array($0.utf8) }
+        }
+        return spec.volumeMounts.compactMap { mount in
+            guard let volume = spec.volumes.first(where: { $0.name == mount.name }) else { return nil }
+            let source: StartContext.Volume.Source =
+                switch volume.source {
+                case .persistent: .persistent
+                case .emptyDir: .emptyDir
+                case .hostPath(let path): .hostPath(path)
+                case .secret(let name, let mode, _): .files(files(.secret, name), mode: mode)
+                case .configMap(let name, let mode, _): .files(files(.configMap, name), mode: mode)
+                }
+            return StartContext.Volume(
+                name: mount.name, source: source, path: mount.path, isReadOnly: mount.isReadOnly)
+        }
     }
 
     private func fieldValue(_ path: String, _ object: StoredObject) -> String {

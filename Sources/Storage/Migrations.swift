@@ -121,6 +121,41 @@ enum Migrations {
               PRIMARY KEY (event_type, version)
             ) STRICT, WITHOUT ROWID;
             """
-        )
+        ),
+        (
+            2, "isolations",
+            """
+            ALTER TABLE runs ADD COLUMN facts TEXT CHECK (facts IS NULL OR json_valid(facts));
+            ALTER TABLE runs ADD COLUMN startup_by TEXT;
+            CREATE TABLE new_replicas (
+              uid TEXT NOT NULL REFERENCES objects (uid) ON DELETE CASCADE,
+              ordinal INTEGER NOT NULL CHECK (ordinal >= 0),
+              attempt INTEGER NOT NULL CHECK (attempt >= 0),
+              restarts INTEGER NOT NULL CHECK (restarts >= 0),
+              backoff_step INTEGER NOT NULL CHECK (backoff_step >= 0),
+              phase TEXT NOT NULL CHECK (phase IN ('Created', 'Scheduled', 'Starting', 'Ready', 'Failed', 'BackingOff',
+                'Stopping', 'Stopped', 'Completed')),
+              run TEXT,
+              seen INTEGER CHECK (seen IN (0, 1)),
+              removed INTEGER CHECK (removed IN (0, 1)),
+              reason TEXT CHECK (reason IN ('Deleted', 'ScaledDown', 'Suspended', 'Replaced', 'Unhealthy')),
+              deadline TEXT,
+              retry_revision INTEGER,
+              last_exit TEXT,
+              PRIMARY KEY (uid, ordinal),
+              CHECK ((run IS NOT NULL) = (phase IN ('Starting', 'Ready', 'Failed', 'Stopping', 'Completed'))),
+              CHECK ((seen IS NOT NULL) = (phase = 'Starting')),
+              CHECK ((removed IS NOT NULL) = (phase IN ('Failed', 'Completed'))),
+              CHECK ((reason IS NOT NULL) = (phase IN ('Stopping', 'Stopped'))),
+              CHECK (NOT (reason = 'Unhealthy' AND phase = 'Stopped')),
+              CHECK ((deadline IS NOT NULL) = (phase IN ('Stopping', 'BackingOff'))),
+              CHECK ((retry_revision IS NOT NULL) = (phase = 'BackingOff')),
+              CHECK (run IS NULL OR attempt >= 1)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO new_replicas SELECT * FROM replicas;
+            DROP TABLE replicas;
+            ALTER TABLE new_replicas RENAME TO replicas;
+            """
+        ),
     ]
 }

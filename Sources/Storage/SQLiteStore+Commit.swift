@@ -93,12 +93,16 @@ extension SQLiteStore {
             ])
         guard let run = write.run else { return }
         let inputs = Node.map(run.inputs.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
+        let facts = Node.map([
+            ("image", run.facts.image.map { .text($0) }), ("address", run.facts.address.map { .text($0) }),
+        ])
         let isOver = replica.phase.run?.id != run.id || removed != nil
         try database.run(
             """
-            INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid, ordinal, attempt) DO UPDATE SET
+            INSERT INTO runs VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid, ordinal, attempt) DO UPDATE SET
             phase=excluded.phase, pid=excluded.pid, started_ms=excluded.started_ms, ready_at=excluded.ready_at,
-            gate=excluded.gate, exit=coalesce(excluded.exit, exit), inputs=excluded.inputs, start_by=excluded.start_by
+            gate=excluded.gate, exit=coalesce(excluded.exit, exit), inputs=excluded.inputs, start_by=excluded.start_by,
+            facts=excluded.facts, startup_by=excluded.startup_by
             """,
             [
                 uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)),
@@ -107,6 +111,8 @@ extension SQLiteStore {
                 .text(Column.text(run.startBy)), .optional(run.pid.map(Int64.init)), .optional(run.startedAtMs),
                 .optional(run.readyAt.map(Column.text)), .optional(run.gate),
                 .optional(isOver ? replica.lastExit.map(Column.text) : nil),
+                .optional(run.facts == InstanceFacts() ? nil : JSONWriter.text(facts)),
+                .optional(run.startupBy.map(Column.text)),
             ])
         if isOver {
             try database.run(

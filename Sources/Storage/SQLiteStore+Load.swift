@@ -107,7 +107,7 @@ extension SQLiteStore {
     private func loadReplicas() throws(StoreFailure) -> [UID: [Replica]] {
         var runs: [RunID: Run] = [:]
         for run in try database.query(
-            "SELECT uid, ordinal, attempt, revision, spec, inputs, created_ms, start_by, pid, started_ms, ready_at, gate FROM runs",
+            "SELECT uid, ordinal, attempt, revision, spec, inputs, created_ms, start_by, pid, started_ms, ready_at, gate, facts, startup_by FROM runs",
             row: { row -> Run? in
                 guard let uid = UID(row.text(0)), let spec = JSONReader.read(row.text(4)),
                     let startBy = Column.deadline(row.text(7))
@@ -122,6 +122,9 @@ extension SQLiteStore {
                 run.startedAtMs = row.optionalInt(9)
                 run.readyAt = row.optionalText(10).flatMap(Column.moment)
                 run.gate = row.optionalInt(11)
+                let facts = row.optionalText(12).flatMap { JSONReader.read($0) }
+                run.facts = InstanceFacts(image: facts?["image"]?.string, address: facts?["address"]?.string)
+                run.startupBy = row.optionalText(13).flatMap(Column.deadline)
                 return run
             })
         { if let run { runs[run.id] = run } }

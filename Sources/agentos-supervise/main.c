@@ -568,7 +568,33 @@ static void kill_tree(void) {
     }
 }
 
-int main(void) {
+// As the logger of a container: containerd's shim starts it with "log" and "BYTES:FILES:DIRECTORY", the container's
+// outputs on descriptors 3 and 4, and waits until descriptor 5 is closed. It ends with the outputs.
+static int run_logger(char *settings) {
+    char *end;
+    spec.log_bytes = strtoll(settings, &end, 10);
+    if (*end != ':') return 100;
+    spec.log_files = strtol(end + 1, &end, 10);
+    if (*end != ':' || spec.log_bytes <= 0 || spec.log_files <= 0 || chdir(end + 1) != 0) return 100;
+    prctl(PR_SET_NAME, "agentos-log");
+    sigset_t set;
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    umask(077);
+    close(5);
+    streams[0].fd = 3;
+    streams[1].fd = 4;
+    while (streams[0].fd >= 0 || streams[1].fd >= 0) {
+        struct pollfd fds[2] = {{.fd = streams[0].fd, .events = POLLIN}, {.fd = streams[1].fd, .events = POLLIN}};
+        if (poll(fds, 2, -1) < 0) continue;
+        for (int i = 0; i < 2; i++)
+            if (fds[i].revents) pump(&streams[i]);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv) {
+    if (argc == 3 && strcmp(argv[1], "log") == 0) return run_logger(argv[2]);
     prctl(PR_SET_NAME, "agentos-superv");
     read_specification();
     close(0);

@@ -124,6 +124,12 @@ struct Life {
             }
         case 9 where index % 3 == 0: reboot()
         case 10: if random.chance(50) { applyConfigMap() } else { request(.delete(configMap, graceMs: nil)) }
+        case 12...14:
+            let living = machine.living
+            if !living.isEmpty { probe(living[random.below(living.count)]) }
+        case 15:
+            let problem = random.chance(50) ? "cannot connect" : nil
+            pending.append(.driverState(driver: "process", problem: problem))
         case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
         default: break
         }
@@ -156,6 +162,13 @@ struct Life {
         for _ in 0..<times {
             later(.input(.observed(driver: "process", [run: instance], complete: false)), within: 300)
         }
+    }
+
+    /// What a run's probes find; late, perhaps about a run that has ended since.
+    private mutating func probe(_ run: RunID) {
+        let failure = random.chance(15) ? "the liveness probe failed" : nil
+        let state = ProbeState(hasStarted: random.chance(80), isReady: random.chance(60), failure: failure)
+        later(.input(.probed(run, state)), within: 3000)
     }
 
     private mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
@@ -264,7 +277,7 @@ struct Life {
         let tells = inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .homesRemoved, .retained: false
+            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained: false
             }
         }
         engine.committed(step)
@@ -359,6 +372,13 @@ struct Life {
                 ])
             ]
         }
+        if random.chance(30) {
+            for name in ["startupProbe", "readinessProbe", "livenessProbe"] where random.chance(60) {
+                spec[name] = .map([
+                    ("tcpSocket", .map([("port", 80)])), ("periodSeconds", 1), ("failureThreshold", 30),
+                ])
+            }
+        }
         if random.chance(15) { spec["envFrom"] = [.map([("configMapRef", .map([("name", .text(configMap.name))]))])] }
         var node = Node.map([("spec", spec)])
         if random.chance(10) { node["metadata"] = .map([("finalizers", ["example.com/hold"])]) }
@@ -373,7 +393,11 @@ struct Life {
         sinkIsDown = false
         machine.becomeCalm()
         for index in 0..<1500 where result.violation == nil {
+            if index % 10 == 0 {
+                for run in machine.living { pending.append(.probed(run, ProbeState(hasStarted: true, isReady: true))) }
+            }
             if index % 100 == 0 {
+                pending.append(.driverState(driver: "process", problem: nil))
                 observe()
                 // An operator replays what was given up.
                 let stuck = engine.state.ledgers.values.compactMap(\.stuck).filter(\.isDeadLetter).map(\.position)

@@ -62,3 +62,10 @@ int agentos_inotify_add(int fd, const char *path);
 /// Starts a program in a session of its own with standard input from `null` and both outputs to `log`; its exit can
 /// be waited for.
 pid_t agentos_spawn_session(const char *path, char *const argv[], char *const envp[], int null, int log);
+
+/// A directory below another, reached without leaving that one (openat2 with RESOLVE_BENEATH); EXDEV when it would.
+int agentos_open_beneath(const char *directory, const char *path);
+/// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
+int agentos_mount_memory(const char *path);
+int agentos_unmount(const char *path);
+int agentos_is_in_memory(const char *path);

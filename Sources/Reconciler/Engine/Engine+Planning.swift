@@ -85,10 +85,13 @@ extension Engine {
         snapshot.lastSequence = ledger.lastSequence
         snapshot.publishedSequence = ledger.publishedSequence
         snapshot.isObserved = observedDrivers.contains(spec.driver)
+        snapshot.driverProblem = driverProblems[spec.driver]
         for replica in agent.replicas {
             guard let run = replica.phase.run else { continue }
+            if replica.phase.isLive, let problem = driverProblems[run.spec.driver] { snapshot.driverProblem = problem }
             if !observedDrivers.contains(run.spec.driver) { snapshot.isObserved = false }
             snapshot.instances[run.id] = instances[run.id]
+            snapshot.probes[run.id] = probes[run.id]
             snapshot.operations[run.id] = step.asked[run.id].map { .inFlight(number: $0) } ?? operations[run.id]
         }
         snapshot.dependencies = spec.dependsOn.map { dependency in
@@ -174,7 +177,7 @@ extension Engine {
         case .slot: waitingForSlot.insert(key)
         case .capacity: waitingForCapacity.insert(key)
         case .input: waitingForInput.insert(key)
-        case .dependency, .observation, nil: break
+        case .dependency, .observation, .driver, nil: break
         }
     }
 
@@ -215,6 +218,15 @@ extension Engine {
                 return "\(kind.rawValue) \"\(from.name)\" does not exist"
             }
         }
+        for volume in spec.volumes {
+            let (kind, name): (Kind, String)
+            switch volume.source {
+            case .secret(let n, _, optional: false): (kind, name) = (.secret, n)
+            case .configMap(let n, _, optional: false): (kind, name) = (.configMap, n)
+            case .secret, .configMap, .persistent, .emptyDir, .hostPath: continue
+            }
+            if content(kind, namespace, name, step) == nil { return "\(kind.rawValue) \"\(name)\" does not exist" }
+        }
         return nil
     }
 
@@ -238,7 +250,7 @@ extension Engine {
 }
 
 extension AgentSpec {
-    /// The Secrets and ConfigMaps that the environment is made from.
+    /// The Secrets and ConfigMaps that the environment and the volumes are made from.
     public var inputNames: [(Kind, String)] {
         var result: [(Kind, String)] = environmentFrom.map { ($0.isSecret ? .secret : .configMap, $0.name) }
         for variable in environment {
@@ -246,6 +258,13 @@ extension AgentSpec {
             case .secretKey(let name, _, _): result.append((.secret, name))
             case .configMapKey(let name, _, _): result.append((.configMap, name))
             case .value, .field: break
+            }
+        }
+        for volume in volumes {
+            switch volume.source {
+            case .secret(let name, _, _): result.append((.secret, name))
+            case .configMap(let name, _, _): result.append((.configMap, name))
+            case .persistent, .emptyDir, .hostPath: break
             }
         }
         return result

@@ -12,8 +12,10 @@ public struct Engine: Sendable {
     // Facts of this moment; not stored, observed again after a restart.
     var instances: [RunID: Instance] = [:]
     var operations: [RunID: OperationState] = [:]
+    var probes: [RunID: ProbeState] = [:]
     var lastOperation = 0
     var observedDrivers: Set<String> = []
+    public private(set) var driverProblems: [String: String] = [:]
     var dirty: Set<ObjectKey> = []
     var timers = TimerHeap()
     var waitingForSlot: Set<ObjectKey> = []
@@ -91,6 +93,14 @@ public struct Engine: Sendable {
             }
             if !isCurrent(run) { operations[run] = nil }
             markDirty(run)
+        case .probed(let run, let state):
+            guard isCurrent(run), probes[run] != state else { return }
+            probes[run] = state
+            markDirty(run)
+        case .driverState(let driver, let problem):
+            guard driverProblems[driver] != problem else { return }
+            driverProblems[driver] = problem
+            for object in state.objects.values where uses(driver, object.agent) { dirty.insert(object.key) }
         case .delivered(let verdicts):
             sinkFailures = 0
             sinkProblem = nil
@@ -104,6 +114,12 @@ public struct Engine: Sendable {
             step.changes.tombstonesCleared.append(uid)
         case .retained(let offset): expireConsumers(before: offset, &step, now)
         }
+    }
+
+    private func uses(_ driver: String, _ agent: AgentState?) -> Bool {
+        guard let agent else { return false }
+        return agent.effective.spec.driver == driver
+            || agent.replicas.contains { $0.phase.run?.spec.driver == driver }
     }
 
     private mutating func observe(_ driver: String, _ seen: [RunID: Instance], complete: Bool) {
@@ -213,6 +229,7 @@ public struct Engine: Sendable {
                 if !current.contains(run) {
                     instances[run] = nil
                     operations[run] = nil
+                    probes[run] = nil
                 }
             }
         }
@@ -221,6 +238,7 @@ public struct Engine: Sendable {
     private mutating func forgetFacts(of uid: UID) {
         for run in instances.keys where run.uid == uid { instances[run] = nil }
         for run in operations.keys where run.uid == uid { operations[run] = nil }
+        for run in probes.keys where run.uid == uid { probes[run] = nil }
     }
 
     // MARK: The draft

@@ -7,6 +7,10 @@ public enum Input: Sendable {
     /// What a driver sees. `complete`: all its instances; others are gone.
     case observed(driver: String, [RunID: Instance], complete: Bool)
     case finished(Operation, OperationResult)
+    /// A verdict of a run's probes.
+    case probed(RunID, ProbeState)
+    /// A driver's runtime cannot be used, with the reason, or can be used again.
+    case driverState(driver: String, problem: String?)
     case delivered([DeliveryVerdict])
     /// The sink cannot be reached; nothing of the batch is known to be stored.
     case sinkUnavailable(String)
@@ -176,7 +180,7 @@ public struct Step: Sendable {
         inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .homesRemoved, .retained: false
+            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained: false
             }
         }
     }

@@ -56,7 +56,9 @@ public final class EventLoop {
 
     public func stop() { isRunning = false }
 
+    /// Runs until `stop`; may be called again afterwards.
     public func run() {
+        defer { isRunning = true }
         var fds = [Int32](repeating: 0, count: 256)
         var events = [UInt32](repeating: 0, count: 256)
         while isRunning {

@@ -1,6 +1,7 @@
 import CLinux
 import Manifests
 import Planner
+import Synchronization
 
 /// Drives the engine: inputs in, one transaction, effects out. All of it runs on the thread of its event loop.
 public final class Loop {
@@ -237,7 +238,11 @@ public final class Loop {
     }
 
     private func forget(_ uid: UID) {
-        for driver in drivers.values { driver.forget(uid) { [inbox] in inbox.send(.homesRemoved(uid)) } }
+        // The homes are shared: they are gone when every driver has let go.
+        let left = Countdown(drivers.count)
+        for driver in drivers.values {
+            driver.forget(uid) { [inbox] in if left.isLast() { inbox.send(.homesRemoved(uid)) } }
+        }
     }
 
     // MARK: Outbox
@@ -317,6 +322,20 @@ public final class Loop {
             } catch {
                 mailbox.send(.failure(error))
             }
+        }
+    }
+}
+
+/// Tells the last of several reports.
+private final class Countdown: Sendable {
+    private let left: Mutex<Int>
+
+    init(_ count: Int) { left = Mutex(count) }
+
+    func isLast() -> Bool {
+        left.withLock {
+            $0 -= 1
+            return $0 == 0
         }
     }
 }

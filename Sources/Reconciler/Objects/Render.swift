@@ -124,6 +124,8 @@ extension Engine {
             ("ordinal", .number(replica.ordinal)), ("id", id.map(Node.text)), ("phase", .text(replica.phase.name)),
             ("revision", run.map { .number($0.revision) }),
             ("pid", replica.phase.isLive ? (run?.pid).map { .number(Int($0)) } : nil),
+            ("imageDigest", (run?.facts.image).map { .text($0) }),
+            ("address", replica.phase.isLive ? (run?.facts.address).map { .text($0) } : nil),
             ("startedAt", (run?.startedAtMs).map { .text(Timestamp.milliseconds($0)) }),
             ("readyAt", (run?.readyAt?.wallMs).map { .text(Timestamp.milliseconds($0)) }),
             ("restarts", .number(replica.restarts)), ("lastExit", replica.lastExit.map(Self.exit)),

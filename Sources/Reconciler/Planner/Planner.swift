@@ -146,14 +146,17 @@ struct Planner {
         case .absent:
             let exit = Exit(reason: .startTimeout, message: "the start was given up", atMs: now.wallMs)
             return ended(index, run, exit, wasSeen: seen)
-        case .running(let pid, let startedAtMs) where !seen:
+        case .running(let pid, let startedAtMs, let facts) where !seen:
             var run = run
             run.pid = pid
             run.startedAtMs = startedAtMs
+            run.facts = facts
+            if let probe = run.spec.startupProbe { run.startupBy = Deadline(now, afterMs: probe.patienceMs) }
             run.gate = snapshot.lastSequence + Int64(plan.transitions.count) + 1
             move(index, .started, .starting(run, seen: true), reason: "InstanceSeen")
         case .running:
-            if stopIfAsked(index, run, desire) { return }
+            if stopIfAsked(index, run, desire) || holdsBack(index, run) { return }
+            guard run.spec.readinessProbe == nil || snapshot.probes[run.id]?.isReady == true else { return }
             if isGateOpen(run) {
                 var run = run
                 run.readyAt = now
@@ -179,7 +182,10 @@ struct Planner {
         case .exited(let exit): ended(index, run, exit, wasSeen: true)
         case .absent:
             ended(index, run, Exit(reason: .unknown, message: "the instance vanished", atMs: now.wallMs), wasSeen: true)
-        case .running, .starting: _ = stopIfAsked(index, run, desire)
+        case .running, .starting:
+            if stopIfAsked(index, run, desire) || holdsBack(index, run) { return }
+            guard run.spec.readinessProbe != nil, snapshot.probes[run.id]?.isReady == false else { return }
+            move(index, .unready, .starting(run, seen: true), reason: "Unready")
         case nil:
             guard snapshot.isObserved, !stopIfAsked(index, run, desire) else { return }
             operate(run, .giveUp)
@@ -226,7 +232,18 @@ struct Planner {
             plan.replicas[index].phase = .stopping(run, .deleted, killAt: nearer(killAt, stopDeadline(run, .deleted)))
             return
         }
+        if case .stop(let wanted) = desire, reason == .unhealthy {
+            plan.replicas[index].phase = .stopping(run, wanted, killAt: killAt)
+            return
+        }
         switch snapshot.instances[run.id] {
+        case .exited(var exit) where reason == .unhealthy:
+            exit.reason = .unhealthy
+            exit.message = plan.replicas[index].lastExit?.message ?? exit.message
+            plan.replicas[index].lastExit = exit
+            move(index, .failed, .failed(run, removed: false), reason: exit.reason.rawValue, exit: exit)
+        case .absent where reason == .unhealthy:
+            move(index, .failed, .failed(run, removed: false), reason: reason.rawValue)
         case .exited, .absent:
             if case .exited(let exit) = snapshot.instances[run.id] { plan.replicas[index].lastExit = exit }
             remove(index, run, name: .stopped, reason: reason.rawValue) { .stopped(reason) }
@@ -274,6 +291,26 @@ struct Planner {
         return true
     }
 
+    /// True while the startup probe has not succeeded, and when the run is ended because a probe failed for good:
+    /// it ends like one that is stopped, and another follows.
+    private mutating func holdsBack(_ index: Int, _ run: Run) -> Bool {
+        let probe = snapshot.probes[run.id]
+        var failure = probe?.failure
+        if run.spec.startupProbe != nil, run.readyAt == nil, probe?.hasStarted != true {
+            if let by = run.startupBy, !by.isDue(now) {
+                wake(by)
+            } else {
+                failure = failure ?? "the startup probe has not succeeded in time"
+            }
+            if failure == nil { return true }
+        }
+        guard let failure else { return false }
+        plan.replicas[index].lastExit = Exit(reason: .unhealthy, message: failure, atMs: now.wallMs)
+        let killAt = stopDeadline(run, .unhealthy)
+        move(index, .stopping, .stopping(run, .unhealthy, killAt: killAt), reason: StopReason.unhealthy.rawValue)
+        return true
+    }
+
     private func stopDeadline(_ run: Run, _ reason: StopReason) -> Deadline {
         let grace = reason == .deleted ? snapshot.deleteGraceMs ?? run.spec.gracePeriodMs : run.spec.gracePeriodMs
         return Deadline(now, afterMs: grace)
@@ -297,6 +334,7 @@ struct Planner {
 
     private mutating func admit(_ index: Int, blocked: Bool) {
         if blocked { return }
+        if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
         guard snapshot.isObserved else { return wait(.observation) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {
             return wait(.dependency(missing.name, found: missing.found, missing.condition))
@@ -331,7 +369,8 @@ struct Planner {
     }
 
     private func isGateOpen(_ run: Run) -> Bool {
-        guard run.spec.gate == .published, let gate = run.gate else { return true }
+        // Regaining readiness is not gated again.
+        guard run.spec.gate == .published, run.readyAt == nil, let gate = run.gate else { return true }
         return snapshot.publishedSequence >= gate
     }
 

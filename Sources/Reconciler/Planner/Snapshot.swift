@@ -35,8 +35,12 @@ public struct Snapshot: Sendable {
     // What is observed.
     /// The first full observation after the start of the daemon is there.
     public var isObserved = true
+    /// Why the driver cannot be used at the moment.
+    public var driverProblem: String?
     public var instances: [RunID: Instance] = [:]
     public var operations: [RunID: OperationState] = [:]
+    /// What the probes of runs have found; nothing before the first verdict.
+    public var probes: [RunID: ProbeState] = [:]
 
     // What the rest of the machine allows.
     public var dependencies: [Dependency] = []
@@ -65,6 +69,7 @@ public enum Waiting: Sendable, Equatable {
     case capacity(String)
     case slot
     case observation
+    case driver(String)
 
     public var reason: String {
         switch self {
@@ -73,6 +78,7 @@ public enum Waiting: Sendable, Equatable {
         case .capacity: "InsufficientResources"
         case .slot: "WaitingForStartSlot"
         case .observation: "WaitingForObservation"
+        case .driver: "DriverUnavailable"
         }
     }
 
@@ -86,6 +92,7 @@ public enum Waiting: Sendable, Equatable {
         case .capacity(let what): what
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
+        case .driver(let what): what
         }
     }
 }

@@ -9,6 +9,10 @@ public struct Exit: Sendable, Equatable {
         /// The instance could not be made: the message names the step.
         case startError = "StartError"
         case startTimeout = "StartTimeout"
+        /// The message says how to get the image.
+        case imageNotFound = "ImageNotFound"
+        /// Ended because a probe failed; the message says which.
+        case unhealthy = "Unhealthy"
         /// Nobody could read how it ended.
         case unknown = "Unknown"
         case machineRestarted = "MachineRestarted"
@@ -35,11 +39,43 @@ public struct Exit: Sendable, Equatable {
 public enum Instance: Sendable, Equatable {
     /// Claimed by a supervisor, its process not known yet.
     case starting
-    case running(pid: Int32, startedAtMs: Int64)
+    case running(pid: Int32, startedAtMs: Int64, facts: InstanceFacts = InstanceFacts())
     /// Ended; nothing of it runs any more.
     case exited(Exit)
     /// We hold its claim: it never ran and never will.
     case absent
+}
+
+/// What a driver made of a run; fixed when its instance is first seen.
+public struct InstanceFacts: Sendable, Equatable {
+    /// Digest of the image that it runs.
+    public var image: String?
+    /// Its own address in the network, where it has one.
+    public var address: String?
+
+    public init(image: String? = nil, address: String? = nil) {
+        self.image = image
+        self.address = address
+    }
+}
+
+/// What the probes of a run say, thresholds applied.
+public struct ProbeState: Sendable, Equatable {
+    /// The startup probe has succeeded, or there is none.
+    public var hasStarted: Bool
+    /// What the readiness probe says; nil before its first verdict and without one.
+    public var isReady: Bool?
+    /// Why the run must end: the liveness or startup probe failed for good.
+    public var failure: String?
+    /// Why it is not ready, in words.
+    public var message: String
+
+    public init(hasStarted: Bool = false, isReady: Bool? = nil, failure: String? = nil, message: String = "") {
+        self.hasStarted = hasStarted
+        self.isReady = isReady
+        self.failure = failure
+        self.message = message
+    }
 }
 
 /// A spec with the nodes it was read from; shared by an agent and its runs.
@@ -66,6 +102,9 @@ public struct Run: Sendable, Equatable {
     public var startBy: Deadline
     public var pid: Int32?
     public var startedAtMs: Int64?
+    public var facts = InstanceFacts()
+    /// Until then the startup probe must have succeeded; fixed when the instance is first seen.
+    public var startupBy: Deadline?
     public var readyAt: Moment?
     /// The sequence that must be published before Ready; fixed when the instance is first seen.
     public var gate: Int64?
@@ -86,6 +125,8 @@ public enum StopReason: String, Sendable, CaseIterable {
     case scaledDown = "ScaledDown"
     case suspended = "Suspended"
     case replaced = "Replaced"
+    /// A probe says that it does not do its work any more; another run follows.
+    case unhealthy = "Unhealthy"
 }
 
 /// The control state of one replica.
@@ -130,6 +171,7 @@ public enum Phase: Sendable, Equatable {
         switch self {
         case .starting(var run, let seen):
             run.startBy = run.startBy.anchored(now)
+            run.startupBy = run.startupBy?.anchored(now)
             return .starting(run, seen: seen)
         case .backingOff(let until, let revision): return .backingOff(until: until.anchored(now), revision: revision)
         case .stopping(let run, let reason, let killAt): return .stopping(run, reason, killAt: killAt.anchored(now))
@@ -162,7 +204,7 @@ public struct Replica: Sendable, Equatable {
 
 /// Every transition has one name and one event type.
 public enum TransitionName: String, Sendable, CaseIterable {
-    case scheduled, starting, started, ready, failed, completed, compensated, lost, stopping, stopped
+    case scheduled, starting, started, ready, unready, failed, completed, compensated, lost, stopping, stopped
     case backingOff = "backing_off"
 
     public var eventType: String { "run.\(rawValue)" }

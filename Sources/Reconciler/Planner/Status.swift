@@ -120,7 +120,14 @@ public struct Summary: Sendable, Equatable {
             case .created, .scheduled, .starting, .ready, .stopping, .stopped, .completed: break
             }
         }
+        for replica in plan.replicas {
+            guard case .starting(let run, seen: true) = replica.phase, let probe = snapshot.probes[run.id],
+                !probe.message.isEmpty
+            else { continue }
+            return not("Unready", "\(of); replica \(replica.ordinal): \(probe.message)")
+        }
         if let waiting = plan.waiting { return not(waiting.reason, "\(of); \(waiting.message)") }
+        if let problem = snapshot.driverProblem { return not("DriverUnavailable", "\(of); \(problem)") }
         return not("ReplicasNotReady", of)
     }
 
@@ -130,6 +137,7 @@ public struct Summary: Sendable, Equatable {
         if hasLive, snapshot.hasStoppingDependents {
             return ("WaitingForDependents", "agents that depend on this one stop first")
         }
+        if hasLive, let problem = snapshot.driverProblem { return ("DriverUnavailable", problem) }
         if hasLive { return ("Deleting", "waiting for the end of replica \(live.joined(separator: ", "))") }
         return snapshot.finalizers.isEmpty
             ? ("Deleting", "the agent is being deleted")

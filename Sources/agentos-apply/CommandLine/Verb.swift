@@ -92,7 +92,9 @@ struct Verb: Sendable {
         Verb(
             name: "daemon", usage: "daemon [start|stop|status]",
             text: "Serve in the foreground, or start, stop or look at a daemon in the background.",
-            options: [Option("log-format", value: "FORMAT", "text or json (default: text)")], run: daemonVerb),
+            options: [Option("log-format", value: "FORMAT", "text or json (default: text)")]
+                + ContainerRuntimes.options,
+            run: daemonVerb),
         Verb(
             name: "help", usage: "help [COMMAND]", text: "Show this, or the help of a command.", options: [],
             run: { _ in .success }),

@@ -15,12 +15,12 @@ final class Daemon {
     private let events = EventLoop()
     private let loop: Loop
     private let server: Server
-    private let driver: ProcessDriver
+    private let drivers: [any Driver]
     private var exitCode = ExitCode.success
     private var restarts = false
 
     /// Runs until it is told to stop; agents run on.
-    static func run(_ paths: Paths, _ log: Log) throws -> ExitCode {
+    static func run(_ paths: Paths, _ runtimes: ContainerRuntimes, _ log: Log) throws -> ExitCode {
         agentos_ignore_sigpipe()
         agentos_ignore_children()
         umask(0o077)
@@ -28,7 +28,7 @@ final class Daemon {
         try prepareDirectories(paths)
         let lock = try takeLock(paths)
         defer { close(lock) }
-        let daemon = try Daemon(paths, log, openFiles: openFiles)
+        let daemon = try Daemon(paths, runtimes, log, openFiles: openFiles)
         return try daemon.serve()
     }
 
@@ -47,9 +47,10 @@ final class Daemon {
         let open: mode_t = isRoot ? 0o711 : 0o700
         try makePath(paths.state)
         chmod(paths.state, open)
-        for (name, mode) in [("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("homes", open)]
-            as [(String, mode_t)]
-        {
+        for (name, mode) in [
+            ("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("containers", 0o700), ("sandboxes", 0o700),
+            ("homes", open),
+        ] as [(String, mode_t)] {
             let path = "\(paths.state)/\(name)"
             guard mkdir(path, mode) == 0 || errno == EEXIST else { throw cannot("make", path) }
             chmod(path, mode)
@@ -86,7 +87,7 @@ final class Daemon {
         return fd
     }
 
-    private init(_ paths: Paths, _ log: Log, openFiles: Int64) throws {
+    private init(_ paths: Paths, _ runtimes: ContainerRuntimes, _ log: Log, openFiles: Int64) throws {
         self.paths = paths
         self.log = log
         let clock = SystemClock()
@@ -117,26 +118,30 @@ final class Daemon {
         let configuration = ProcessDriver.Configuration(
             runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
             storeID: store.storeID, openFiles: openFiles)
-        let driver = ProcessDriver(configuration, user: user) { inbox.send($0) }
-        self.driver = driver
+        var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
+        drivers += try runtimes.drivers(
+            supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
+        ) { inbox.send($0) }
+        self.drivers = drivers
+        let byName = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let machine = Machine()
         let settings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
             firstUser: user == 0 ? 200_000 : nil
         ) { spec in
-            if spec.driver == driver.name { return driver.refusals(spec) }
-            let message = "the driver \(spec.driver) is not supported by this version; use process"
+            if let driver = byName[spec.driver] { return driver.refusals(spec) }
+            let message = runtimes.absence(of: spec.driver)
             return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
         }
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: settings)
-        loop = Loop(engine: engine, store: store, sink: journal, drivers: [driver], clock: clock, events: events)
+        loop = Loop(engine: engine, store: store, sink: journal, drivers: drivers, clock: clock, events: events)
         inbox.target.send(loop.input)
         server = Server(
             loop: loop, eventLog: journal,
             settings: Server.Settings(
                 version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs,
-                logFiles: { _, run in driver.logFiles(run) }))
+                logFiles: { driver, run in byName[driver]?.logFiles(run) ?? [] }))
         log.info(
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
@@ -183,7 +188,7 @@ final class Daemon {
         server.stop()
         unlink(paths.socket)
         if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) {
-            driver.removeEmptyParents()
+            for driver in drivers { driver.removeEmptyParents() }
         }
         if restarts { executeAgain() }
         log.info("daemon ended; agents run on", [("code", String(exitCode.rawValue))])

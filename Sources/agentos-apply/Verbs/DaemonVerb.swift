@@ -8,13 +8,14 @@ func daemonVerb(_ invocation: Invocation) throws -> ExitCode {
     switch invocation.positionals.first {
     case nil:
         let format = try invocation.choice("log-format", ["text", "json"], default: "text")
-        return try Daemon.run(paths, Log(isJSON: format == "json"))
+        let runtimes = try ContainerRuntimes(paths, invocation, isRoot: getuid() == 0)
+        return try Daemon.run(paths, runtimes, Log(isJSON: format == "json"))
     case "start":
         if session.isAnswered {
             Terminal.print("a daemon serves \(paths.socket) already")
             return .success
         }
-        try startInBackground(session)
+        try startInBackground(session, ContainerRuntimes.words(invocation))
         Terminal.print("daemon started; it serves \(paths.socket) and does not survive a reboot")
         return .success
     case "stop": return try stopDaemon(paths, session)
@@ -47,7 +48,7 @@ func ensureDaemon(_ session: Session, autostart: Bool) throws {
 }
 
 /// Starts this program as a daemon of its own session and waits until one answers.
-private func startInBackground(_ session: Session) throws {
+private func startInBackground(_ session: Session, _ options: [String] = []) throws {
     let paths = session.paths
     mkdir(paths.state, 0o700)
     let logPath = "\(paths.state)/daemon.log"
@@ -65,7 +66,7 @@ private func startInBackground(_ session: Session) throws {
     let before = lseek(log, 0, SEEK_END)
     let null = agentos_open_null()
     defer { close(null) }
-    var arguments = ([Paths.program, "daemon"] + paths.options).map { strdup($0) } + [nil]
+    var arguments = ([Paths.program, "daemon"] + paths.options + options).map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
     let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
     guard pid > 0 else {

@@ -1,6 +1,6 @@
 import Glibc
-import Manifests
-import Planner
+internal import Manifests
+internal import Planner
 
 /// The cgroups that this daemon can make: below its own place in each hierarchy, version 1, 2 or both.
 struct Cgroups: Sendable {

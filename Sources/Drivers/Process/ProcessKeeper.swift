@@ -1,8 +1,8 @@
 import CLinux
 import Glibc
-import Manifests
-import Planner
-import Reconciler
+internal import Manifests
+internal import Planner
+internal import Reconciler
 
 /// Does the work of the process driver on its own thread.
 ///
@@ -84,7 +84,7 @@ final class ProcessKeeper {
         }
         switch directory.claim {
         case nil: return nil
-        case .daemon: return .absent
+        case .daemon, .runtime: return .absent
         case .supervisor(let pid, let start, let boot):
             guard boot == bootID else { return .exited(lost(.machineRestarted, "the machine was restarted")) }
             if ProcessTable.isAlive(pid, start) { return .starting }

@@ -1,0 +1,31 @@
+import Glibc
+
+/// Where the memory controller is mounted: version 1, or the unified hierarchy.
+struct CgroupMounts: Sendable {
+    private var mount: String?
+    private var isUnified = false
+
+    static let memory = CgroupMounts()
+
+    private init() {
+        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            guard parts.count >= 4 else { continue }
+            if parts[2] == "cgroup", parts[3].split(separator: ",").contains("memory") {
+                (mount, isUnified) = (String(parts[1]), false)
+            } else if parts[2] == "cgroup2", mount == nil {
+                (mount, isUnified) = (String(parts[1]), true)
+            }
+        }
+    }
+
+    /// The kernel has killed something in this group, a path from the root of the hierarchy, for want of memory.
+    func ranOutOfMemory(_ group: String) -> Bool {
+        guard let mount else { return false }
+        let text = Files.text("\(mount)\(group)/\(isUnified ? "memory.events" : "memory.oom_control")") ?? ""
+        return text.split(separator: "\n").contains { line in
+            let words = line.split(separator: " ")
+            return words.count == 2 && words[0] == "oom_kill" && words[1] != "0"
+        }
+    }
+}

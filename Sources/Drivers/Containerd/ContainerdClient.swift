@@ -1,0 +1,130 @@
+internal import Manifests
+internal import Reconciler
+
+/// The calls of containerd's API that the driver makes; field numbers as in its .proto files (1.6 and later).
+final class ContainerdClient {
+    struct TaskState: Sendable {
+        enum Status: UInt64 {
+            case unknown, created, running, stopped, paused, pausing
+        }
+        var id: String
+        var pid: Int32
+        var status: Status
+        var exitStatus: Int
+        var exitedAtMs: Int64
+    }
+
+    struct Mount: Sendable {
+        var bytes: [UInt8]
+    }
+
+    private let channel: GRPCChannel
+
+    init(socket: String, namespace: String, events: EventLoop) {
+        channel = GRPCChannel(path: socket, metadata: [("containerd-namespace", namespace)], events: events)
+    }
+
+    var path: String { channel.path }
+
+    /// One message there, one back.
+    func call(
+        _ method: String, deadlineMs: Int64 = 10_000,
+        _ build: (inout ProtoWriter) -> Void = { _ in }
+    ) async throws(GRPCFailure) -> ProtoMessage {
+        var request = ProtoWriter()
+        build(&request)
+        var rest = [request.bytes][...]
+        return try await call(method, deadlineMs: deadlineMs) { rest.popFirst() }.first ?? ProtoMessage()
+    }
+
+    /// Some messages there, as fast as they are read, and some back.
+    func call(
+        _ method: String, deadlineMs: Int64,
+        next: @escaping () -> [UInt8]?
+    ) async throws(GRPCFailure) -> [ProtoMessage] {
+        let result: Result<[[UInt8]], GRPCFailure> = await withUnsafeContinuation { continuation in
+            var answers: [[UInt8]] = []
+            channel.call("/containerd.services.\(method)", deadlineMs: deadlineMs, next: next) {
+                answers.append(Array($0))
+            } done: { failure in
+                continuation.resume(returning: failure.map { .failure($0) } ?? .success(answers))
+            }
+        }
+        do {
+            return try result.get().map { try ProtoMessage($0) }
+        } catch let failure as GRPCFailure {
+            throw failure
+        } catch {
+            throw GRPCFailure(.internalError, "\(method) answered with malformed protobuf")
+        }
+    }
+
+    /// Tells of each task that exits, and when no more can be told.
+    func subscribe(namespace: String, onExit: @escaping (String) -> Void, ended: @escaping (GRPCFailure?) -> Void) {
+        var request = ProtoWriter()
+        request.putAlways(1, "topic==\"/tasks/exit\",namespace==\(namespace)".utf8)
+        var messages = [request.bytes][...]
+        channel.call("/containerd.services.events.v1.Events/Subscribe", deadlineMs: nil) {
+            messages.popFirst()
+        } onMessage: { bytes in
+            guard let envelope = try? ProtoMessage(bytes),
+                let exit = try? ProtoMessage(envelope.message(4).bytes(2)), exit.string(1) == exit.string(2)
+            else { return }
+            onExit(exit.string(1))
+        } done: {
+            ended($0)
+        }
+    }
+
+    func tasks() async throws(GRPCFailure) -> [TaskState] {
+        let answer = try await call("tasks.v1.Tasks/List")
+        do throws(ProtoMessage.Malformed) { return try answer.messages(1).map(Self.task) } catch {
+            throw GRPCFailure(.internalError, "Tasks/List answered with malformed protobuf")
+        }
+    }
+
+    /// Nil when there is none.
+    func task(_ id: String) async throws(GRPCFailure) -> TaskState? {
+        try await found { () throws(GRPCFailure) in
+            Self.task(try await self.call("tasks.v1.Tasks/Get") { $0.put(1, id) }.message(1))
+        }
+    }
+
+    private static func task(_ process: ProtoMessage) -> TaskState {
+        TaskState(
+            id: process.string(2), pid: Int32(clamping: process.number(3)),
+            status: TaskState.Status(rawValue: process.number(4)) ?? .unknown,
+            exitStatus: Int(truncatingIfNeeded: process.number(9)), exitedAtMs: process.milliseconds(10))
+    }
+
+    /// Nil where the answer is that there is no such thing.
+    func found<Value>(
+        _ body: () async throws(GRPCFailure) -> Value
+    ) async throws(GRPCFailure) -> Value? {
+        do throws(GRPCFailure) { return try await body() } catch {
+            if error.code == .notFound { return nil }
+            throw error
+        }
+    }
+
+    /// False where it was there already.
+    func created(
+        _ body: () async throws(GRPCFailure) -> Void
+    ) async throws(GRPCFailure) -> Bool {
+        do throws(GRPCFailure) {
+            try await body()
+            return true
+        } catch {
+            if error.code == .alreadyExists { return false }
+            throw error
+        }
+    }
+
+    /// A protobuf `Any`; containerd's type URLs have no host.
+    static func any(_ writer: inout ProtoWriter, _ field: Int, type: String, _ value: [UInt8]) {
+        writer.put(field) {
+            $0.put(1, type)
+            $0.put(2, value)
+        }
+    }
+}

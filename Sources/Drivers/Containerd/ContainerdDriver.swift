@@ -1,0 +1,111 @@
+public import Manifests
+public import Planner
+public import Reconciler
+
+/// The isolations `containerd` and `gvisor`: agents are containers of a containerd, run by runc or by gVisor's runsc.
+///
+/// The port only sends messages; the work is done on the driver's own thread by `ContainerdKeeper`.
+public struct ContainerdDriver: Driver {
+    public struct Configuration: Sendable {
+        /// `containerd` or `gvisor`.
+        public var name: String
+        public var socket: String
+        /// The containerd namespace that holds images and containers.
+        public var namespace: String
+        /// The daemon's state directory.
+        public var state: String
+        /// Directory of this driver's run directories, below `state`.
+        public var runs: String
+        /// Path of the program `agentos-supervise`, which writes the logs.
+        public var supervisor: String
+        public var storeID: String
+        /// The program that runs containers in place of runc; for gVisor, by network mode.
+        public var runtimes: [AgentSpec.Network: String]
+        /// Directories of the machine that manifests may name.
+        public var hostPaths: [String]
+        /// The limit of open files that agents get unless they ask for another.
+        public var openFiles: Int64
+        /// Threads of the runtime itself that count against an agent's limit of processes.
+        public var pidsHeadroom: Int64
+
+        public init(
+            name: String, socket: String, namespace: String, state: String, runs: String, supervisor: String,
+            storeID: String, runtimes: [AgentSpec.Network: String], hostPaths: [String], openFiles: Int64,
+            pidsHeadroom: Int64
+        ) {
+            self.name = name
+            self.socket = socket
+            self.namespace = namespace
+            self.state = state
+            self.runs = runs
+            self.supervisor = supervisor
+            self.storeID = storeID
+            self.runtimes = runtimes
+            self.hostPaths = hostPaths
+            self.openFiles = openFiles
+            self.pidsHeadroom = pidsHeadroom
+        }
+
+        var volumes: Volumes { Volumes(state: state, runs: runs, hostPaths: hostPaths) }
+    }
+
+    enum Message: Sendable {
+        case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
+        case observe
+        case forget(UID, @Sendable () -> Void)
+    }
+
+    private let configuration: Configuration
+    private let mailbox: Mailbox<Message>
+
+    public var name: String { configuration.name }
+
+    /// Starts the driver's thread. `report` gets what is observed.
+    public init(_ configuration: Configuration, report: @escaping @Sendable (Input) -> Void) {
+        self.configuration = configuration
+        mailbox = Mailbox()
+        let mailbox = mailbox
+        startThread(name: "\(configuration.name)-driver", stackBytes: 1 << 20) {
+            let loop = DriverLoop()
+            let keeper = ContainerdKeeper(configuration, loop: loop, report: report)
+            loop.run(mailbox) { messages in
+                keeper.assumeIsolated { keeper in for message in messages { keeper.take(message) } }
+            }
+        }
+    }
+
+    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
+        var causes: [Failure.Cause] = []
+        func refuse(_ field: String, _ message: String) {
+            causes.append(Failure.Cause(reason: "FieldValueInvalid", message: message, field: field))
+        }
+        for (index, volume) in spec.volumes.enumerated() {
+            guard case .hostPath(let path) = volume.source else { continue }
+            if let why = configuration.volumes.refusal(ofHostPath: path) {
+                refuse("spec.volumes[\(index)].hostPath.path", why)
+            }
+        }
+        if let archive = spec.imageArchive, let why = configuration.volumes.refusal(ofHostPath: archive) {
+            refuse("spec.imageArchive", why)
+        }
+        if spec.network == .bridge {
+            refuse("spec.network.mode", "Bridge is not supported by this version; use None or Host")
+        }
+        return causes
+    }
+
+    public func perform(
+        _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        mailbox.send(.operate(operation, context, report))
+    }
+
+    public func observe() { mailbox.send(.observe) }
+
+    public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }
+
+    public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
+
+    /// Unmounts and removes what no container uses any more.
+    public func removeEmptyParents() { configuration.volumes.removeEmpty() }
+}

@@ -1,0 +1,130 @@
+internal import Manifests
+internal import Planner
+internal import Reconciler
+
+/// The OCI runtime specification of one run: what `containerd` and `runsc` are given.
+///
+/// Source: the OCI runtime specification 1.0.2, with the defaults that containerd and Docker use.
+struct OCISpec {
+    struct Mount: Sendable {
+        var source: String
+        var destination: String
+        var isReadOnly: Bool
+    }
+
+    var run: Run
+    var context: StartContext
+    var arguments: [String]
+    var environment: [(name: String, value: String)]
+    var workingDir: String
+    var user: UInt32
+    var group: UInt32
+    var mounts: [Mount]
+    var openFiles: Int64
+    var cgroupsPath: String
+    /// Path of the root file system; relative paths belong to the bundle.
+    var root = "rootfs"
+    /// A network namespace that is there already; nil makes an empty one, "host" takes the machine's.
+    var networkNamespace: String?
+    /// Threads that the runtime itself needs beside the agent's, and that count against its limit.
+    var pidsHeadroom: Int64 = 0
+    var hasSeccomp = true
+
+    var node: Node {
+        .map([
+            ("ociVersion", "1.0.2"), ("process", process),
+            ("root", .map([("path", .text(root)), ("readonly", Node(.bool(run.spec.readOnlyRoot)))])),
+            ("hostname", .text("\(context.agent)-\(run.id.ordinal)")), ("mounts", .list(systemMounts + ownMounts)),
+            ("linux", linux),
+        ])
+    }
+
+    private var process: Node {
+        let dropped = run.spec.droppedCapabilities
+        let kept = dropped.contains("ALL") ? [] : Capabilities.defaults.filter { !dropped.contains($0) }
+        let names: Node = .list(kept.map { .text("CAP_\($0)") })
+        return .map([
+            ("terminal", false), ("user", .map([("uid", .number(Int64(user))), ("gid", .number(Int64(group)))])),
+            ("args", .list(arguments.map { .text($0) })),
+            ("env", .list(environment.map { .text("\($0.name)=\($0.value)") })), ("cwd", .text(workingDir)),
+            (
+                "capabilities",
+                .map([("bounding", names), ("effective", names), ("permitted", names), ("inheritable", [])])
+            ),
+            (
+                "rlimits",
+                [
+                    .map([
+                        ("type", "RLIMIT_NOFILE"), ("hard", .number(openFiles)), ("soft", .number(openFiles)),
+                    ]),
+                    .map([("type", "RLIMIT_CORE"), ("hard", 0), ("soft", 0)]),
+                ]
+            ),
+            ("noNewPrivileges", true),
+        ])
+    }
+
+    private func mount(_ destination: String, _ type: String, _ source: String, _ options: String...) -> Node {
+        .map([
+            ("destination", .text(destination)), ("type", .text(type)), ("source", .text(source)),
+            ("options", .list(options.map { .text($0) })),
+        ])
+    }
+
+    private var systemMounts: [Node] {
+        [
+            mount("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+            mount("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+            mount("/dev/pts", "devpts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"),
+            mount("/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+            mount("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+            mount("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", "ro"),
+        ]
+    }
+
+    private var ownMounts: [Node] {
+        mounts.sorted { $0.destination < $1.destination }.map {
+            mount($0.destination, "bind", $0.source, "rbind", "nosuid", "nodev", $0.isReadOnly ? "ro" : "rw")
+        }
+    }
+
+    private var linux: Node {
+        var namespaces = ["pid", "ipc", "uts", "mount"].map { Node.map([("type", .text($0))]) }
+        switch networkNamespace {
+        case nil: namespaces.append(.map([("type", "network")]))
+        case "host": break
+        case let path?: namespaces.append(.map([("type", "network"), ("path", .text(path))]))
+        }
+        let masked = [
+            "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
+            "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+        ]
+        let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+        return .map([
+            ("namespaces", .list(namespaces)), ("cgroupsPath", .text(cgroupsPath)), ("resources", resources),
+            ("maskedPaths", .list(masked.map { .text($0) })), ("readonlyPaths", .list(readOnly.map { .text($0) })),
+            ("seccomp", hasSeccomp ? SystemCalls.profile : nil),
+        ])
+    }
+
+    private var resources: Node {
+        let limits = run.spec.resources
+        return .map([
+            (
+                "devices",
+                [.map([("allow", false), ("access", "rwm")])]
+            ),
+            (
+                "memory",
+                limits.limitMemoryBytes.map { .map([("limit", .number($0)), ("swap", .number($0))]) }
+            ),
+            (
+                "cpu",
+                limits.limitCpuMilli.map {
+                    .map([("quota", .number(max(1000, $0 * 100))), ("period", 100_000)])
+                }
+            ),
+            ("pids", limits.limitPids.map { .map([("limit", .number($0 + pidsHeadroom))]) }),
+        ])
+    }
+}

@@ -1,0 +1,127 @@
+import CLinux
+import Glibc
+internal import Manifests
+internal import Planner
+internal import Reconciler
+
+/// The directories behind the volumes of containers.
+///
+/// `homes/<uid>/<ordinal>` and `homes/<uid>/volumes/<ordinal>/<name>` are kept until the agent is deleted;
+/// `<runs>/<run>/volumes/<name>` goes with the run; what comes from Secrets and ConfigMaps lies in `memory/<run>/<name>`,
+/// a file system in memory.
+struct Volumes: Sendable {
+    struct Problem: Error { var message: String }
+
+    var state: String
+    /// Directory of the run directories, below `state`.
+    var runs: String
+    /// Directories of the machine that manifests may name.
+    var hostPaths: [String]
+
+    private var memory: String { "\(state)/memory" }
+
+    /// Makes the directories of a run and fills them; the same again changes nothing but the files of objects.
+    func prepare(_ run: Run, _ context: StartContext, owner: UInt32, group: UInt32) throws(Problem) -> [OCISpec.Mount] {
+        var mounts: [OCISpec.Mount] = []
+        for volume in context.volumes {
+            let source: String
+            var isReadOnly = volume.isReadOnly
+            switch volume.source {
+            case .persistent:
+                source = try directory(
+                    "\(state)/homes/\(run.id.uid.hex)/volumes/\(run.id.ordinal)/\(volume.name)", owner, group)
+            case .emptyDir:
+                source = try directory("\(runs)/\(run.id.text)/volumes/\(volume.name)", owner, group)
+            case .hostPath(let path): source = try hostPath(path)
+            case .files(let files, let mode):
+                source = try write(files, mode: mode, run.id, volume.name, owner, group)
+                isReadOnly = true
+            }
+            mounts.append(OCISpec.Mount(source: source, destination: volume.path, isReadOnly: isReadOnly))
+        }
+        return mounts
+    }
+
+    /// The replica's own directory, kept over runs.
+    func home(_ run: RunID, owner: UInt32, group: UInt32) throws(Problem) -> String {
+        try directory("\(state)/homes/\(run.uid.hex)/\(run.ordinal)", owner, group)
+    }
+
+    /// Removes what goes with a run.
+    func remove(_ run: RunID) {
+        Files.removeTree("\(runs)/\(run.text)/volumes")
+        Files.removeTree("\(memory)/\(run.text)")
+    }
+
+    /// Unmounts the file system in memory when nothing is in it any more.
+    func removeEmpty() {
+        if Files.exists(memory), Files.names(in: memory).isEmpty, agentos_unmount(memory) == 0 { rmdir(memory) }
+    }
+
+    /// Why a manifest may not name this path of the machine.
+    func refusal(ofHostPath path: String) -> String? {
+        if prefix(of: path) != nil { return nil }
+        return hostPaths.isEmpty
+            ? "directories of the machine are not allowed; the daemon's option --host-path DIRECTORY allows one"
+            : "must be below one of \(hostPaths.joined(separator: ", ")), which the daemon's option --host-path allows"
+    }
+
+    private func prefix(of path: String) -> String? {
+        hostPaths.first { path == $0 || path.hasPrefix($0 == "/" ? "/" : "\($0)/") }
+    }
+
+    /// The directory itself, reached without leaving the allowed one through a link.
+    private func hostPath(_ path: String) throws(Problem) -> String {
+        guard let prefix = prefix(of: path) else {
+            throw Problem(message: "hostPath \(path): \(refusal(ofHostPath: path) ?? "")")
+        }
+        let rest = path.dropFirst(prefix.count).drop { $0 == "/" }
+        let fd = agentos_open_beneath(prefix, rest.isEmpty ? "." : String(rest))
+        guard fd >= 0 else {
+            throw Problem(
+                message:
+                    "hostPath \(path): \(String(cString: strerror(errno)))\(errno == EXDEV ? ": it leaves \(prefix)" : "")"
+            )
+        }
+        defer { close(fd) }
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("/proc/self/fd/\(fd)", &buffer, buffer.count - 1)
+        guard count > 0 else { throw Problem(message: "hostPath \(path) cannot be resolved") }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func directory(_ path: String, _ owner: UInt32, _ group: UInt32) throws(Problem) -> String {
+        if Files.exists(path) { return path }
+        var made = state
+        for part in path.dropFirst(state.count).split(separator: "/") {
+            made += "/\(part)"
+            if Files.exists(made) { continue }
+            do throws(Files.Failure) { try Files.makeDirectory(made, mode: made == path ? 0o700 : 0o711) } catch {
+                throw Problem(message: error.words)
+            }
+        }
+        guard chown(path, owner, group) == 0 else {
+            throw Problem(message: "chown \(path): \(String(cString: strerror(errno)))")
+        }
+        return path
+    }
+
+    private func write(
+        _ files: [String: [UInt8]], mode: Int, _ run: RunID, _ volume: String, _ owner: UInt32, _ group: UInt32
+    ) throws(Problem) -> String {
+        mkdir(memory, 0o711)
+        guard agentos_is_in_memory(memory) != 0 || agentos_mount_memory(memory) == 0 else {
+            throw Problem(
+                message: "cannot mount a file system in memory at \(memory): \(String(cString: strerror(errno)))")
+        }
+        let path = "\(memory)/\(run.text)/\(volume)"
+        do throws(Files.Failure) {
+            try Files.makeDirectory("\(memory)/\(run.text)", mode: 0o711)
+            try Files.makeDirectory(path, mode: 0o755)
+            for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
+                try Files.replace("\(path)/\(name)", bytes, mode: mode_t(mode), owner: owner, group: group)
+            }
+        } catch { throw Problem(message: error.words) }
+        return path
+    }
+}
