@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
+        .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         library("Manifests", ["CYAML"]),
@@ -39,7 +40,7 @@ let package = Package(
         library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CCrypto", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
         library(
-            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CCrypto", "CLinux"],
+            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CLinux"],
             // Asynchronous functions stay on the thread of the driver that calls them.
             settings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),

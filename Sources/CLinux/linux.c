@@ -4,7 +4,9 @@
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sched.h>
@@ -60,7 +62,7 @@ struct spawn_request {
     char *const *argv;
     char *const *envp;
     const char *cwd;
-    int fds[4];
+    int fds[5];
     int error;
     sigset_t mask;
 };
@@ -69,17 +71,17 @@ struct spawn_request {
 // beyond `request`.
 static int spawn_child(void *argument) {
     struct spawn_request *request = argument;
-    int high[4];
-    for (int i = 0; i < 4; i++) {
+    int high[5];
+    for (int i = 0; i < 5; i++) {
         // First above the target range, so that no target is overwritten before it is used.
         high[i] = request->fds[i] < 0 ? -1 : fcntl(request->fds[i], F_DUPFD, 10);
         if (request->fds[i] >= 0 && high[i] < 0) goto failed;
     }
-    for (int i = 0; i < 4; i++) {
+    for (int i = 0; i < 5; i++) {
         if (high[i] >= 0 && dup2(high[i], i) < 0) goto failed;
         if (high[i] < 0) close(i);
     }
-    syscall(SYS_close_range, 4, ~0U, 0);
+    syscall(SYS_close_range, 5, ~0U, 0);
     if (request->cwd && chdir(request->cwd) != 0) goto failed;
     struct sigaction standard = {.sa_handler = SIG_DFL};
     for (int number = 1; number < 65; number++) {
@@ -98,9 +100,9 @@ failed:
 }
 
 pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd,
-                    int fd0, int fd1, int fd2, int fd3) {
+                    int fd0, int fd1, int fd2, int fd3, int fd4) {
     struct spawn_request request = {
-        .path = path, .argv = argv, .envp = envp, .cwd = cwd, .fds = {fd0, fd1, fd2, fd3}, .error = 0};
+        .path = path, .argv = argv, .envp = envp, .cwd = cwd, .fds = {fd0, fd1, fd2, fd3, fd4}, .error = 0};
     char *stack = malloc(65536);
     if (!stack) return -1;
     sigset_t all, before;
@@ -275,4 +277,31 @@ int agentos_unmount(const char *path) { return umount2(path, MNT_DETACH); }
 int agentos_is_in_memory(const char *path) {
     struct statfs status;
     return statfs(path, &status) == 0 && status.f_type == TMPFS_MAGIC;
+}
+
+int agentos_connect_tcp(const char *address, uint16_t port) {
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    int is_four = inet_pton(AF_INET, address, &four.sin_addr) == 1;
+    if (!is_four && inet_pton(AF_INET6, address, &six.sin6_addr) != 1) {
+        errno = EINVAL;
+        return -1;
+    }
+    int fd = socket(is_four ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    // No connection lingers in TIME_WAIT: probes come often.
+    struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    int result = is_four ? connect(fd, (struct sockaddr *)&four, sizeof four) : connect(fd, (struct sockaddr *)&six, sizeof six);
+    if (result == 0 || errno == EINPROGRESS) return fd;
+    int saved = errno;
+    close(fd);
+    errno = saved;
+    return -1;
+}
+
+int agentos_socket_error(int fd) {
+    int error = 0;
+    socklen_t length = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }

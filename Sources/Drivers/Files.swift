@@ -59,7 +59,11 @@ enum Files {
     }
 
     static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
-        if mkdir(path, mode) != 0, errno != EEXIST { throw Failure(code: errno, what: "mkdir \(path)") }
+        if mkdir(path, mode) == 0 {
+            chmod(path, mode)  // whatever the umask
+        } else if errno != EEXIST {
+            throw Failure(code: errno, what: "mkdir \(path)")
+        }
     }
 
     static func names(in directory: String) -> [String] {

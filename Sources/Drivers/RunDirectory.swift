@@ -98,6 +98,18 @@ struct RunDirectory {
         try Files.replace("\(path)/started", Array((lines.joined(separator: "\n") + "\n").utf8))
     }
 
+    /// What of the file system the agent may use, for commands that are executed beside it.
+    var confinement: (readable: [String], writable: [String])? {
+        guard let fields = fields("confinement") else { return nil }
+        return (fields["read"] ?? [], fields["write"] ?? [])
+    }
+
+    func write(confinement: (readable: [String], writable: [String])) throws(Files.Failure) {
+        let lines =
+            ["format 1"] + confinement.readable.map { "read \($0)" } + confinement.writable.map { "write \($0)" }
+        try Files.replace("\(path)/confinement", Array((lines.joined(separator: "\n") + "\n").utf8))
+    }
+
     private func fields(_ name: String) -> [String: [String]]? {
         guard let text = Files.text("\(path)/\(name)") else { return nil }
         var fields: [String: [String]] = [:]

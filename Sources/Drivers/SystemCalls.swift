@@ -1,3 +1,5 @@
+internal import CSeccomp
+import Glibc
 internal import Manifests
 
 /// The system calls that agents may make; one list for all drivers.
@@ -50,6 +52,30 @@ enum SystemCalls {
 
     /// Flags of clone(2) that make new namespaces.
     static let namespaceFlags: UInt64 = 0x7e02_0000
+
+    /// Writes the filter for processes, as the kernel takes it. False when this machine cannot have one.
+    static func write(to path: String) -> Bool {
+        guard let context = seccomp_init(agentos_scmp_missing) else { return false }
+        defer { seccomp_release(context) }
+        for (names, action) in [(allowed, agentos_scmp_allow), (refused, agentos_scmp_refused)] {
+            for name in names.sorted() {
+                let number = seccomp_syscall_resolve_name(name)
+                // Not every machine has every call.
+                guard number != agentos_scmp_unknown, number >= 0 else { continue }
+                guard seccomp_rule_add_array(context, action, number, 0, nil) == 0 else { return false }
+            }
+        }
+        var sameNamespaces = scmp_arg_cmp(
+            arg: 0, op: SCMP_CMP_MASKED_EQ, datum_a: namespaceFlags, datum_b: 0)
+        let clone = seccomp_syscall_resolve_name("clone")
+        guard seccomp_rule_add_array(context, agentos_scmp_allow, clone, 1, &sameNamespaces) == 0 else { return false }
+        let temporary = "\(path).new"
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard fd >= 0 else { return false }
+        let isWritten = seccomp_export_bpf(context, fd) == 0
+        close(fd)
+        return isWritten && rename(temporary, path) == 0
+    }
 
     /// The profile as the OCI runtime specification writes it.
     static var profile: Node {

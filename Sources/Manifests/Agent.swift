@@ -68,6 +68,11 @@ public struct AgentSpec: Sendable, Equatable {
         case bridge = "Bridge"
     }
 
+    public struct Filesystem: Sendable, Equatable {
+        public var read: [String]
+        public var write: [String]
+    }
+
     public struct Volume: Sendable, Equatable {
         public enum Source: Sendable, Equatable {
             case persistent
@@ -136,6 +141,8 @@ public struct AgentSpec: Sendable, Equatable {
     public var startupProbe: Probe?
     public var readinessProbe: Probe?
     public var livenessProbe: Probe?
+    /// Nil: not confined.
+    public var filesystem: Filesystem?
     public var volumes: [Volume]
     public var volumeMounts: [VolumeMount]
 }
@@ -183,6 +190,7 @@ extension AgentSpec {
         startupProbe = node["startupProbe"].flatMap(Probe.init)
         readinessProbe = node["readinessProbe"].flatMap(Probe.init)
         livenessProbe = node["livenessProbe"].flatMap(Probe.init)
+        filesystem = node["filesystem"].map { Filesystem(read: strings($0["read"]), write: strings($0["write"])) }
         volumes = (node["volumes"]?.list ?? []).compactMap(Volume.init)
         volumeMounts = (node["volumeMounts"]?.list ?? []).map {
             VolumeMount(

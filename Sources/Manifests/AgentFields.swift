@@ -6,7 +6,7 @@ enum AgentFields {
             Field("spec", .object(spec), required: true, text: "What should run."), CoreFields.status,
         ])
 
-    private static let later = "is not supported by this version"
+    private static let paths = Shape.list(.string(.absolutePath), max: 200, nonEmpty: false)
     private static let strings = Shape.list(.string(.any), max: 1000, nonEmpty: false)
 
     static let spec: [Field] = [
@@ -87,7 +87,15 @@ enum AgentFields {
                     "mode", .enumeration(["None", "Host", "Bridge"]), required: true,
                     text: "None: loopback only. Host: the machine's. Bridge: an address of its own.")
             ]), restarts: true, text: "Network; containers have None unless they ask, processes the machine's."),
-        Field("filesystem", .anything, refusal: later, text: "What of the file system the agent may use."),
+        Field(
+            "filesystem",
+            .object([
+                Field("read", paths, text: "Paths that may be read and executed."),
+                Field("write", paths, text: "Paths that may be changed, too."),
+            ]), restarts: true,
+            text:
+                "For process: all of the file system that may be used, beside programs, libraries and the own directory."
+        ),
     ]
 
     private static let keyRef: [Field] = [

@@ -75,6 +75,11 @@ extension Validator {
         if (spec["image"] == nil) == (spec["imageArchive"] == nil) {
             report(spec.mark, "spec.image", "the driver \(driver) needs exactly one of image, imageArchive")
         }
+        if let node = spec["filesystem"] {
+            report(
+                node.mark, "spec.filesystem",
+                "the driver \(driver) cannot honour this, a container has a file system of its own; process can")
+        }
         for (index, node) in (spec[path: "securityContext", "capabilities", "drop"]?.list ?? []).enumerated() {
             let name = Capabilities.plainName(node.string ?? "")
             if name != "ALL", name.contains(where: { !$0.isUppercase && $0 != "_" }) {

@@ -105,6 +105,91 @@ public struct StartContext: Sendable {
     }
 }
 
+/// A command to run once where a run lives: as its user, in its isolation, within its limits.
+public struct Execution: Sendable {
+    /// Descriptors for the command; the driver closes them.
+    public struct Streams: Sendable {
+        public var input: Int32
+        public var output: Int32
+        public var error: Int32
+
+        public init(input: Int32, output: Int32, error: Int32) {
+            self.input = input
+            self.output = output
+            self.error = error
+        }
+    }
+
+    public var run: RunID
+    public var command: [String]
+    /// The whole of it is killed after so long; 0 for no limit.
+    public var timeoutMs: Int64
+    /// Nil: nothing to read, and what it writes is dropped.
+    public var streams: Streams?
+    /// Ends the command when it becomes readable or is closed at the other end; -1 for none.
+    public var hangup: Int32
+
+    public init(run: RunID, command: [String], timeoutMs: Int64, streams: Streams? = nil, hangup: Int32 = -1) {
+        self.run = run
+        self.command = command
+        self.timeoutMs = timeoutMs
+        self.streams = streams
+        self.hangup = hangup
+    }
+}
+
+public enum ExecutionResult: Sendable, Equatable {
+    /// The exit code, or 128 and the signal.
+    case exited(Int)
+    case timedOut
+    case failed(String)
+}
+
+/// What the probes of one run are, and where they find it.
+public struct ProbeTarget: Sendable, Equatable {
+    public var run: RunID
+    public var driver: String
+    public var startup: AgentSpec.Probe?
+    public var readiness: AgentSpec.Probe?
+    public var liveness: AgentSpec.Probe?
+    /// Numeric address that it listens at.
+    public var address: String
+    /// Wall milliseconds.
+    public var startedAtMs: Int64
+    /// It has been ready, so its startup probe has succeeded.
+    public var hasStarted: Bool
+    public var isReady: Bool
+
+    /// Nil for a run without probes, or one that cannot be probed now.
+    init?(_ replica: Replica) {
+        let isReady: Bool
+        switch replica.phase {
+        case .ready: isReady = true
+        case .starting(_, seen: true): isReady = false
+        case .starting, .created, .scheduled, .failed, .backingOff, .stopping, .stopped, .completed: return nil
+        }
+        guard let run = replica.phase.run,
+            run.spec.startupProbe != nil || run.spec.readinessProbe != nil || run.spec.livenessProbe != nil
+        else { return nil }
+        self.run = run.id
+        self.isReady = isReady
+        driver = run.spec.driver
+        startup = run.spec.startupProbe
+        readiness = run.spec.readinessProbe
+        liveness = run.spec.livenessProbe
+        address = run.facts.address ?? "127.0.0.1"
+        startedAtMs = run.startedAtMs ?? 0
+        hasStarted = run.readyAt != nil
+    }
+}
+
+/// Asks running agents how they are; verdicts are reported as inputs.
+public protocol Prober: Sendable {
+    /// Begins to probe a run; again for the same run changes nothing.
+    func begin(_ target: ProbeTarget)
+    func end(_ run: RunID)
+}
+
 /// One kind of isolation. All calls return at once; results are reported as inputs.
 public protocol Driver: Sendable {
     var name: String { get }
@@ -115,6 +200,8 @@ public protocol Driver: Sendable {
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)
     /// Asks for a complete observation.
     func observe()
+    /// Runs a command beside an agent; `report` is called once.
+    func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void)
     /// The log files of a run that are there, oldest first, in the CRI format.
     func logFiles(_ run: RunID) -> [String]
     /// Removes homes and run directories of a deleted agent.

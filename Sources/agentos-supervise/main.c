@@ -15,14 +15,18 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/filter.h>
+#include <linux/landlock.h>
 #include <linux/magic.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>  // rename
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -34,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { CGROUPS_MAX = 8, LINE_MAX_BYTES = 8192, SPECIFICATION_MAX = 2 << 20 };
+enum { CGROUPS_MAX = 8, PATHS_MAX = 256, FILTER_MAX_BYTES = 32768, LINE_MAX_BYTES = 8192, SPECIFICATION_MAX = 2 << 20 };
 
 static struct {
     char *memory;
@@ -44,6 +48,10 @@ static struct {
     long umask;
     const char *directory;
     long open_files;  // -1: keep
+    const char *filter;  // file with the seccomp program; empty: none
+    int confined;        // landlock: only these may be used
+    int read_count, write_count;
+    const char *readable[PATHS_MAX], *writable[PATHS_MAX];
     long long log_bytes;
     long log_files;
     int cgroup_count;
@@ -97,6 +105,12 @@ static int write_all(int fd, const char *p, size_t n) {
 static long long wall_ms(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
+    return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
+}
+
+static long long boot_ms(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
     return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
@@ -169,6 +183,13 @@ static char **next_list(char **at, char *end, char ***pool) {
     return list;
 }
 
+static int next_paths(char **at, char *end, const char **paths) {
+    long long count = next_number(at, end);
+    if (count < 0 || count > PATHS_MAX) _exit(100);
+    for (int i = 0; i < count; i++) paths[i] = next_string(at, end);
+    return (int)count;
+}
+
 static void read_specification(void) {
     spec.size = SPECIFICATION_MAX;
     spec.memory = mmap(NULL, spec.size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
@@ -182,13 +203,17 @@ static void read_specification(void) {
         used += (size_t)n;
     }
     char *at = spec.memory, *end = spec.memory + used;
-    if (strcmp(next_string(&at, end), "1") != 0) _exit(100);
+    if (strcmp(next_string(&at, end), "2") != 0) _exit(100);
     spec.boot = next_string(&at, end);
     spec.uid = next_number(&at, end);
     spec.gid = next_number(&at, end);
     spec.umask = next_number(&at, end);
     spec.directory = next_string(&at, end);
     spec.open_files = next_number(&at, end);
+    spec.filter = next_string(&at, end);
+    spec.confined = (int)next_number(&at, end);
+    spec.read_count = next_paths(&at, end, spec.readable);
+    spec.write_count = next_paths(&at, end, spec.writable);
     spec.log_bytes = next_number(&at, end);
     spec.log_files = next_number(&at, end);
     spec.cgroup_count = (int)next_number(&at, end);
@@ -404,9 +429,68 @@ static void child_fail(int fd, int step) {
     _exit(127);
 }
 
-enum { STEP_HOLD, STEP_CGROUP, STEP_LIMIT, STEP_USER, STEP_DIRECTORY, STEP_EXEC };
+enum { STEP_HOLD, STEP_CGROUP, STEP_LIMIT, STEP_USER, STEP_DIRECTORY, STEP_EXEC, STEP_FILTER, STEP_CONFINE };
 
-static void run_child(int hold, int error, int out, int err) {
+static int allow_path(int ruleset, const char *path, uint64_t access) {
+    int fd = open(path, O_PATH | O_CLOEXEC);
+    if (fd < 0) return errno == ENOENT ? 0 : -1;  // what is not there cannot be used either
+    struct stat status;
+    const uint64_t of_files = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE;
+    if (fstat(fd, &status) == 0 && !S_ISDIR(status.st_mode)) access &= of_files | (1ULL << 14);
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    int result = (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+    close(fd);
+    return result;
+}
+
+// Landlock: only the named paths, the system's programs and libraries, and the own directory. Made before the user
+// changes: paths may lie below directories that only root may pass.
+static int make_ruleset(void) {
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (version < 1) return -1;
+    // Version 1 knows 13 rights, 2 adds linking between directories, 3 truncation, 5 ioctl on devices.
+    uint64_t all = (1ULL << 13) - 1;
+    if (version >= 2) all |= 1ULL << 13;
+    if (version >= 3) all |= 1ULL << 14;
+    if (version >= 5) all |= 1ULL << 15;
+    const uint64_t reading = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+    static const char *const system[] = {"/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", "/proc"};
+    static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty"};
+    struct landlock_ruleset_attr attributes = {.handled_access_fs = all};
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, sizeof attributes.handled_access_fs, 0);
+    if (ruleset < 0) return -1;
+    for (unsigned i = 0; i < sizeof system / sizeof *system; i++)
+        if (allow_path(ruleset, system[i], reading) != 0) return -1;
+    for (unsigned i = 0; i < sizeof devices / sizeof *devices; i++)
+        if (allow_path(ruleset, devices[i], all) != 0) return -1;
+    for (int i = 0; i < spec.read_count; i++)
+        if (allow_path(ruleset, spec.readable[i], reading) != 0) return -1;
+    for (int i = 0; i < spec.write_count; i++)
+        if (allow_path(ruleset, spec.writable[i], all) != 0) return -1;
+    return ruleset;
+}
+
+static struct sock_filter filter[FILTER_MAX_BYTES / sizeof(struct sock_filter)];
+static unsigned short filter_count;
+
+// Before the user changes, who may not read it.
+static int read_filter(void) {
+    if (!*spec.filter) return 0;
+    int fd = open(spec.filter, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return -1;
+    ssize_t n = read(fd, filter, sizeof filter);
+    close(fd);
+    if (n <= 0 || (size_t)n % sizeof *filter != 0 || (size_t)n == sizeof filter) return -1;
+    filter_count = (unsigned short)((size_t)n / sizeof *filter);
+    return 0;
+}
+
+static int apply_filter(void) {
+    struct sock_fprog program = {.len = filter_count, .filter = filter};
+    return filter_count ? (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) : 0;
+}
+
+static void run_child(int hold, int error, int in, int out, int err) {
     char byte;
     setsid();
     ssize_t n;
@@ -422,12 +506,19 @@ static void run_child(int hold, int error, int out, int err) {
     }
     struct rlimit no_core = {0, 0};
     setrlimit(RLIMIT_CORE, &no_core);
-    int null = open("/dev/null", O_RDONLY);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) child_fail(error, STEP_HOLD);
+    // Out of the way of the descriptors that the program gets.
+    int ruleset = spec.confined ? fcntl(make_ruleset(), F_DUPFD_CLOEXEC, 100) : -1;
+    if (spec.confined && ruleset < 0) child_fail(error, STEP_CONFINE);
+    if (read_filter() != 0) child_fail(error, STEP_FILTER);
+    if (in < 0) in = open("/dev/null", O_RDONLY);
+    if (in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) child_fail(error, STEP_HOLD);
+    // A terminal becomes that of the new session.
+    if (isatty(0)) ioctl(0, TIOCSCTTY, 0);
     // The error pipe closes itself on exec; everything else above it goes now.
     if (dup2(error, 3) < 0 || fcntl(3, F_SETFD, FD_CLOEXEC) != 0) child_fail(error, STEP_HOLD);
     error = 3;
-    syscall(SYS_close_range, 4, ~0U, 0);
+    if (ruleset >= 0 && (dup2(ruleset, 4) < 0 || fcntl(4, F_SETFD, FD_CLOEXEC) != 0)) child_fail(error, STEP_CONFINE);
+    syscall(SYS_close_range, ruleset >= 0 ? 5 : 4, ~0U, 0);
     if (spec.uid >= 0) {
         gid_t group = (gid_t)(spec.gid >= 0 ? spec.gid : spec.uid);
         if (setgroups(0, NULL) != 0 || setresgid(group, group, group) != 0) child_fail(error, STEP_USER);
@@ -439,6 +530,8 @@ static void run_child(int hold, int error, int out, int err) {
     }
     umask((mode_t)spec.umask);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) child_fail(error, STEP_USER);
+    if (spec.confined && syscall(SYS_landlock_restrict_self, 4, 0) != 0) child_fail(error, STEP_CONFINE);
+    if (apply_filter() != 0) child_fail(error, STEP_FILTER);
     environ = spec.envp;
     execvp(spec.argv[0], spec.argv);
     child_fail(error, STEP_EXEC);
@@ -519,6 +612,8 @@ static const char *step_name(int step) {
     case STEP_USER: return "changing the user: ";
     case STEP_DIRECTORY: return "entering the working directory: ";
     case STEP_EXEC: return "executing the command: ";
+    case STEP_FILTER: return "setting the filter of system calls: ";
+    case STEP_CONFINE: return "confining the file system: ";
     default: return "preparing the process: ";
     }
 }
@@ -535,14 +630,7 @@ static void fail_start(int step, int error) {
 }
 
 // Ends everything below us: we are the subreaper, so orphans come to us until none is left.
-static void kill_tree(void) {
-    for (int i = 0; i < spec.cgroup_count; i++) {
-        int fd = open_in(spec.cgroups[i], "cgroup.kill", O_WRONLY);
-        if (fd >= 0) {
-            if (write(fd, "1", 1) < 0) { /* an older kernel: the walk below does it */ }
-            close(fd);
-        }
-    }
+static void kill_descendants(void) {
     for (;;) {
         char path[64], text[4096];
         struct text t = {path, path + sizeof path - 1};
@@ -566,6 +654,77 @@ static void kill_tree(void) {
         }
         if (waitpid(-1, NULL, 0) < 0 && errno == ECHILD) return;
     }
+}
+
+static void kill_tree(void) {
+    for (int i = 0; i < spec.cgroup_count; i++) {
+        int fd = open_in(spec.cgroups[i], "cgroup.kill", O_WRONLY);
+        if (fd >= 0) {
+            if (write(fd, "1", 1) < 0) { /* an older kernel: the walk below does it */ }
+            close(fd);
+        }
+    }
+    kill_descendants();
+}
+
+// Runs one more command where the agent lives: in its cgroups, as its user. Nothing of it outlives the command, the
+// time limit or a closed report (the daemon lost interest). Reports "exited CODE" or "timeout".
+static int run_command(long timeout_ms) {
+    prctl(PR_SET_NAME, "agentos-exec");
+    read_specification();
+    close(0);
+    sigset_t set;
+    sigfillset(&set);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    setsid();
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+    fcntl(report_fd, F_SETFD, FD_CLOEXEC);
+    // The pipes below stay clear of the descriptors that are handed on or closed by number.
+    int in = fcntl(4, F_GETFD) >= 0 ? 4 : -1;
+    int null = open("/dev/null", O_RDWR);  // takes 0
+    if (null < 0 || (in < 0 && dup2(null, 4) < 0)) return 101;
+    int hold[2], error[2];
+    if (pipe2(hold, O_CLOEXEC) || pipe2(error, O_CLOEXEC)) return 101;
+    int joined = -1;
+    pid_t pid = fork_into_cgroup(&joined);
+    if (pid < 0) return 101;
+    if (pid == 0) {
+        close(hold[1]);
+        close(error[0]);
+        run_child(hold[0], error[1], in, 1, 2);
+    }
+    close(hold[0]);
+    close(error[1]);
+    for (int fd = 0; fd <= 4; fd++)
+        if (fd != report_fd) close(fd);
+    int failed_step = join_cgroups(pid, joined) != 0 ? STEP_CGROUP : -1, failed_error = errno, message[2];
+    if (failed_step < 0 && write_all(hold[1], "g", 1) != 0) failed_step = STEP_HOLD, failed_error = errno;
+    if (failed_step < 0 && read(error[0], message, sizeof message) == sizeof message)
+        failed_step = message[0], failed_error = message[1];
+    if (failed_step >= 0) {
+        kill(pid, SIGKILL);
+        kill_descendants();
+        report("failed", failed_step, failed_error);
+        return 0;
+    }
+    int signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    long long until = boot_ms() + timeout_ms;
+    int status = 0, ended = 0, late = 0;
+    while (!ended && !late) {
+        struct pollfd fds[2] = {{.fd = signals, .events = POLLIN}, {.fd = report_fd, .events = 0}};
+        long long left = until - boot_ms();
+        int ready = poll(fds, 2, timeout_ms == 0 ? -1 : left > 0 ? (int)left : 0);
+        struct signalfd_siginfo info;
+        while (read(signals, &info, sizeof info) == sizeof info) late |= info.ssi_signo == SIGTERM;
+        int one;
+        for (pid_t gone; (gone = waitpid(-1, &one, WNOHANG)) > 0;)
+            if (gone == pid) status = one, ended = 1;
+        if (!ended && (ready == 0 || fds[1].revents & POLLERR)) late = 1;
+    }
+    kill_descendants();
+    if (!ended) report("timeout", 0, 0);
+    else report("exited", WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), 0);
+    return 0;
 }
 
 // As the logger of a container: containerd's shim starts it with "log" and "BYTES:FILES:DIRECTORY", the container's
@@ -595,6 +754,7 @@ static int run_logger(char *settings) {
 
 int main(int argc, char **argv) {
     if (argc == 3 && strcmp(argv[1], "log") == 0) return run_logger(argv[2]);
+    if (argc == 3 && strcmp(argv[1], "exec") == 0) return run_command(strtol(argv[2], NULL, 10));
     prctl(PR_SET_NAME, "agentos-superv");
     read_specification();
     close(0);
@@ -615,7 +775,7 @@ int main(int argc, char **argv) {
     if (pid == 0) {
         close(hold[1]);
         close(error[0]);
-        run_child(hold[0], error[1], out[1], err[1]);
+        run_child(hold[0], error[1], -1, out[1], err[1]);
     }
     close(hold[0]);
     close(error[1]);

@@ -36,7 +36,10 @@ import Testing
         ("Sources/Messaging", ["Reconciler", "Planner", "Manifests", "CLinux", "Glibc", "Synchronization"]),
         (
             "Sources/Drivers",
-            ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CCrypto", "CLinux", "Glibc", "Synchronization"]
+            [
+                "Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CLinux", "Glibc",
+                "Synchronization",
+            ]
         ),
         ("Sources/API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux", "Glibc"]),
         (

@@ -20,10 +20,10 @@ int agentos_pidfd_signal(int pidfd, int signal);
 int agentos_close_on_exec_pipe(int fds[2]);
 
 /// Starts a program without copying this process (vfork semantics): signals are reset, descriptors 0, 1, 2 and
-/// 3 are the given ones, all others are closed, the working directory is `cwd`.
+/// 3 are the given ones, 4 too unless it is -1, all others are closed, the working directory is `cwd`.
 /// Returns the pid, or -1 with errno set to what exec or an earlier step reported.
 pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], const char *cwd,
-                    int fd0, int fd1, int fd2, int fd3);
+                    int fd0, int fd1, int fd2, int fd3, int fd4);
 
 /// The start time of a process in clock ticks since boot; 0 when it does not exist. `state` gets its state letter,
 /// `parent` its parent.
@@ -68,4 +68,8 @@ int agentos_open_beneath(const char *directory, const char *path);
 /// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
 int agentos_mount_memory(const char *path);
 int agentos_unmount(const char *path);
+/// A TCP connection that is being made to a numeric address, without waiting; closing it sends a reset.
+int agentos_connect_tcp(const char *address, uint16_t port);
+/// The error of a connection that was made, 0 when there is none.
+int agentos_socket_error(int fd);
 int agentos_is_in_memory(const char *path);

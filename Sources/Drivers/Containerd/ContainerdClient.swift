@@ -59,6 +59,43 @@ final class ContainerdClient {
         }
     }
 
+    /// A call whose answer is wanted later.
+    final class Pending {
+        private var result: Result<ProtoMessage, GRPCFailure>?
+        private var waiter: UnsafeContinuation<Result<ProtoMessage, GRPCFailure>, Never>?
+
+        func finish(_ result: Result<ProtoMessage, GRPCFailure>) {
+            self.result = result
+            waiter?.resume(returning: result)
+            waiter = nil
+        }
+
+        func value() async throws(GRPCFailure) -> ProtoMessage {
+            if let result { return try result.get() }
+            return try await withUnsafeContinuation { waiter = $0 }.get()
+        }
+    }
+
+    /// Sends one message now; without a deadline it may wait for its answer for ever.
+    func start(_ method: String, deadlineMs: Int64?, _ build: (inout ProtoWriter) -> Void) -> Pending {
+        var request = ProtoWriter()
+        build(&request)
+        var rest = [request.bytes][...]
+        var answer: ArraySlice<UInt8> = []
+        let pending = Pending()
+        channel.call("/containerd.services.\(method)", deadlineMs: deadlineMs) {
+            rest.popFirst()
+        } onMessage: {
+            answer = $0
+        } done: { failure in
+            if let failure { return pending.finish(.failure(failure)) }
+            do throws(ProtoMessage.Malformed) { pending.finish(.success(try ProtoMessage(answer))) } catch {
+                pending.finish(.failure(GRPCFailure(.internalError, "\(method) answered with malformed protobuf")))
+            }
+        }
+        return pending
+    }
+
     /// Tells of each task that exits, and when no more can be told.
     func subscribe(namespace: String, onExit: @escaping (String) -> Void, ended: @escaping (GRPCFailure?) -> Void) {
         var request = ProtoWriter()

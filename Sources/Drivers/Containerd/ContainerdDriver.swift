@@ -51,6 +51,7 @@ public struct ContainerdDriver: Driver {
 
     enum Message: Sendable {
         case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
+        case execute(Execution, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
     }
@@ -98,6 +99,10 @@ public struct ContainerdDriver: Driver {
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void
     ) {
         mailbox.send(.operate(operation, context, report))
+    }
+
+    public func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void) {
+        mailbox.send(.execute(execution, report))
     }
 
     public func observe() { mailbox.send(.observe) }

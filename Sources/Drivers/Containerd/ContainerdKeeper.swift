@@ -12,7 +12,8 @@ actor ContainerdKeeper {
     let client: ContainerdClient
     let images: ContainerdImages
     let bootID = ProcessTable.bootID
-    private let loop: DriverLoop
+    let loop: DriverLoop
+    var lastExecution = 0
     private let report: @Sendable (Input) -> Void
     private let memoryGroups = CgroupMounts.memory
 
@@ -47,6 +48,7 @@ actor ContainerdKeeper {
         switch message {
         case .operate(let operation, let context, let done):
             spawn { done(await $0.perform(operation, context)) }
+        case .execute(let execution, let done): spawn { done(await $0.execute(execution)) }
         case .observe: spawn { await $0.observeAll() }
         case .forget(let uid, let done):
             spawn {
@@ -56,7 +58,7 @@ actor ContainerdKeeper {
         }
     }
 
-    private nonisolated func spawn(_ body: @escaping @Sendable (isolated ContainerdKeeper) async -> Void) {
+    nonisolated func spawn(_ body: @escaping @Sendable (isolated ContainerdKeeper) async -> Void) {
         Task { await body(self) }
     }
 

@@ -14,20 +14,26 @@ public struct ProcessDriver: Driver {
         /// Path of the program `agentos-supervise`.
         public var supervisor: String
         public var storeID: String
+        /// File with the filter of system calls; empty where none can be had.
+        public var systemCalls: String
         /// The limit of open files that agents get unless they ask for another.
         public var openFiles: Int64
 
-        public init(runs: String, homes: String, supervisor: String, storeID: String, openFiles: Int64) {
+        public init(
+            runs: String, homes: String, supervisor: String, storeID: String, systemCalls: String, openFiles: Int64
+        ) {
             self.runs = runs
             self.homes = homes
             self.supervisor = supervisor
             self.storeID = storeID
+            self.systemCalls = systemCalls
             self.openFiles = openFiles
         }
     }
 
     enum Message: Sendable {
         case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
+        case execute(Execution, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
     }
@@ -55,6 +61,9 @@ public struct ProcessDriver: Driver {
         }
     }
 
+    /// Writes the filter of system calls that agents get. False when this machine cannot have one.
+    public static func writeSystemCalls(to path: String) -> Bool { SystemCalls.write(to: path) }
+
     public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
         var causes = cgroups.refusals(spec.resources).map {
             Failure.Cause(reason: "FieldValueInvalid", message: $0.message, field: $0.field)
@@ -76,6 +85,10 @@ public struct ProcessDriver: Driver {
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void
     ) {
         mailbox.send(.operate(operation, context, report))
+    }
+
+    public func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void) {
+        mailbox.send(.execute(execution, report))
     }
 
     public func observe() { mailbox.send(.observe) }

@@ -13,12 +13,12 @@ final class ProcessKeeper {
         var supervisor: Int32 = -1
     }
 
-    private let configuration: ProcessDriver.Configuration
+    let configuration: ProcessDriver.Configuration
     private let cgroups: Cgroups
-    private let user: UInt32
-    private let events: EventLoop
+    let user: UInt32
+    let events: EventLoop
     private let report: @Sendable (Input) -> Void
-    private let bootID = ProcessTable.bootID
+    let bootID = ProcessTable.bootID
     private var watches: [RunID: Watch] = [:]
 
     init(
@@ -35,6 +35,7 @@ final class ProcessKeeper {
     func take(_ message: ProcessDriver.Message) {
         switch message {
         case .operate(let operation, let context, let done): perform(operation, context, done)
+        case .execute(let execution, let done): execute(execution, done)
         case .observe: observeAll()
         case .forget(let uid, let done):
             forget(uid)
@@ -42,7 +43,7 @@ final class ProcessKeeper {
         }
     }
 
-    private func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
+    func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
 
     private func perform(
         _ operation: Operation, _ context: StartContext?, _ done: @escaping @Sendable (OperationResult) -> Void
@@ -170,7 +171,7 @@ final class ProcessKeeper {
     }
 
     /// A pidfd of exactly the recorded process, or -1.
-    private func open(_ pid: Int32, _ start: UInt64) -> Int32 {
+    func open(_ pid: Int32, _ start: UInt64) -> Int32 {
         guard pid > 0 else { return -1 }
         let fd = agentos_pidfd_open(pid)
         if fd >= 0, agentos_process_start(pid, nil, nil) != start {
@@ -200,8 +201,13 @@ final class ProcessKeeper {
             try Files.makeDirectory(directory.path)
             let home = try makeHome(run, context)
             let groups = try cgroups.make(run.id, run.spec.resources)
-            let bytes = specification(run, context, home: home, cgroups: groups)
-            try spawn(run.id, directory.path, bytes, done)
+            let specification = specification(run, context, home: home, cgroups: groups)
+            if let readable = specification.readable {
+                try directory.write(confinement: (readable, specification.writable))
+            }
+            let report = try Supervisor(path: configuration.supervisor).start(
+                [run.id.text], in: directory.path, specification)
+            awaitReport(run.id, report, done)
         } catch {
             done(.failed(error.words))
         }
@@ -221,62 +227,23 @@ final class ProcessKeeper {
         return home
     }
 
-    private func specification(_ run: Run, _ context: StartContext, home: String, cgroups: [String]) -> [UInt8] {
-        var strings: [String] = ["1", bootID]
-        let runAs = user == 0 ? run.spec.runAsUser ?? context.ownUser : nil
-        strings.append(runAs.map { String($0) } ?? "-1")
-        strings.append((user == 0 ? run.spec.runAsGroup : nil).map { String($0) } ?? "-1")
-        strings.append("18")  // umask 022
-        strings.append(run.spec.workingDir ?? home)
-        strings.append(String(run.spec.resources.limitOpenFiles ?? configuration.openFiles))
-        strings += [String(Limits.logBytesMax), String(Limits.logFilesMax), String(cgroups.count)] + cgroups
-        strings += [String(context.arguments.count)] + context.arguments
+    private func specification(
+        _ run: Run, _ context: StartContext, home: String, cgroups: [String]
+    ) -> Supervisor.Specification {
         var environment = context.environment
         let names = Set(environment.map(\.name))
         if !names.contains("PATH") {
             environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         }
         if !names.contains("HOME") { environment.append(("HOME", home)) }
-        strings += [String(environment.count)] + environment.map { "\($0.name)=\($0.value)" } + ["end"]
-        var bytes: [UInt8] = []
-        for text in strings {
-            bytes.append(contentsOf: text.utf8)
-            bytes.append(0)
-        }
-        return bytes
-    }
-
-    private func spawn(
-        _ run: RunID, _ path: String, _ bytes: [UInt8], _ done: @escaping @Sendable (OperationResult) -> Void
-    ) throws(Files.Failure) {
-        var input: [Int32] = [-1, -1]
-        var output: [Int32] = [-1, -1]
-        guard agentos_close_on_exec_pipe(&input) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
-        defer { for fd in input where fd >= 0 { close(fd) } }
-        // The whole specification fits into the pipe, so that a hanging supervisor cannot block this thread.
-        if bytes.count > 65_536,
-            fcntl(input[1], Int32(AGENTOS_F_SETPIPE_SZ), Int32(clamping: bytes.count)) < Int32(clamping: bytes.count)
-        {
-            throw Files.Failure(code: E2BIG, what: "the environment and arguments of \(bytes.count) bytes")
-        }
-        guard agentos_close_on_exec_pipe(&output) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
-        guard write(input[1], bytes, bytes.count) == bytes.count else {
-            for fd in output { close(fd) }
-            throw Files.Failure(code: errno, what: "pipe")
-        }
-        let null = agentos_open_null()
-        defer { close(null) }
-        let pid = withCStrings([configuration.supervisor, run.text]) { argv in
-            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
-            return agentos_spawn(configuration.supervisor, argv, &environment, path, input[0], null, null, output[1])
-        }
-        let code = errno
-        close(output[1])
-        guard pid > 0 else {
-            close(output[0])
-            throw Files.Failure(code: code, what: "starting \(configuration.supervisor)")
-        }
-        awaitReport(run, output[0], done)
+        return Supervisor.Specification(
+            boot: bootID, user: user == 0 ? run.spec.runAsUser ?? context.ownUser : nil,
+            group: user == 0 ? run.spec.runAsGroup : nil, directory: run.spec.workingDir ?? home,
+            openFiles: run.spec.resources.limitOpenFiles ?? configuration.openFiles,
+            systemCalls: configuration.systemCalls, readable: run.spec.filesystem?.read,
+            writable: (run.spec.filesystem?.write ?? []) + [home], logBytes: Limits.logBytesMax,
+            logFiles: Limits.logFilesMax, cgroups: cgroups, arguments: context.arguments,
+            environment: environment.map { "\($0.name)=\($0.value)" })
     }
 
     private func awaitReport(_ run: RunID, _ fd: Int32, _ done: @escaping @Sendable (OperationResult) -> Void) {
@@ -287,14 +254,6 @@ final class ProcessKeeper {
             tell(run)
             done(look(run) == nil ? .failed("the supervisor ended without a claim") : .done)
         }
-    }
-
-    private func withCStrings<Result>(
-        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
-    ) -> Result {
-        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
-        defer { for pointer in pointers { free(pointer) } }
-        return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
     }
 
     // MARK: Ending

@@ -29,6 +29,8 @@ public final class Loop {
     private let store: any Store
     private let sink: any EventSink
     private let drivers: [String: any Driver]
+    private let prober: (any Prober)?
+    private var probed: [UID: Set<RunID>] = [:]
     private let clock: any Clock
     private let storeThread = Worker(name: "store")
     private let sinkThread = Worker(name: "sink")
@@ -53,13 +55,15 @@ public final class Loop {
     }
 
     public init(
-        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver], clock: any Clock,
+        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver],
+        prober: (any Prober)? = nil, clock: any Clock,
         events: EventLoop
     ) {
         self.engine = engine
         self.store = store
         self.sink = sink
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        self.prober = prober
         self.clock = clock
         self.events = events
     }
@@ -78,6 +82,7 @@ public final class Loop {
             pump()
         }
         for uid in engine.state.tombstones.sorted() { forget(uid) }
+        for object in engine.state.objects.values { probe(object.uid, object.agent) }
         resync()
         trim()
     }
@@ -186,6 +191,8 @@ public final class Loop {
         engine.committed(step)
         for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
         for operation in step.operations { perform(operation) }
+        for write in step.changes.objects { probe(write.object.uid, write.object.agent) }
+        for removed in step.changes.removed { probe(removed.uid, nil) }
         for uid in step.changes.tombstones { forget(uid) }
         if !step.watch.isEmpty { onCommit(step.watch) }
         if step.tellsDelivery { publishing = false }
@@ -235,6 +242,16 @@ public final class Loop {
             log("operation failed", [("operation", operation.name), ("run", operation.run.text), ("error", why)])
         }
         pending.append(.finished(operation, result))
+    }
+
+    /// Probes the runs of an agent that are to be probed, and no others.
+    private func probe(_ uid: UID, _ agent: AgentState?) {
+        let targets = agent?.replicas.compactMap { ProbeTarget($0) } ?? []
+        let before = probed[uid] ?? []
+        let now = Set(targets.map(\.run))
+        for run in before.subtracting(now).sorted() { prober?.end(run) }
+        for target in targets where !before.contains(target.run) { prober?.begin(target) }
+        probed[uid] = now.isEmpty ? nil : now
     }
 
     private func forget(_ uid: UID) {

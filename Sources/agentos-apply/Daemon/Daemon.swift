@@ -115,9 +115,12 @@ final class Daemon {
 
         let inbox = InputBox()
         let user = getuid()
+        let filter = "\(paths.state)/system-calls.bpf"
+        let hasFilter = ProcessDriver.writeSystemCalls(to: filter)
+        if !hasFilter { log.error("system calls of process agents cannot be filtered on this machine", []) }
         let configuration = ProcessDriver.Configuration(
             runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
-            storeID: store.storeID, openFiles: openFiles)
+            storeID: store.storeID, systemCalls: hasFilter ? filter : "", openFiles: openFiles)
         var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
         drivers += try runtimes.drivers(
             supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
@@ -135,7 +138,9 @@ final class Daemon {
         }
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: settings)
-        loop = Loop(engine: engine, store: store, sink: journal, drivers: drivers, clock: clock, events: events)
+        loop = Loop(
+            engine: engine, store: store, sink: journal, drivers: drivers,
+            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, clock: clock, events: events)
         inbox.target.send(loop.input)
         server = Server(
             loop: loop, eventLog: journal,

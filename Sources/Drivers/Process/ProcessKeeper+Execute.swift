@@ -1,0 +1,92 @@
+import CLinux
+import Glibc
+internal import Planner
+internal import Reconciler
+
+/// Commands beside an agent: with the user, environment, directory and cgroups that it has now.
+extension ProcessKeeper {
+    func execute(_ execution: Execution, _ done: @escaping @Sendable (ExecutionResult) -> Void) {
+        defer {
+            if let streams = execution.streams {
+                for fd in [streams.input, streams.output, streams.error] { close(fd) }
+            }
+        }
+        let directory = directory(execution.run)
+        guard directory.exit == nil, let process = directory.process, process.boot == bootID,
+            ProcessTable.isAlive(process.pid, process.start)
+        else {
+            hangUp(execution)
+            return done(.failed("the agent does not run"))
+        }
+        do throws(Files.Failure) {
+            let specification = try specification(execution, process, directory)
+            let streams = execution.streams.map { (input: $0.input, output: $0.output, error: $0.error) }
+            let report = try Supervisor(path: configuration.supervisor).start(
+                ["exec", String(execution.timeoutMs)], in: nil, specification, streams: streams)
+            awaitEnd(report, execution, done)
+        } catch {
+            hangUp(execution)
+            done(.failed(error.words))
+        }
+    }
+
+    private func specification(
+        _ execution: Execution, _ process: RunDirectory.Process, _ directory: RunDirectory
+    ) throws(Files.Failure) -> Supervisor.Specification {
+        let place = "/proc/\(process.pid)"
+        var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+        let count = readlink("\(place)/cwd", &buffer, buffer.count - 1)
+        guard count > 0, let environment = Files.text("\(place)/environ", limit: 2 << 20),
+            let status = Files.text("\(place)/status")
+        else { throw Files.Failure(code: errno, what: place) }
+        func identity(_ name: String) -> UInt32? {
+            let line = status.split(separator: "\n").first { $0.hasPrefix(name) }
+            return user == 0
+                ? line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) } : nil
+        }
+        let confinement = directory.confinement
+        return Supervisor.Specification(
+            boot: bootID, user: identity("Uid:"), group: identity("Gid:"),
+            directory: String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self),
+            openFiles: configuration.openFiles, systemCalls: configuration.systemCalls,
+            readable: confinement?.readable, writable: confinement?.writable ?? [], logBytes: 0, logFiles: 0,
+            cgroups: process.cgroups, arguments: execution.command,
+            environment: environment.split(separator: "\0").map(String.init))
+    }
+
+    private func awaitEnd(
+        _ report: Int32, _ execution: Execution, _ done: @escaping @Sendable (ExecutionResult) -> Void
+    ) {
+        let hangup = execution.hangup
+        events.watch(report) { [unowned self] _ in
+            var buffer = [UInt8](repeating: 0, count: 128)
+            let count = read(report, &buffer, buffer.count)
+            events.unwatch(report)
+            close(report)
+            hangUp(execution)
+            let words = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            switch words.first {
+            case "exited": done(.exited(words.dropFirst().first.flatMap { Int($0) } ?? 0))
+            case "timeout": done(.timedOut)
+            case "failed":
+                let code = words.dropFirst(2).first.flatMap { Int32($0) } ?? 0
+                done(.failed("the command cannot be executed: \(String(cString: strerror(code)))"))
+            default: done(.failed("the command's supervisor was killed"))
+            }
+        }
+        guard hangup >= 0 else { return }
+        events.watch(hangup) { [unowned self] _ in
+            // Nobody waits any more: the closed report ends the command.
+            events.unwatch(report)
+            close(report)
+            hangUp(execution)
+            done(.failed("the caller hung up"))
+        }
+    }
+
+    private func hangUp(_ execution: Execution) {
+        guard execution.hangup >= 0 else { return }
+        events.unwatch(execution.hangup)
+        close(execution.hangup)
+    }
+}

@@ -1,0 +1,91 @@
+import CLinux
+import Glibc
+
+/// The program `agentos-supervise`: how it is told what to run, and how it is started.
+struct Supervisor {
+    /// What it reads from its standard input, format 2.
+    struct Specification {
+        var boot: String
+        /// Nil: as the daemon.
+        var user: UInt32?
+        var group: UInt32?
+        var directory: String
+        var openFiles: Int64
+        /// File with the filter of system calls, or empty.
+        var systemCalls: String
+        /// Nil: not confined.
+        var readable: [String]?
+        var writable: [String] = []
+        var logBytes: Int
+        var logFiles: Int
+        var cgroups: [String]
+        var arguments: [String]
+        var environment: [String]
+
+        var bytes: [UInt8] {
+            func list(_ items: [String]) -> [String] { [String(items.count)] + items }
+            var strings = ["2", boot, user.map { String($0) } ?? "-1", group.map { String($0) } ?? "-1"]
+            strings.append("18")  // umask 022
+            strings += [directory, String(openFiles), systemCalls, readable == nil ? "0" : "1"]
+            strings += list(readable ?? []) + list(readable == nil ? [] : writable)
+            strings += [String(logBytes), String(logFiles)]
+            strings += list(cgroups) + list(arguments) + list(environment) + ["end"]
+            var bytes: [UInt8] = []
+            for text in strings {
+                bytes.append(contentsOf: text.utf8)
+                bytes.append(0)
+            }
+            return bytes
+        }
+    }
+
+    var path: String
+
+    /// Starts it in a directory. Returns the descriptor of its report.
+    ///
+    /// - Parameter streams: descriptors 4 (read by the command), 1 and 2; nil: nothing.
+    func start(
+        _ words: [String], in directory: String?, _ specification: Specification,
+        streams: (input: Int32, output: Int32, error: Int32)? = nil
+    ) throws(Files.Failure) -> Int32 {
+        let bytes = specification.bytes
+        var input: [Int32] = [-1, -1]
+        var output: [Int32] = [-1, -1]
+        guard agentos_close_on_exec_pipe(&input) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
+        defer { for fd in input where fd >= 0 { close(fd) } }
+        // The whole specification fits into the pipe, so that a hanging supervisor cannot block this thread.
+        if bytes.count > 65_536,
+            fcntl(input[1], Int32(AGENTOS_F_SETPIPE_SZ), Int32(clamping: bytes.count)) < Int32(clamping: bytes.count)
+        {
+            throw Files.Failure(code: E2BIG, what: "the environment and arguments of \(bytes.count) bytes")
+        }
+        guard agentos_close_on_exec_pipe(&output) == 0 else { throw Files.Failure(code: errno, what: "pipe") }
+        guard write(input[1], bytes, bytes.count) == bytes.count else {
+            for fd in output { close(fd) }
+            throw Files.Failure(code: errno, what: "pipe")
+        }
+        let null = agentos_open_null()
+        defer { close(null) }
+        let pid = withCStrings([path] + words) { argv in
+            var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+            return agentos_spawn(
+                path, argv, &environment, directory, input[0], streams?.output ?? null, streams?.error ?? null,
+                output[1], streams?.input ?? -1)
+        }
+        let code = errno
+        close(output[1])
+        guard pid > 0 else {
+            close(output[0])
+            throw Files.Failure(code: code, what: "starting \(path)")
+        }
+        return output[0]
+    }
+
+    private func withCStrings<Result>(
+        _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
+    ) -> Result {
+        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]
+        defer { for pointer in pointers { free(pointer) } }
+        return pointers.withUnsafeMutableBufferPointer { body($0.baseAddress!) }
+    }
+}
