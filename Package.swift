@@ -65,5 +65,6 @@ let package = Package(
         tests("DriversTests", ["Drivers", "Reconciler"], exclude: ["grpc-server.py"]),
         tests("TidyTests", ["Manifests"]),
         tests("EndToEndTests", ["Manifests"]),
+        tests("DriverConformance", ["Manifests"]),
     ]
 )

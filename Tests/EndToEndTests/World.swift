@@ -10,6 +10,8 @@ final class World: @unchecked Sendable {  // used by one test at a time
     var state: String { "\(directory)/state" }
     var socket: String { "\(state)/agentos.sock" }
     private var commands = 0
+    /// Further variables of the environment of commands and daemon.
+    var moreEnvironment: [String] = []
 
     /// The directory of the programs under test: where the test program itself was built.
     static let programs: String = {
@@ -68,7 +70,7 @@ final class World: @unchecked Sendable {  // used by one test at a time
         [
             "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(directory)", "AGENTOS_STATE_DIR=\(state)", "LANG=C.UTF-8",
             "CANARY=the-daemons-own-environment", "SWIFT_BACKTRACE=enable=no",
-        ]
+        ] + moreEnvironment
     }
 
     func spawn(_ words: [String], input: String? = nil, timeoutMs: Int) -> Result {

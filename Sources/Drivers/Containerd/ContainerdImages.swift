@@ -34,6 +34,8 @@ final class ContainerdImages {
     /// By digest of the manifest; content never changes under a digest.
     private var known: [String: ResolvedImage] = [:]
     private var archives: [String: String] = [:]
+    private var isBusy = false
+    private var waiting: [UnsafeContinuation<Void, Never>] = []
 
     init(client: ContainerdClient, namespace: String) {
         self.client = client
@@ -41,9 +43,9 @@ final class ContainerdImages {
     }
 
     /// The image of a reference, unpacked.
-    func resolve(_ reference: String) async throws(Problem)
-        -> ResolvedImage
-    {
+    func resolve(_ reference: String) async throws(Problem) -> ResolvedImage {
+        await enter()
+        defer { leave() }
         for name in Self.names(of: reference) {
             guard let target = try await descriptor(of: name.name) else { continue }
             if let wanted = name.digest, wanted != target.digest { continue }
@@ -55,9 +57,9 @@ final class ContainerdImages {
     }
 
     /// The image in an archive on this machine, imported when it is not there yet or was changed.
-    func resolve(archive path: String) async throws(Problem)
-        -> ResolvedImage
-    {
+    func resolve(archive path: String) async throws(Problem) -> ResolvedImage {
+        await enter()
+        defer { leave() }
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw .missing("imageArchive \(path): \(String(cString: strerror(errno)))")
@@ -71,6 +73,19 @@ final class ContainerdImages {
         let target = try await load(archive)
         archives[stamp] = Self.archiveName(target.digest)
         return try await resolve(target)
+    }
+
+    /// One at a time: two that import or unpack the same would get in each other's way.
+    private func enter() async {
+        if !isBusy {
+            isBusy = true
+            return
+        }
+        await withUnsafeContinuation { waiting.append($0) }
+    }
+
+    private func leave() {
+        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 
     private static func archiveName(_ digest: String) -> String { "agentos.dev/archive@\(digest)" }

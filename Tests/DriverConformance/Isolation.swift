@@ -1,0 +1,158 @@
+import Glibc
+import Manifests
+import Testing
+
+/// The isolations that all pass the same suite, against the real runtimes.
+enum Isolation: String, CaseIterable, Sendable, CustomTestStringConvertible {
+    case process, containerd, gvisor
+
+    var testDescription: String { rawValue }
+    var isContainer: Bool { self != .process }
+    static let containers: [Isolation] = [.containerd, .gvisor]
+
+    /// The lines of a spec that choose this isolation.
+    var lines: String {
+        isContainer ? "driver: \(rawValue)\nimageArchive: \(Containerd.image)\n" : "driver: process\n"
+    }
+}
+
+/// A containerd of the test's own, in a directory and a namespace of its own.
+final class Containerd {
+    let directory: String
+    let namespace: String
+    private(set) var pid: pid_t = -1
+    var socket: String { "\(directory)/c.sock" }
+
+    /// The busybox image, made once from the machine's own package.
+    static let image: String = {
+        let path = "/tmp/agentos-test-image-\(getpid()).tar"
+        let script = #filePath.replacing("Tests/DriverConformance/Isolation.swift", with: "scripts/make-image")
+        let maker = World.start(
+            ["/usr/bin/python3", script, path], ["PATH=/usr/bin:/bin:/usr/sbin"], nil, "/dev/null", "\(path).log")
+        #expect(World.wait(maker, timeoutMs: 60_000) == 0, "make-image: \(World.read("\(path).log"))")
+        unlink("\(path).log")
+        return path
+    }()
+
+    static let runsc: String? = {
+        let given = getenv("AGENTOS_TEST_RUNSC").map { String(cString: $0) } ?? ""
+        let built = #filePath.replacing(
+            "Tests/DriverConformance/Isolation.swift", with: ".build/runtimes/usr/bin/runsc")
+        return [given, built, "/usr/bin/runsc"].first { !$0.isEmpty && access($0, X_OK) == 0 }
+    }()
+
+    init(_ world: World) throws {
+        directory = "\(world.directory)/containerd"
+        namespace = "test-\(getpid())-\(UInt16.random(in: 0 ... .max))"
+        mkdir(directory, 0o700)
+        world.write(
+            "containerd/config.toml",
+            """
+            version = 2
+            root = "\(directory)/root"
+            state = "\(directory)/state"
+            disabled_plugins = ["io.containerd.grpc.v1.cri"]
+            [grpc]
+              address = "\(directory)/c.sock"
+            [ttrpc]
+              address = "\(directory)/c.sock.ttrpc"
+            [plugins."io.containerd.internal.v1.opt"]
+              path = "\(directory)/opt"
+            """)
+        try start()
+    }
+
+    func start() throws {
+        pid = World.start(
+            ["containerd", "-c", "\(directory)/config.toml"], ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], nil, "/dev/null",
+            "\(directory)/log")
+        try #require(pid > 0, "containerd is not installed; scripts/setup --tests installs it")
+        World.until("containerd answers", 30_000) { ctr("version") != nil }
+    }
+
+    func kill() {
+        Glibc.kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+        pid = -1
+    }
+
+    /// What `ctr` prints; nil when it fails.
+    func ctr(_ words: String...) -> String? {
+        let output = "\(directory)/ctr.out"
+        let process = World.start(
+            ["ctr", "-a", socket, "-n", namespace] + words, ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], nil, output,
+            "/dev/null")
+        return World.wait(process, timeoutMs: 30_000) == 0 ? World.read(output) : nil
+    }
+
+    private func lines(_ text: String?) -> [String] { (text ?? "").split(separator: "\n").map(String.init) }
+    var tasks: [String] { lines(ctr("tasks", "ls", "-q")) }
+    var containers: [String] { lines(ctr("containers", "ls", "-q")) }
+    var images: [String] { lines(ctr("images", "ls", "-q")) }
+    /// Snapshots that belong to no image.
+    var snapshots: [String] { lines(ctr("snapshots", "ls")).filter { $0.contains("Active") } }
+    var leases: [String] { lines(ctr("leases", "ls", "-q")) }
+
+    func close() {
+        if pid > 0 {
+            Glibc.kill(pid, SIGCONT)
+            for task in tasks { _ = ctr("tasks", "delete", "--force", task) }
+            kill()
+        }
+        // What still runs here was started by shims that nobody serves any more.
+        for process in World.processes(with: namespace) { Glibc.kill(process, SIGKILL) }
+        for mount in World.read("/proc/self/mounts").split(separator: "\n").reversed() {
+            let place = mount.split(separator: " ").dropFirst().first.map(String.init) ?? ""
+            if place.hasPrefix(directory) || place.hasPrefix("/run/containerd") && place.contains(namespace) {
+                umount2(place, 2)
+            }
+        }
+    }
+}
+
+/// A world with the isolation that a test asks for.
+func inIsolation(_ isolation: Isolation, _ body: (World, Containerd?) throws -> Void) throws {
+    try #require(World.isRoot, "containers need root")
+    let world = World()
+    var containerd: Containerd?
+    defer {
+        world.killDaemon()
+        containerd?.close()
+        umount2("\(world.state)/memory", 2)
+        world.close()
+    }
+    if isolation.isContainer {
+        let runtime = try Containerd(world)
+        containerd = runtime
+        world.moreEnvironment = [
+            "AGENTOS_CONTAINERD_SOCKET=\(runtime.socket)", "AGENTOS_CONTAINERD_NAMESPACE=\(runtime.namespace)",
+            "AGENTOS_HOST_PATH=/tmp",
+        ]
+        if isolation == .gvisor {
+            let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/get-runsc gets it")
+            world.moreEnvironment.append("AGENTOS_RUNSC=\(runsc)")
+        }
+    }
+    try body(world, containerd)
+}
+
+extension World {
+    func agent(_ name: String, _ isolation: Isolation, _ script: String, _ more: String = "") -> String {
+        World.agent(name, script, isolation.lines + more)
+    }
+
+    /// The lines that an agent wrote, without their times.
+    func log(_ name: String, _ more: String...) -> [String] {
+        run(["logs", name] + more).output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            .filter { !$0.isEmpty }
+    }
+
+    func untilLog(_ name: String, _ text: String, _ timeoutMs: Int = 15_000) {
+        World.until("\(name) says \(text): \(log(name).suffix(5))", timeoutMs) {
+            log(name).contains { $0.contains(text) }
+        }
+    }
+
+    func lastExit(_ name: String) -> Node? { runOf(name)?["lastExit"] }
+    func reason(_ name: String) -> String { condition(name, "Ready")?["reason"]?.string ?? "" }
+}

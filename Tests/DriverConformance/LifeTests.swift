@@ -1,0 +1,241 @@
+import Glibc
+import Manifests
+import Testing
+
+/// How agents live and end: the same for all isolations.
+@Suite(.serialized) struct LifeTests {
+    @Test(arguments: Isolation.allCases) func anAgentStartsRunsAndLeavesNothing(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            let script = "echo out; echo err >&2; pwd; echo \"home=$HOME\"; \(World.stays)"
+            let result = world.apply(world.agent("one", isolation, script), "--wait", "--timeout", "60s")
+            #expect(result.code == 0, "\(result.text)\n\(world.log)")
+            world.untilLog("one", "home=")
+            let lines = world.log("one")
+            #expect(lines.contains("out") && lines.contains("err"))
+            // Without workingDir the directory is the replica's own.
+            #expect(lines.contains { $0.hasPrefix("home=") && lines.contains(String($0.dropFirst(5))) })
+            if isolation.isContainer {
+                #expect(world.runOf("one")?["imageDigest"]?.string?.hasPrefix("sha256:") == true)
+            }
+            #expect(world.run("delete", "agent", "one").code == 0)
+            for directory in ["runs", "containers", "sandboxes", "homes"] {
+                World.until("\(directory) is empty") { World.names("\(world.state)/\(directory)").isEmpty }
+            }
+            guard let containerd else { return }
+            #expect(containerd.tasks.isEmpty && containerd.containers.isEmpty && containerd.snapshots.isEmpty)
+            World.until("the shim is gone") { World.processes(with: containerd.namespace).isEmpty }
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func exitCodesAndSignalsAreTold(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let never = "restartPolicy: Never"
+            world.apply(
+                world.agent("three", isolation, "exit 3", never) + world.agent("zero", isolation, "exit 0", never)
+                    + world.agent("killed", isolation, World.stays, never)
+                    + World.agent("missing", "x", isolation.lines + never).replacing(
+                        "[sh, -c, \"x\"]", with: "[/no/such/program]"))
+            World.until("it runs", 30_000) { world.pid("killed") > 1 }
+            kill(world.pid("killed"), SIGKILL)
+            World.until("all ended", 60_000) {
+                ["three", "killed", "missing"].allSatisfy { world.phase($0) == "Failed" }
+                    && world.phase("zero") == "Completed"
+            }
+            #expect(world.lastExit("three")?["code"]?.int == 3)
+            #expect(world.lastExit("zero")?["code"]?.int == 0)
+            #expect(
+                world.lastExit("missing")?["reason"]?.string == "StartError",
+                "\(String(describing: world.lastExit("missing")))")
+            #expect(world.lastExit("killed")?["signal"]?.string == "SIGKILL")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func anAgentThatIgnoresItsSignalIsKilledAfterTheGrace(isolation: Isolation)
+        throws
+    {
+        try inIsolation(isolation) { world, _ in
+            world.apply(
+                world.agent(
+                    "deaf", isolation, "trap '' TERM; echo deaf; while :; do sleep 0.1; done",
+                    "terminationGracePeriodSeconds: 1")
+                    + world.agent(
+                        "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done"),
+                "--wait", "--timeout", "60s")
+            world.untilLog("deaf", "deaf")
+            world.untilLog("polite", "here")
+            world.apply(
+                world.agent(
+                    "deaf", isolation, "trap '' TERM; echo deaf; while :; do sleep 0.1; done",
+                    "terminationGracePeriodSeconds: 1\nsuspend: true")
+                    + world.agent(
+                        "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done",
+                        "suspend: true"))
+            World.until("both stopped", 30_000) {
+                world.phase("deaf") == "Suspended" && world.phase("polite") == "Suspended"
+            }
+            #expect(world.lastExit("deaf")?["signal"]?.string == "SIGKILL")
+            #expect(world.lastExit("polite")?["code"]?.int == 0)
+            #expect(world.log("polite").last == "bye", "the log is complete when the end is told")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func logsAreCompleteAndOrdered(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let script = "i=0; while [ $i -lt 5000 ]; do echo \"line $i\"; i=$((i+1)); done; printf 'no newline'"
+            world.apply(world.agent("talker", isolation, script, "restartPolicy: Never"))
+            World.until("it has talked", 60_000) { world.phase("talker") == "Completed" }
+            let lines = world.log("talker")
+            #expect(lines == (0..<5000).map { "line \($0)" } + ["no newline"])
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func agentsOutliveTheDaemon(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            world.apply(
+                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"), "--wait",
+                "--timeout", "60s")
+            let before = (world.runOf("one")?["id"]?.string, world.pid("one"))
+            for _ in 0..<3 {
+                world.killDaemon()
+                world.startDaemon()
+                World.until("it is seen again") { world.phase("one") == "Ready" }
+            }
+            #expect(before == (world.runOf("one")?["id"]?.string, world.pid("one")))
+            let ticks = world.log("one").compactMap { Int($0.dropFirst(5)) }
+            #expect(ticks == Array(0..<ticks.count), "not a line is lost")
+            if let containerd { #expect(containerd.tasks.count == 1) }
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func anEndWhileTheDaemonIsDownIsTold(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.apply(
+                world.agent(
+                    "one", isolation, "while ! test -e $HOME/end; do sleep 0.05; done; exit 7", "restartPolicy: Never"),
+                "--wait", "--timeout", "60s")
+            let homes = "\(world.state)/homes"
+            let home = try #require(World.names(homes).first)
+            world.killDaemon()
+            world.write("\(homes)/\(home)/0/end", "")
+            usleep(500_000)
+            world.startDaemon()
+            World.until("its end is known") { world.phase("one") == "Failed" }
+            #expect(world.lastExit("one")?["code"]?.int == 7)
+        }
+    }
+
+    @Test(arguments: Isolation.containers) func agentsOutliveContainerd(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            let containerd = try #require(containerd)
+            world.apply(
+                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"), "--wait",
+                "--timeout", "60s")
+            let before = (world.runOf("one")?["id"]?.string, world.pid("one"))
+            containerd.kill()
+            world.apply(world.agent("two", isolation, World.stays))
+            World.until("the outage is told") {
+                world.condition("two", "Ready")?["reason"]?.string == "DriverUnavailable"
+            }
+            #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
+            try containerd.start()
+            World.until("the other starts", 30_000) { world.phase("two") == "Ready" }
+            #expect(before == (world.runOf("one")?["id"]?.string, world.pid("one")))
+            let ticks = world.log("one").compactMap { Int($0.dropFirst(5)) }
+            #expect(ticks == Array(0..<ticks.count))
+            #expect(containerd.tasks.count == 2)
+        }
+    }
+
+    @Test(arguments: Isolation.containers) func aHangingContainerdHoldsNothingUpForever(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            let containerd = try #require(containerd)
+            world.apply(world.agent("one", isolation, World.stays), "--wait", "--timeout", "60s")
+            kill(containerd.pid, SIGSTOP)
+            world.apply(world.agent("two", isolation, World.stays) + World.agent("beside", World.stays))
+            World.until("processes start all the same") { world.phase("beside") == "Ready" }
+            World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
+            kill(containerd.pid, SIGCONT)
+            World.until("all run", 60_000) { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
+            #expect(containerd.tasks.count == 2, "nothing was started twice")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func crashesDuringStartsNeverStartTwice(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            world.startDaemon()
+            // Each run says its name once; a second program of one run would say it again.
+            let script = "echo run $AGENTOS_RUN >> $HOME/starts; \(World.stays)"
+            world.apply(world.agent("many", isolation, script, "replicas: 6\nupdateStrategy: {type: Recreate}"))
+            for round in 0..<4 {
+                usleep(useconds_t(40_000 + 60_000 * round))
+                world.killDaemon()
+                world.startDaemon()
+            }
+            World.until("all are ready", 90_000) { world.status("many")?["readyReplicas"]?.int == 6 }
+            let starts = World.files("\(world.state)/homes").filter { $0.hasSuffix("/starts") }
+                .flatMap { World.read($0).split(separator: "\n").map(String.init) }
+            #expect(Set(starts).count == starts.count, "a run was started twice: \(starts)")
+            if let containerd { #expect(containerd.tasks.count == 6) }
+        }
+    }
+
+    @Test func aNewDriverReplacesOrdinalByOrdinal() throws {
+        try inIsolation(.gvisor) { world, containerd in
+            let containerd = try #require(containerd)
+            let script = "echo $AGENTOS_ORDINAL >> $HOME/kept; \(World.stays)"
+            for isolation in [Isolation.process, .containerd, .gvisor, .process] {
+                let result = world.apply(
+                    world.agent("mover", isolation, script, "replicas: 2"), "--wait", "--timeout", "90s")
+                #expect(result.code == 0, "\(isolation): \(result.text)")
+                #expect(containerd.tasks.count == (isolation.isContainer ? 2 : 0))
+            }
+            // The home goes with the replica, whatever isolates it.
+            let homes = World.files("\(world.state)/homes").filter { $0.hasSuffix("/kept") }
+            #expect(homes.map { World.read($0).split(separator: "\n").count } == [4, 4])
+        }
+    }
+
+    /// The groups of runs, of this and other daemons.
+    private static var groups: Set<String> {
+        var result: Set<String> = []
+        for hierarchy in World.names("/sys/fs/cgroup") {
+            for group in World.names("/sys/fs/cgroup/\(hierarchy)") where group.hasPrefix("agentos-") {
+                let runs = World.names("/sys/fs/cgroup/\(hierarchy)/\(group)").filter { $0.utf8.count == 49 }
+                result.formUnion(runs.map { "\(hierarchy)/\(group)/\($0)" })
+            }
+        }
+        return result
+    }
+
+    @Test(arguments: Isolation.containers) func aHundredStartsAndStopsLeaveNothing(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            let containerd = try #require(containerd)
+            let groupsBefore = Self.groups
+            // What others keep in the same containerd, even in the same namespace, is theirs.
+            #expect(containerd.ctr("images", "import", Containerd.image) != nil)
+            let image = try #require(containerd.images.first { !$0.contains("sha256") })
+            #expect(containerd.ctr("run", "-d", image, "foreign", "/bin/sh", "-c", World.stays) != nil)
+            #expect(containerd.ctr("leases", "create", "--id", "theirs") != nil)
+            for round in 0..<5 {
+                let manifest = world.agent(
+                    "crowd", isolation, World.stays, "replicas: 20\nterminationGracePeriodSeconds: 1")
+                world.apply(manifest)
+                World.until("round \(round) runs", 120_000) { world.status("crowd")?["readyReplicas"]?.int == 20 }
+                #expect(world.run(["delete", "agent", "crowd", "--timeout", "60s"]).code == 0)
+            }
+            #expect(containerd.tasks == ["foreign"] && containerd.containers == ["foreign"])
+            #expect(containerd.snapshots.count == 1 && containerd.leases == ["theirs"])
+            #expect(containerd.ctr("tasks", "delete", "--force", "foreign") != nil)
+            World.until("no shim, logger or mount is left", 30_000) {
+                World.processes(with: containerd.namespace).isEmpty
+                    && World.processes(with: "\(world.state)/").filter { !World.commandLine(of: $0).contains("daemon") }
+                        .isEmpty
+                    && !World.read("/proc/self/mounts").contains("\(containerd.directory)/state/io")
+            }
+            #expect(Self.groups == groupsBefore, "cgroups are left")
+            for directory in ["containers", "sandboxes", "memory"] {
+                #expect(World.names("\(world.state)/\(directory)").isEmpty)
+            }
+        }
+    }
+}
