@@ -141,6 +141,14 @@ extension World {
         World.agent(name, script, isolation.lines + more)
     }
 
+    /// Applies and waits until all is ready; on failure the logs of the daemon and containerd are told.
+    func ready(_ manifest: String) {
+        let result = apply(manifest, "--wait", "--timeout", "60s")
+        guard result.code != 0 else { return }
+        let text = run("describe", "agents").text
+        Issue.record("\(result.text)\n\(text)\n\(log)\n\(World.read("\(directory)/containerd/log").suffix(6000))")
+    }
+
     /// The lines that an agent wrote, without their times.
     func log(_ name: String, _ more: String...) -> [String] {
         run(["logs", name] + more).output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)

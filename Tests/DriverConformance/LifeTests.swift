@@ -7,8 +7,7 @@ import Testing
     @Test(arguments: Isolation.allCases) func anAgentStartsRunsAndLeavesNothing(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
             let script = "echo out; echo err >&2; pwd; echo \"home=$HOME\"; \(World.stays)"
-            let result = world.apply(world.agent("one", isolation, script), "--wait", "--timeout", "60s")
-            #expect(result.code == 0, "\(result.text)\n\(world.log)")
+            world.ready(world.agent("one", isolation, script))
             world.untilLog("one", "home=")
             let lines = world.log("one")
             #expect(lines.contains("out") && lines.contains("err"))
@@ -54,13 +53,12 @@ import Testing
         throws
     {
         try inIsolation(isolation) { world, _ in
-            world.apply(
+            world.ready(
                 world.agent(
                     "deaf", isolation, "trap '' TERM; echo deaf; while :; do sleep 0.1; done",
                     "terminationGracePeriodSeconds: 1")
                     + world.agent(
-                        "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done"),
-                "--wait", "--timeout", "60s")
+                        "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done"))
             world.untilLog("deaf", "deaf")
             world.untilLog("polite", "here")
             world.apply(
@@ -91,9 +89,8 @@ import Testing
 
     @Test(arguments: Isolation.allCases) func agentsOutliveTheDaemon(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
-            world.apply(
-                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"), "--wait",
-                "--timeout", "60s")
+            world.ready(
+                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"))
             let before = (world.runOf("one")?["id"]?.string, world.pid("one"))
             for _ in 0..<3 {
                 world.killDaemon()
@@ -109,10 +106,9 @@ import Testing
 
     @Test(arguments: Isolation.allCases) func anEndWhileTheDaemonIsDownIsTold(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
-            world.apply(
+            world.ready(
                 world.agent(
-                    "one", isolation, "while ! test -e $HOME/end; do sleep 0.05; done; exit 7", "restartPolicy: Never"),
-                "--wait", "--timeout", "60s")
+                    "one", isolation, "while ! test -e $HOME/end; do sleep 0.05; done; exit 7", "restartPolicy: Never"))
             let homes = "\(world.state)/homes"
             let home = try #require(World.names(homes).first)
             world.killDaemon()
@@ -127,9 +123,8 @@ import Testing
     @Test(arguments: Isolation.containers) func agentsOutliveContainerd(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
             let containerd = try #require(containerd)
-            world.apply(
-                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"), "--wait",
-                "--timeout", "60s")
+            world.ready(
+                world.agent("one", isolation, "i=0; while :; do echo tick $i; i=$((i+1)); sleep 0.05; done"))
             let before = (world.runOf("one")?["id"]?.string, world.pid("one"))
             containerd.kill()
             world.apply(world.agent("two", isolation, World.stays))
@@ -149,7 +144,7 @@ import Testing
     @Test(arguments: Isolation.containers) func aHangingContainerdHoldsNothingUpForever(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
             let containerd = try #require(containerd)
-            world.apply(world.agent("one", isolation, World.stays), "--wait", "--timeout", "60s")
+            world.ready(world.agent("one", isolation, World.stays))
             kill(containerd.pid, SIGSTOP)
             world.apply(world.agent("two", isolation, World.stays) + World.agent("beside", World.stays))
             World.until("processes start all the same") { world.phase("beside") == "Ready" }

@@ -1,4 +1,5 @@
 internal import CCrypto
+import CLinux
 import Glibc
 internal import Manifests
 internal import Reconciler
@@ -35,6 +36,7 @@ final class ContainerdImages {
     private var known: [String: ResolvedImage] = [:]
     private var archives: [String: String] = [:]
     private var isBusy = false
+    private var lease: String?
     private var waiting: [UnsafeContinuation<Void, Never>] = []
 
     init(client: ContainerdClient, namespace: String) {
@@ -44,8 +46,10 @@ final class ContainerdImages {
 
     /// The image of a reference, unpacked.
     func resolve(_ reference: String) async throws(Problem) -> ResolvedImage {
-        await enter()
-        defer { leave() }
+        try await alone { () throws(Problem) in try await self.find(reference) }
+    }
+
+    private func find(_ reference: String) async throws(Problem) -> ResolvedImage {
         for name in Self.names(of: reference) {
             guard let target = try await descriptor(of: name.name) else { continue }
             if let wanted = name.digest, wanted != target.digest { continue }
@@ -58,35 +62,71 @@ final class ContainerdImages {
 
     /// The image in an archive on this machine, imported when it is not there yet or was changed.
     func resolve(archive path: String) async throws(Problem) -> ResolvedImage {
-        await enter()
-        defer { leave() }
+        try await alone { () throws(Problem) in try await self.find(archive: path) }
+    }
+
+    private func find(archive path: String) async throws(Problem) -> ResolvedImage {
         var status = stat()
         guard stat(path, &status) == 0 else {
             throw .missing("imageArchive \(path): \(String(cString: strerror(errno)))")
         }
         let stamp = "\(path):\(status.st_size):\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
-        if let name = archives[stamp], let target = try await descriptor(of: name) { return try await resolve(target) }
+        // Forgotten until it resolves: what somebody removed from containerd is imported again.
+        if let name = archives.removeValue(forKey: stamp), let target = try await descriptor(of: name) {
+            let image = try await resolve(target)
+            archives[stamp] = name
+            return image
+        }
         let archive: ImageArchive
         do throws(ImageArchive.Problem) { archive = try ImageArchive.open(path) } catch {
             throw .unusable("imageArchive \(path): \(error.message)")
         }
         let target = try await load(archive)
+        let image = try await resolve(target)
         archives[stamp] = Self.archiveName(target.digest)
-        return try await resolve(target)
+        return image
     }
 
     /// One at a time: two that import or unpack the same would get in each other's way.
-    private func enter() async {
-        if !isBusy {
-            isBusy = true
-            return
+    private func alone(
+        _ body: () async throws(Problem) -> ResolvedImage
+    ) async throws(Problem) -> ResolvedImage {
+        if isBusy { await withUnsafeContinuation { waiting.append($0) } }
+        isBusy = true
+        let result: Result<ResolvedImage, Problem>
+        do throws(Problem) { result = .success(try await body()) } catch { result = .failure(error) }
+        if let lease {
+            self.lease = nil
+            _ = try? await client.call("leases.v1.Leases/Delete") { $0.put(1, lease) }  // else it expires
         }
-        await withUnsafeContinuation { waiting.append($0) }
+        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+        return try result.get()
     }
 
-    private func leave() {
-        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+    /// Keeps containerd's collector, which runs at any time, from what is being made, until this import is over.
+    private func lease(_ type: String, _ id: String) async throws(Problem) {
+        try await runtime { () throws(GRPCFailure) in
+            let lease = self.lease ?? "agentos-\(UInt64.random(in: 0 ... .max))"
+            if self.lease == nil {
+                let expires = Timestamp.seconds(agentos_wall_ms() + Self.leaseMs)
+                _ = try await self.client.call("leases.v1.Leases/Create") {
+                    $0.put(1, lease)
+                    $0.put(3, map: ["containerd.io/gc.expire": expires])
+                }
+                self.lease = lease
+            }
+            _ = try await self.client.call("leases.v1.Leases/AddResource") {
+                $0.put(1, lease)
+                $0.put(2) {
+                    $0.put(1, id)
+                    $0.put(2, type)
+                }
+            }
+        }
     }
+
+    /// After a crash a lease ends by itself.
+    private static let leaseMs: Int64 = 3_600_000
 
     private static func archiveName(_ digest: String) -> String { "agentos.dev/archive@\(digest)" }
 
@@ -252,6 +292,7 @@ final class ContainerdImages {
     ) async throws(Problem) {
         let key = "\(Self.unpackPrefix)\(chain)-\(UInt64.random(in: 0 ... .max))"
         let labels = ["containerd.io/gc.root": "unpacking"]
+        try await lease("snapshots/\(Self.snapshotter)", chain)
         try await runtime { () throws(GRPCFailure) in
             let prepared = try await self.client.call("snapshots.v1.Snapshots/Prepare") {
                 $0.put(1, Self.snapshotter)
@@ -295,7 +336,10 @@ final class ContainerdImages {
             throw .unusable("imageArchive \(archive.path): \(error.message)")
         }
         guard let root = blobs.last else { throw .unusable("imageArchive \(archive.path) holds no image") }
-        for blob in blobs { try await write(blob, of: archive) }
+        for blob in blobs {
+            try await lease("content", blob.digest)
+            try await write(blob, of: archive)
+        }
         let target = Descriptor(mediaType: root.mediaType, digest: root.digest, size: UInt64(root.size))
         try await runtime { () throws(GRPCFailure) in
             _ = try await self.client.created { () throws(GRPCFailure) in
