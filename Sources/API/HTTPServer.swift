@@ -117,6 +117,8 @@ public final class Exchange {
     private var isClosed = false
     private var answer: (status: Int, type: String, headers: [(String, String)], bytes: [UInt8])?
     private var isStream = false
+    private var onUpgrade: ((Int32) -> Void)?
+    private var upgrade: OpaquePointer?
     private var isQueued = false
     private var stream: [UInt8] = []
     private var streamStart = 0
@@ -180,6 +182,23 @@ public final class Exchange {
         resume()
     }
 
+    // MARK: Another protocol
+
+    /// Answers 101 and gives the connection's descriptor to `taken`; it stays open until `endUpgrade`.
+    public func upgrade(to name: String, taken: @escaping (Int32) -> Void) {
+        guard answer == nil, !isClosed else { return }
+        onUpgrade = taken
+        answer = (101, "", [("Upgrade", name)], [])
+        resume()
+    }
+
+    public func endUpgrade() {
+        guard let upgrade else { return }
+        self.upgrade = nil
+        agentos_mhd_end_upgrade(upgrade)
+        server.runSoon()
+    }
+
     fileprivate func waitIfOpen() {
         if answer == nil, !isSuspended {
             isSuspended = true
@@ -198,7 +217,14 @@ public final class Exchange {
         guard let answer, !isQueued else { return true }
         isQueued = true
         let response: OpaquePointer?
-        if isStream {
+        if onUpgrade != nil {
+            response = agentos_mhd_upgrade(
+                { user, _, _, _, _, fd, handle in
+                    let exchange = Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue()
+                    exchange.upgrade = handle
+                    exchange.onUpgrade?(fd)
+                }, Unmanaged.passUnretained(self).toOpaque())
+        } else if isStream {
             response = agentos_mhd_stream(
                 { user, _, buffer, count in
                     Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue().read(into: buffer!, count)
@@ -208,7 +234,7 @@ public final class Exchange {
         }
         guard let response else { return false }
         defer { MHD_destroy_response(response) }
-        MHD_add_response_header(response, "Content-Type", answer.type)
+        if !answer.type.isEmpty { MHD_add_response_header(response, "Content-Type", answer.type) }
         for (name, value) in answer.headers { MHD_add_response_header(response, name, value) }
         return agentos_mhd_queue(connection, UInt32(answer.status), response) == 1
     }
@@ -240,6 +266,7 @@ public final class Exchange {
 
     /// Ends the exchange because the server stops.
     fileprivate func abandon() {
+        if upgrade != nil { return endUpgrade() }
         streamEnded = true
         if answer == nil { answer = (503, "text/plain", [("Retry-After", "1")], Array("the daemon stops\n".utf8)) }
         resume()

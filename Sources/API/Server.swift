@@ -17,6 +17,8 @@ public final class Server {
     var watches: [ObjectIdentifier: Watch] = [:]
     var followers: [ObjectIdentifier: EventFollower] = [:]
     var logFollowers: [ObjectIdentifier: LogFollower] = [:]
+    let commandResults = Mailbox<(id: ObjectIdentifier, result: ExecutionResult)>()
+    var commands: [ObjectIdentifier: CommandSession] = [:]
     private let random: () -> UID
 
     public struct Settings {
@@ -51,6 +53,9 @@ public final class Server {
     public func start(listenFD: Int32) -> Bool {
         loop.onCommit = { [unowned self] events in
             for watch in watches.values { watch.push(events) }
+        }
+        loop.events.receive(commandResults) { [unowned self] results in
+            for (id, result) in results { commands.removeValue(forKey: id)?.finish(result) }
         }
         loop.onPublished = { [unowned self] in
             for follower in followers.values { follower.pump() }
@@ -119,6 +124,7 @@ public final class Server {
         case 4: item(exchange, key)
         case 5 where rest[4] == "log" && kind == .agent && exchange.method == "GET": log(exchange, key)
         case 5 where rest[4] == "events" && exchange.method == "GET": objectEvents(exchange, key)
+        case 5 where rest[4] == "exec" && kind == .agent && exchange.method == "POST": execute(exchange, key)
         default: fail(exchange, notFound(exchange))
         }
     }
@@ -252,7 +258,7 @@ public final class Server {
                 result == .created ? 201 : 200, kind.map { hideSecrets(node, $0, shown: false) } ?? node,
                 headers: headers)
         case .deleted(let node?): exchange.respond(200, kind.map { hideSecrets(node, $0, shown: false) } ?? node)
-        case .deleted(nil), .done:
+        case .deleted(nil), .execution, .done:
             exchange.respond(
                 200, .map([("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success")]))
         case .failure(let failure): fail(exchange, failure)

@@ -7,7 +7,7 @@ static inline struct MHD_Daemon *agentos_mhd_start(
     int listen_fd, unsigned int connections, MHD_AccessHandlerCallback handler, void *handler_user,
     MHD_RequestCompletedCallback completed, void *completed_user) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, handler, handler_user,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL, handler, handler_user,
         MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections,
         MHD_OPTION_NOTIFY_COMPLETED, completed, completed_user, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
@@ -33,6 +33,14 @@ static inline struct MHD_Response *agentos_mhd_response(const void *bytes, size_
 
 static inline struct MHD_Response *agentos_mhd_stream(MHD_ContentReaderCallback reader, void *user) {
     return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, reader, user, NULL);
+}
+
+static inline struct MHD_Response *agentos_mhd_upgrade(MHD_UpgradeHandler handler, void *user) {
+    return MHD_create_response_for_upgrade(handler, user);
+}
+
+static inline void agentos_mhd_end_upgrade(struct MHD_UpgradeResponseHandle *handle) {
+    MHD_upgrade_action(handle, MHD_UPGRADE_ACTION_CLOSE);
 }
 
 static inline ssize_t agentos_mhd_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }

@@ -126,15 +126,22 @@ public struct Execution: Sendable {
     public var timeoutMs: Int64
     /// Nil: nothing to read, and what it writes is dropped.
     public var streams: Streams?
-    /// Ends the command when it becomes readable or is closed at the other end; -1 for none.
-    public var hangup: Int32
+    /// The streams are one terminal, which becomes that of the command.
+    public var isTerminal: Bool
+    /// Ends the command when it is closed at the other end; lines `resize COLUMNS ROWS` come from there. -1 for none;
+    /// the driver closes it.
+    public var control: Int32
 
-    public init(run: RunID, command: [String], timeoutMs: Int64, streams: Streams? = nil, hangup: Int32 = -1) {
+    public init(
+        run: RunID, command: [String], timeoutMs: Int64, streams: Streams? = nil, isTerminal: Bool = false,
+        control: Int32 = -1
+    ) {
         self.run = run
         self.command = command
         self.timeoutMs = timeoutMs
         self.streams = streams
-        self.hangup = hangup
+        self.isTerminal = isTerminal
+        self.control = control
     }
 }
 

@@ -162,5 +162,6 @@ extension World {
     }
 
     func lastExit(_ name: String) -> Node? { runOf(name)?["lastExit"] }
+    func restarts(_ name: String) -> Int { runOf(name)?["restarts"]?.int ?? -1 }
     func reason(_ name: String) -> String { condition(name, "Ready")?["reason"]?.string ?? "" }
 }

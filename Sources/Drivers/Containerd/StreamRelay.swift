@@ -10,14 +10,16 @@ final class StreamRelay {
     private let directory: String
     private let events: EventLoop
     private let streams: Execution.Streams
+    private let isTerminal: Bool
     /// Hold the FIFOs open until the shim has its ends.
     private var held: [Int32] = []
     private var carriers: [Carrier] = []
     private var openOutputs = 0
     private var onDrained: (() -> Void)?
 
-    init(_ streams: Execution.Streams, directory parent: String, events: EventLoop) {
+    init(_ streams: Execution.Streams, isTerminal: Bool, directory parent: String, events: EventLoop) {
         self.events = events
+        self.isTerminal = isTerminal
         self.streams = streams
         directory = "\(parent)/.exec-\(getpid())-\(UInt32.random(in: 0 ... .max))"
         input = "\(directory)/in"
@@ -32,9 +34,16 @@ final class StreamRelay {
     }
 
     /// Begins to carry; call when the shim has opened its ends.
-    func open() {
+    func open(inputEnded: @escaping () -> Void) {
+        if isTerminal {
+            // The terminal that counts is the shim's; the caller's is only a way there.
+            var settings = termios()
+            tcgetattr(streams.input, &settings)
+            cfmakeraw(&settings)
+            tcsetattr(streams.input, TCSANOW, &settings)
+        }
         // From now on reading ends when the last writer is gone.
-        for (path, target) in [(output, streams.output), (error, streams.error)] {
+        for (path, target) in [(output, streams.output)] + (isTerminal ? [] : [(error, streams.error)]) {
             openOutputs += 1
             let reader = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
             carriers.append(
@@ -44,7 +53,7 @@ final class StreamRelay {
                 })
         }
         let writer = Glibc.open(input, O_WRONLY | O_NONBLOCK | O_CLOEXEC)
-        carriers.append(Carrier(from: dup(streams.input), to: writer, events) {})
+        carriers.append(Carrier(from: dup(streams.input), to: writer, events, ended: inputEnded))
         for fd in held { Glibc.close(fd) }
         held = []
     }

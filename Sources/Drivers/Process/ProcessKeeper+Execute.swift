@@ -15,7 +15,7 @@ extension ProcessKeeper {
         guard directory.exit == nil, let process = directory.process, process.boot == bootID,
             ProcessTable.isAlive(process.pid, process.start)
         else {
-            hangUp(execution)
+            if execution.control >= 0 { close(execution.control) }
             return done(.failed("the agent does not run"))
         }
         do throws(Files.Failure) {
@@ -25,7 +25,7 @@ extension ProcessKeeper {
                 ["exec", String(execution.timeoutMs)], in: nil, specification, streams: streams)
             awaitEnd(report, execution, done)
         } catch {
-            hangUp(execution)
+            if execution.control >= 0 { close(execution.control) }
             done(.failed(error.words))
         }
     }
@@ -57,13 +57,20 @@ extension ProcessKeeper {
     private func awaitEnd(
         _ report: Int32, _ execution: Execution, _ done: @escaping @Sendable (ExecutionResult) -> Void
     ) {
-        let hangup = execution.hangup
-        events.watch(report) { [unowned self] _ in
+        func close() {
+            events.unwatch(report)
+            Glibc.close(report)
+        }
+        let control = CommandControl(execution.control, events) {
+            // Nobody waits any more: the closed report ends the command.
+            close()
+            done(.failed("the caller hung up"))
+        }
+        events.watch(report) { _ in
             var buffer = [UInt8](repeating: 0, count: 128)
             let count = read(report, &buffer, buffer.count)
-            events.unwatch(report)
-            close(report)
-            hangUp(execution)
+            close()
+            control.stop()
             let words = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(whereSeparator: \.isWhitespace)
             switch words.first {
             case "exited": done(.exited(words.dropFirst().first.flatMap { Int($0) } ?? 0))
@@ -74,19 +81,5 @@ extension ProcessKeeper {
             default: done(.failed("the command's supervisor was killed"))
             }
         }
-        guard hangup >= 0 else { return }
-        events.watch(hangup) { [unowned self] _ in
-            // Nobody waits any more: the closed report ends the command.
-            events.unwatch(report)
-            close(report)
-            hangUp(execution)
-            done(.failed("the caller hung up"))
-        }
-    }
-
-    private func hangUp(_ execution: Execution) {
-        guard execution.hangup >= 0 else { return }
-        events.unwatch(execution.hangup)
-        close(execution.hangup)
     }
 }

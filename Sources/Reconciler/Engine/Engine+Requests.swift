@@ -12,10 +12,38 @@ extension Engine {
             case .acknowledge(let name, let position, let offset):
                 return try acknowledge(name, position, offset, &step)
             case .removeConsumer(let name): return try removeConsumer(name, &step)
+            case .execute(let key, let ordinal, let command):
+                return try execute(key, ordinal, command, request.actor, &step, now)
             }
         } catch {
             return .failure(error)
         }
+    }
+
+    /// What runs beside an agent is in the audit before it runs.
+    private mutating func execute(
+        _ key: ObjectKey, _ ordinal: Int, _ command: [String], _ actor: String, _ step: inout Step, _ now: Moment
+    ) throws(Failure) -> Answer {
+        guard let object = object(key, step), let agent = object.agent else { throw .notFound(key) }
+        guard let replica = agent.replicas.first(where: { $0.ordinal == ordinal }) else {
+            let message = "agent \"\(key.name)\" has no replica \(ordinal)"
+            throw Failure(code: 404, reason: "NotFound", message: message, key: key)
+        }
+        let isRunning =
+            switch replica.phase {
+            case .ready, .starting(_, seen: true), .stopping: true
+            case .starting, .created, .scheduled, .failed, .backingOff, .stopped, .completed: false
+            }
+        guard isRunning, let run = replica.phase.run else {
+            let message = "replica \(ordinal) of agent \"\(key.name)\" does not run (\(replica.phase.name))"
+            throw Failure(code: 409, reason: "Conflict", message: message, key: key)
+        }
+        step.changes.audit.append(
+            AuditRecord(
+                atMs: now.wallMs, actor: actor, verb: "exec", key: key, uid: object.uid, source: "",
+                detail: "run \(run.id.text): " + String(JSONWriter.text(.list(command.map(Node.text))).prefix(1024)),
+                position: nil))
+        return .execution(run.id, driver: run.spec.driver)
     }
 
     // MARK: Apply

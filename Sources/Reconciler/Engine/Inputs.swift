@@ -49,6 +49,8 @@ public struct Request: Sendable {
         /// Registers the consumer when it is new.
         case acknowledge(consumer: String, position: Int64, journalOffset: Int64)
         case removeConsumer(String)
+        /// Allows a command beside a running replica.
+        case execute(ObjectKey, ordinal: Int, command: [String])
     }
 
     public struct Apply: Sendable {
@@ -90,6 +92,8 @@ public struct Request: Sendable {
 public enum Answer: Sendable {
     case applied(Node, ApplyResult, restarts: [String])
     case deleted(Node?)
+    /// The command may run beside this run.
+    case execution(RunID, driver: String)
     case done
     case failure(Failure)
 }

@@ -96,6 +96,14 @@ public final class Loop {
         pump()
     }
 
+    /// Runs a command beside an agent; `report` is called once, on any thread.
+    public func execute(
+        _ execution: Execution, driver: String, report: @escaping @Sendable (ExecutionResult) -> Void
+    ) {
+        guard let driver = drivers[driver] else { return report(.failed("no driver \"\(driver)\" serves here")) }
+        driver.execute(execution, report: report)
+    }
+
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
     public func stop(_ done: @escaping () -> Void) {
         stopped = done

@@ -54,6 +54,15 @@ struct Verb: Sendable {
                 Option("timestamps", "with the time of each line"),
             ], run: logsVerb),
         Verb(
+            name: "exec", usage: "exec [-i] [-t] AGENT -- COMMAND [ARGUMENT…]",
+            text: "Run a command where an agent runs: as its user, in its isolation, within its limits.",
+            options: [
+                .namespace, Option("stdin", "i", "pass on standard input"),
+                Option("tty", "t", "with a terminal; implies -i"),
+                Option("replica", value: "ORDINAL", "of this replica (default: 0)"),
+                Option("timeout", value: "TIME", "kill it after so long, such as 30s (default: no limit)"),
+            ], run: execVerb),
+        Verb(
             name: "events", usage: "events", text: "Show events in the order of their delivery.",
             options: [
                 .namespace, Option("follow", "f", "go on as events come"),

@@ -29,12 +29,13 @@ struct Session {
 
     /// Throws what a response that is no success means for the command.
     func check(_ response: Client.Response) throws {
-        if let failure = response.failure {
-            throw CommandProblem(
-                .noDaemon,
-                "no daemon answers at \(paths.socket) (\(failure))\nStart one with 'agentos-apply daemon start'.")
-        }
+        if let failure = response.failure { throw problem(noAnswer: failure) }
         if response.status >= 300 { throw problem(response) }
+    }
+
+    func problem(noAnswer why: String) -> CommandProblem {
+        CommandProblem(
+            .noDaemon, "no daemon answers at \(paths.socket) (\(why))\nStart one with 'agentos-apply daemon start'.")
     }
 
     func problem(_ response: Client.Response) -> CommandProblem {

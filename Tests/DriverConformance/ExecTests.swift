@@ -1,0 +1,127 @@
+import Glibc
+import Manifests
+import Testing
+
+/// Commands beside agents: the same for all isolations.
+@Suite(.serialized) struct ExecTests {
+    @Test(arguments: Isolation.allCases) func commandsRunWhereTheAgentRuns(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            world.ready(
+                world.agent("one", isolation, World.stays, "env: [{name: GIVEN, value: by the manifest}]"))
+            func exec(_ words: String..., input: String? = nil) -> World.Result {
+                world.run(["exec"] + (input == nil ? [] : ["-i"]) + ["one", "--"] + words, input: input)
+            }
+            let shown = exec("sh", "-c", "echo $GIVEN; echo $AGENTOS_AGENT; pwd; echo $HOME; echo no >&2; exit 7")
+            #expect(shown.code == 7)
+            let lines = shown.output.split(separator: "\n").map(String.init)
+            #expect(lines.count == 4 && lines[0] == "by the manifest" && lines[1] == "one" && lines[2] == lines[3])
+            #expect(shown.error == "no\n", "the two outputs stay apart")
+            // Input of more than all buffers, there and back.
+            let much = String(repeating: "0123456789abcdef", count: 40_000)
+            #expect(exec("cat", input: much).output == much)
+            #expect(exec("sh", "-c", "cat; echo end").output == "end\n", "without -i there is no input")
+            #expect(exec("sh", "-c", "kill -9 $$").code == 137)
+            let missing = exec("/no/such/program")
+            #expect(
+                missing.code == 1 && missing.error.contains("no such file") || missing.error.contains("No such file"))
+            // What the command leaves behind does not hold it up, and does not stay.
+            #expect(exec("sh", "-c", "sleep 1000 & echo started").output == "started\n")
+            if isolation == .process { World.until("it is gone") { World.processes(with: "sleep 1000").isEmpty } }
+            #expect(world.phase("one") == "Ready")
+            #expect(world.restarts("one") == 0)
+            if let containerd { #expect(containerd.tasks.count == 1) }
+            #expect(World.names("\(world.state)/containers").allSatisfy { !$0.hasPrefix(".exec") })
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func limitsOfTimeAndClientsThatGoEndTheCommand(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.ready(world.agent("one", isolation, "\(World.stays)"))
+            let home = try #require(World.names("\(world.state)/homes").first)
+            let beat = "\(world.state)/homes/\(home)/0/beat"
+            let beats = ["one", "--", "sh", "-c", "sh -c 'while :; do date +%N > $HOME/beat; sleep 0.05; done'; true"]
+            func isBeating() -> Bool {
+                let before = World.read(beat)
+                usleep(300_000)
+                return World.read(beat) != before
+            }
+            let late = world.run(["exec", "--timeout", "1s"] + beats)
+            #expect(late.code == 5, "\(late.text)")
+            World.until("all of the command is gone") { !isBeating() }
+            let command = World.start(
+                [World.program, "exec"] + beats, world.environment, nil, "/dev/null", "/dev/null")
+            World.until("it beats") { isBeating() }
+            kill(command, SIGKILL)
+            waitpid(command, nil, 0)
+            World.until("it ends with its client") { !isBeating() }
+            #expect(world.phase("one") == "Ready" && world.restarts("one") == 0)
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func commandsMayHaveATerminal(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.ready(world.agent("one", isolation, World.stays))
+            // A terminal of its own for the command line, as a person has one: 100 columns, later 120.
+            let script = """
+                import fcntl, os, pty, struct, sys, termios, time, select, signal
+                pid, fd = pty.fork()
+                if pid == 0:
+                    time.sleep(0.2)
+                    os.execv(sys.argv[1], [sys.argv[1], "exec", "-it", "one", "--", "sh"])
+                def size(columns):
+                    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, columns, 0, 0))
+                size(100)
+                seen = b""
+                def until(text):
+                    global seen
+                    end = time.time() + 15
+                    while text not in seen:
+                        if not select.select([fd], [], [], max(0, end - time.time()))[0]: sys.exit("no " + repr(text) + " in " + repr(seen))
+                        try: chunk = os.read(fd, 4096)
+                        except OSError: chunk = b""
+                        if not chunk: sys.exit("ended before " + repr(text) + ": " + repr(seen))
+                        seen += chunk
+                os.write(fd, b"stty size; test -t 0 && echo is''-terminal\\n")
+                until(b"33 100")
+                until(b"is-terminal")
+                size(120)
+                os.kill(pid, signal.SIGWINCH)
+                time.sleep(0.5)
+                os.write(fd, b"stty size\\n")
+                until(b"33 120")
+                os.write(fd, b"sleep 1000\\n")
+                time.sleep(0.5)
+                os.write(fd, b"\\x03")
+                os.write(fd, b"echo after''wards\\n")
+                until(b"afterwards")
+                os.write(fd, b"exit 9\\n")
+                while True:
+                    try:
+                        if not os.read(fd, 4096): break
+                    except OSError: break
+                sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+                """
+            world.write("terminal.py", script)
+            let result = world.spawn(
+                ["/usr/bin/python3", "\(world.directory)/terminal.py", World.program], timeoutMs: 60_000)
+            #expect(result.code == 9, "\(result.text)")
+        }
+    }
+
+    @Test func whatCannotBeExecutedIsSaid() throws {
+        try inIsolation(.process) { world, _ in
+            world.apply(World.agent("ended", "exit 0", "restartPolicy: Never") + World.agent("one", World.stays))
+            World.until("it has ended") { world.phase("ended") == "Completed" && world.phase("one") == "Ready" }
+            let ended = world.run("exec", "ended", "--", "true")
+            #expect(ended.code == 7 && ended.error.contains("does not run (Completed)"), "\(ended.text)")
+            #expect(world.run("exec", "none", "--", "true").error.contains("not found"))
+            #expect(world.run("exec", "--replica", "3", "one", "--", "true").error.contains("no replica 3"))
+            #expect(world.run("exec", "one").code == 64)
+            let noTerminal = world.run("exec", "-t", "one", "--", "true")
+            #expect(noTerminal.code == 64 && noTerminal.error.contains("needs a terminal"))
+            #expect(world.run("exec", "one", "--", "true").code == 0)
+            world.killDaemon()
+            #expect(world.run("exec", "one", "--", "true").code == 4)
+        }
+    }
+}
