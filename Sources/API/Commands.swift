@@ -7,8 +7,8 @@ import Reconciler
 extension Server {
     /// `POST …/agents/NAME/exec` with `{"command": […], "ordinal": 0, "timeoutSeconds": 0, "terminal": false}`.
     ///
-    /// Answers 101 and waits for the descriptors of input, output and error in one message. Lines `resize COLUMNS ROWS`
-    /// may follow. At the end comes one line: `exited CODE`, `timeout` or `failed MESSAGE`. A connection that is closed
+    /// Answers 101 and waits for the descriptors of input, output and error in one message. A byte may
+    /// follow whenever the size of the terminal has changed. At the end comes one line: `exited CODE`, `timeout` or `failed MESSAGE`. A connection that is closed
     /// earlier ends the command.
     func execute(_ exchange: Exchange, _ key: ObjectKey) {
         func refuse(_ message: String) {

@@ -128,8 +128,8 @@ public struct Execution: Sendable {
     public var streams: Streams?
     /// The streams are one terminal, which becomes that of the command.
     public var isTerminal: Bool
-    /// Ends the command when it is closed at the other end; lines `resize COLUMNS ROWS` come from there. -1 for none;
-    /// the driver closes it.
+    /// Ends the command when it is closed at the other end; a byte says that the terminal has another size. -1 for
+    /// none; the driver closes it.
     public var control: Int32
 
     public init(

@@ -16,14 +16,14 @@ extension ContainerdKeeper {
         lastExecution += 1
         let id = "exec-\(getpid())-\(lastExecution)"
         let container = execution.run.text
-        let control = CommandControl(execution.control, loop.events) { columns, rows in
-            self.spawn { await $0.resize(container, id, columns, rows) }
+        let control = CommandControl(execution.control, loop.events) {
+            self.spawn { await $0.resize(execution, id) }
         } hungUp: {
             self.spawn { await $0.killExecution(container, id) }
         }
         defer { control.stop() }
         do throws(GRPCFailure) {
-            let process = try await process(of: container, execution)
+            let process = try await process(of: container, execution, id)
             _ = try await client.call("tasks.v1.Tasks/Exec") {
                 $0.put(1, container)
                 $0.put(2, relay?.input ?? "")
@@ -50,9 +50,19 @@ extension ContainerdKeeper {
     private func runExecution(
         _ execution: Execution, _ container: String, _ id: String, _ relay: StreamRelay?
     ) async -> ExecutionResult {
+        var timer: EventLoop.TimerID?
+        if execution.timeoutMs > 0 {
+            timer = loop.events.after(ms: execution.timeoutMs) {
+                self.lateCommands.insert(id)
+                self.spawn { await $0.killExecution(container, id) }
+            }
+        }
+        defer {
+            if let timer { loop.events.cancel(timer) }
+            lateCommands.remove(id)
+        }
         do throws(GRPCFailure) {
-            let deadlineMs = execution.timeoutMs > 0 ? execution.timeoutMs : nil
-            let waiting = client.start("tasks.v1.Tasks/Wait", deadlineMs: deadlineMs) {
+            let waiting = client.start("tasks.v1.Tasks/Wait", deadlineMs: nil) {
                 $0.put(1, container)
                 $0.put(2, id)
             }
@@ -64,21 +74,72 @@ extension ContainerdKeeper {
                 // The shim holds the input open itself until it is told.
                 self.spawn { await $0.closeInput(container, id) }
             }
+            await resize(execution, id)
+            // Late before there was anything to kill.
+            if lateCommands.contains(id) { await killExecution(container, id) }
             let status = try await waiting.value()
-            return .exited(Int(truncatingIfNeeded: status.number(1)))
+            // What it left behind ends with it.
+            await killProcesses(container, id)
+            return lateCommands.contains(id) ? .timedOut : .exited(Int(truncatingIfNeeded: status.number(1)))
         } catch {
             await killExecution(container, id)
-            if error.code == .deadlineExceeded { return .timedOut }
-            return .failed(error.message)
+            return lateCommands.contains(id) ? .timedOut : .failed(error.message)
         }
     }
 
     private func killExecution(_ container: String, _ id: String) async {
+        if let root = configuration.runtimes[.none] { await endInSandbox(root, container, id) }
+        await killProcesses(container, id)
         _ = try? await client.call("tasks.v1.Tasks/Kill") {
             $0.put(1, container)
             $0.put(2, id)
             $0.put(3, UInt64(SIGKILL))
         }
+    }
+
+    /// Kills all of the container's processes that carry the command's mark.
+    private func killProcesses(_ container: String, _ id: String) async {
+        if !configuration.runtimes.isEmpty { return }  // not visible outside the sandbox
+        let mark = "\(Self.mark)=\(id)"
+        for _ in 0..<10 {
+            guard let answer = try? await client.call("tasks.v1.Tasks/ListPids", { $0.put(1, container) }),
+                let processes = try? answer.messages(1)
+            else { return }
+            var isClean = true
+            for process in processes {
+                let pid = pid_t(clamping: process.number(1))
+                let pidfd = agentos_pidfd_open(pid)
+                guard pidfd >= 0 else { continue }
+                defer { close(pidfd) }
+                let environment = Files.text("/proc/\(pid)/environ", limit: 2 << 20) ?? ""
+                guard environment.split(separator: "\0").contains(where: { $0 == mark }) else { continue }
+                isClean = false
+                _ = agentos_pidfd_signal(pidfd, SIGKILL)
+            }
+            if isClean { return }
+        }
+    }
+
+    private static let mark = "AGENTOS_EXEC"
+
+    private func endInSandbox(_ program: String, _ container: String, _ id: String) async {
+        let file = "\(configuration.runs)/\(container)/\(id).pid"
+        let words = [program, "end", "/run/containerd/runc/\(configuration.namespace)", container, file]
+        let null = agentos_open_null()
+        let pid = withCStrings(words) { argv in
+            withCStrings(["PATH=/usr/bin:/bin"]) { agentos_spawn(program, argv, $0, "/", null, null, null, null, -1) }
+        }
+        close(null)
+        let pidfd = pid > 0 ? agentos_pidfd_open(pid) : -1
+        guard pidfd >= 0 else { return }
+        await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
+            loop.events.watch(pidfd) { [events = loop.events] _ in
+                events.unwatch(pidfd)
+                close(pidfd)
+                continuation.resume()
+            }
+        }
+        unlink(file)
     }
 
     private func closeInput(_ container: String, _ id: String) async {
@@ -89,31 +150,32 @@ extension ContainerdKeeper {
         }
     }
 
-    private func resize(_ container: String, _ id: String, _ columns: UInt16, _ rows: UInt16) async {
+    /// Gives the command's terminal the size of the caller's.
+    private func resize(_ execution: Execution, _ id: String) async {
+        var size: (columns: UInt16, rows: UInt16) = (0, 0)
+        guard execution.isTerminal, let streams = execution.streams,
+            agentos_get_window(streams.input, &size.columns, &size.rows) == 0
+        else { return }
         _ = try? await client.call("tasks.v1.Tasks/ResizePty") {
-            $0.put(1, container)
+            $0.put(1, execution.run.text)
             $0.put(2, id)
-            $0.put(3, UInt64(columns))
-            $0.put(4, UInt64(rows))
+            $0.put(3, UInt64(size.columns))
+            $0.put(4, UInt64(size.rows))
         }
     }
 
     /// The agent's own process with another command: its user, environment and rights.
-    private func process(of container: String, _ execution: Execution) async throws(GRPCFailure) -> [UInt8] {
+    private func process(of container: String, _ execution: Execution, _ id: String) async throws(GRPCFailure)
+        -> [UInt8]
+    {
         let answer = try await client.call("containers.v1.Containers/Get") { $0.put(1, container) }
         let bytes = answer.message(1).message(5).bytes(2)
         guard var process = JSONReader.read(String(decoding: bytes, as: UTF8.self))?["process"] else {
             throw GRPCFailure(.internalError, "the container has no process")
         }
         process["args"] = .list(execution.command.map { .text($0) })
-        if execution.isTerminal {
-            process["terminal"] = true
-            var size: (columns: UInt16, rows: UInt16) = (80, 24)
-            if let streams = execution.streams { _ = agentos_get_window(streams.input, &size.columns, &size.rows) }
-            process["consoleSize"] = .map([
-                ("height", .number(Int(size.rows))), ("width", .number(Int(size.columns))),
-            ])
-        }
+        if execution.isTerminal { process["terminal"] = true }
+        process["env"] = .list((process["env"]?.list ?? []) + [.text("\(Self.mark)=\(id)")])
         return JSONWriter.bytes(process)
     }
 }

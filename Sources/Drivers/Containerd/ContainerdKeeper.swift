@@ -14,6 +14,8 @@ actor ContainerdKeeper {
     let bootID = ProcessTable.bootID
     let loop: DriverLoop
     var lastExecution = 0
+    /// Commands whose time is up.
+    var lateCommands: Set<String> = []
     private let report: @Sendable (Input) -> Void
     private let memoryGroups = CgroupMounts.memory
 

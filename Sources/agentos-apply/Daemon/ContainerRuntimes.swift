@@ -89,6 +89,46 @@ struct ContainerRuntimes: Sendable {
         return drivers
     }
 
+    /// What containerd's shim runs in place of runc. `runsc exec` cannot pass SIGKILL on into its sandbox, so commands
+    /// beside an agent leave their pid there, and `end ROOT ID FILE` kills such a command with all that it started.
+    private func wrapper(_ runsc: String, _ network: String) -> String {
+        """
+        #!/bin/sh
+        runsc() { '\(runsc)' "$@"; }
+        if [ "$1" = end ]; then
+            read -r main <"$4" || exit 0
+            for signal in STOP STOP KILL; do
+                runsc --root "$2" ps "$3" | {
+                    tree=" $main "
+                    while read -r _ pid parent _; do
+                        case $tree in *" $pid "* | *" $parent "*)
+                            tree="$tree$pid "
+                            runsc --root "$2" kill --pid "$pid" "$3" "$signal"
+                            ;;
+                        esac
+                    done
+                }
+            done
+            exit 0
+        fi
+        last= file= is_command=
+        for word; do
+            [ "$word" = exec ] && is_command=yes
+            [ "$last" = --pid-file ] && file=${word##*/}
+            last=$word
+        done
+        if [ -n "$is_command" ]; then
+            for word; do
+                shift
+                set -- "$@" "$word"
+                [ "$word" = exec ] && set -- "$@" "--internal-pid-file=\(state)/sandboxes/$last/$file"
+            done
+        fi
+        exec '\(runsc)' --platform=\(platform) --network=\(network) "$@"
+
+        """
+    }
+
     /// containerd's shim takes the path of a program without arguments: a script for each network mode.
     private func makeWrappers(_ runsc: String) throws -> [AgentSpec.Network: String] {
         let directory = "\(state)/runtimes"
@@ -98,8 +138,7 @@ struct ContainerRuntimes: Sendable {
         var result: [AgentSpec.Network: String] = [:]
         for (mode, network) in [(AgentSpec.Network.none, "none"), (.host, "host")] {
             let path = "\(directory)/runsc-\(network)"
-            let text = "#!/bin/sh\nexec '\(runsc)' --platform=\(platform) --network=\(network) \"$@\"\n"
-            try LocalFile.write(text, to: "\(path).new")
+            try LocalFile.write(wrapper(runsc, network), to: "\(path).new")
             guard chmod("\(path).new", 0o700) == 0, rename("\(path).new", path) == 0 else {
                 throw CommandProblem(.failure, "cannot write \(path): \(String(cString: strerror(errno)))")
             }

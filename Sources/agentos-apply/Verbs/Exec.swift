@@ -123,8 +123,7 @@ private final class CommandStreams {
         var rows: UInt16 = 0
         guard agentos_get_window(0, &columns, &rows) == 0 else { return }
         _ = agentos_set_window(output, columns, rows)
-        let line = Array("resize \(columns) \(rows)\n".utf8)
-        if remote.isEmpty { send(connection, line, line.count, Int32(MSG_NOSIGNAL)) }
+        if remote.isEmpty { send(connection, "r", 1, Int32(MSG_NOSIGNAL)) }
     }
 
     /// Copies until all output is there; returns the line that ended the command, empty when the connection broke.
