@@ -96,7 +96,8 @@ struct ContainerRuntimes: Sendable {
         #!/bin/sh
         runsc() { '\(runsc)' "$@"; }
         if [ "$1" = end ]; then
-            read -r main <"$4" || exit 0
+            read -r main <"$4"
+            [ -n "$main" ] || exit 0
             for signal in STOP STOP KILL; do
                 runsc --root "$2" ps "$3" | {
                     tree=" $main "
