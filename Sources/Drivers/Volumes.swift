@@ -67,7 +67,8 @@ struct Volumes: Sendable {
     }
 
     private func prefix(of path: String) -> String? {
-        hostPaths.first { path == $0 || path.hasPrefix($0 == "/" ? "/" : "\($0)/") }
+        if path.split(separator: "/").contains("..") { return nil }
+        return hostPaths.first { path == $0 || path.hasPrefix($0 == "/" ? "/" : "\($0)/") }
     }
 
     /// The directory itself, reached without leaving the allowed one through a link.

@@ -65,9 +65,6 @@ extension Validator {
         if spec["command"] == nil {
             report(spec.mark, "spec.command", "required: a process has no image that names a command")
         }
-        if let node = spec["suspendMode"], node.string == "Freeze" {
-            report(node.mark, "spec.suspendMode", "Freeze is not supported by this version; use Stop")
-        }
     }
 
     private mutating func checkContainer(_ spec: Node) {
@@ -87,9 +84,6 @@ extension Validator {
                     node.mark, "spec.securityContext.capabilities.drop[\(index)]",
                     "expected ALL or the name of a capability such as NET_BIND_SERVICE")
             }
-        }
-        if let node = spec["suspendMode"], node.string == "Freeze" {
-            report(node.mark, "spec.suspendMode", "Freeze is not supported by this version; use Stop")
         }
     }
 

@@ -231,7 +231,7 @@ private struct Builder {
     }
 }
 
-/// The core schema of YAML 1.2.2, chapter 10.3, for scalars without quotes.
+/// The core schema of YAML 1.2.2, chapter 10.3, for scalars without quotes; but `0440` is octal.
 enum PlainScalar {
     static func value(of text: String) -> Node.Value {
         switch text {
@@ -243,6 +243,8 @@ enum PlainScalar {
         guard let first = text.utf8.first, first < 0x3a else { return .string(text) }
         if text.hasPrefix("0x"), let number = Int64(text.dropFirst(2), radix: 16) { return .int(number) }
         if text.hasPrefix("0o"), let number = Int64(text.dropFirst(2), radix: 8) { return .int(number) }
+        // As Kubernetes' own tools read it, YAML 1.1: the one number that people write so is the mode of a file.
+        if text.utf8.count > 1, first == 0x30, let number = Int64(text, radix: 8) { return .int(number) }
         if let number = Int64(text) { return .int(number) }
         return isFloat(text) ? Double(text).map { .double($0) } ?? .string(text) : .string(text)
     }

@@ -175,7 +175,7 @@ public struct ProbeTarget: Sendable, Equatable {
         case .starting(_, seen: true): isReady = false
         case .starting, .created, .scheduled, .failed, .backingOff, .stopping, .stopped, .completed: return nil
         }
-        guard let run = replica.phase.run,
+        guard let run = replica.phase.run, !run.isFrozen,
             run.spec.startupProbe != nil || run.spec.readinessProbe != nil || run.spec.livenessProbe != nil
         else { return nil }
         self.run = run.id

@@ -95,6 +95,7 @@ extension SQLiteStore {
         let inputs = Node.map(run.inputs.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
         let facts = Node.map([
             ("image", run.facts.image.map { .text($0) }), ("address", run.facts.address.map { .text($0) }),
+            ("frozen", run.isFrozen ? true : nil),
         ])
         let isOver = replica.phase.run?.id != run.id || removed != nil
         try database.run(
@@ -111,7 +112,7 @@ extension SQLiteStore {
                 .text(Column.text(run.startBy)), .optional(run.pid.map(Int64.init)), .optional(run.startedAtMs),
                 .optional(run.readyAt.map(Column.text)), .optional(run.gate),
                 .optional(isOver ? replica.lastExit.map(Column.text) : nil),
-                .optional(run.facts == InstanceFacts() ? nil : JSONWriter.text(facts)),
+                .optional(facts.map?.isEmpty == true ? nil : JSONWriter.text(facts)),
                 .optional(run.startupBy.map(Column.text)),
             ])
         if isOver {

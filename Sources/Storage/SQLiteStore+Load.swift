@@ -123,6 +123,7 @@ extension SQLiteStore {
                 run.readyAt = row.optionalText(10).flatMap(Column.moment)
                 run.gate = row.optionalInt(11)
                 let facts = row.optionalText(12).flatMap { JSONReader.read($0) }
+                run.isFrozen = facts?["frozen"]?.bool ?? false
                 run.facts = InstanceFacts(image: facts?["image"]?.string, address: facts?["address"]?.string)
                 run.startupBy = row.optionalText(13).flatMap(Column.deadline)
                 return run

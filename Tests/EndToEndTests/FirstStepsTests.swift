@@ -94,7 +94,7 @@ import Testing
                 "\(secret.text)")
             let broken = world.run(
                 "diff", "-f", world.write("bad.yaml", World.agent("one", World.stays, "driver: gvisor")))
-            #expect(broken.code == 3 && broken.error.contains("spec.driver"), "\(broken.text)")
+            #expect(broken.code == 3 && broken.error.contains("spec.image"), "\(broken.text)")
             #expect(world.get("one")?[path: "spec", "replicas"]?.int == 0 && world.get("new") == nil)
         }
     }

@@ -37,7 +37,20 @@ struct SimulatedMachine {
         if random.chance(35) { runs[run]?.endsAt = nowMs + Int64(random.below(20_000)) }
     }
 
+    /// Frozen or thawed: an instance that is frozen hears nothing and ends only when it is killed.
+    mutating func freeze(_ run: RunID, _ isFrozen: Bool) {
+        guard case .running(let pid, let startedAtMs, let facts, _) = runs[run]?.instance else { return }
+        runs[run]?.instance = .running(pid: pid, startedAtMs: startedAtMs, facts: facts, isFrozen: isFrozen)
+    }
+
+    var frozen: [RunID] {
+        runs.filter {
+            if case .running(_, _, _, isFrozen: true) = $0.value.instance { true } else { false }
+        }.map(\.key).sorted()
+    }
+
     mutating func signal(_ run: RunID, nowMs: Int64) {
+        if case .running(_, _, _, isFrozen: true) = runs[run]?.instance { return }
         if runs[run]?.ignoresSignals != true { end(run, Exit(signal: 15, reason: .error, atMs: nowMs)) }
     }
 
@@ -58,7 +71,7 @@ struct SimulatedMachine {
 
     /// Ends what is due by itself.
     mutating func advance(nowMs: Int64, _ random: inout SeededRandom) -> [RunID] {
-        let due = runs.filter { $0.value.endsAt.map { $0 <= nowMs } ?? false }.keys.sorted()
+        let due = runs.filter { $0.value.endsAt.map { $0 <= nowMs } ?? false }.keys.filter { !frozen.contains($0) }.sorted()
         for run in due {
             runs[run]?.endsAt = nil
             let code = random.below(3)

@@ -213,6 +213,8 @@ struct Life {
             }
         case .signal: machine.signal(operation.run, nowMs: now.wallMs)
         case .kill: machine.kill(operation.run, nowMs: now.wallMs)
+        case .freeze: machine.freeze(operation.run, true)
+        case .thaw: machine.freeze(operation.run, false)
         case .giveUp: machine.giveUp(operation.run)
         case .remove: break
         }
@@ -355,7 +357,8 @@ struct Life {
         var spec = Node.map([
             ("command", .list(["run", .text(random.chance(30) ? "v\(random.below(3))" : "v0")])),
             ("replicas", .number([1, 1, 1, 2, 3, 0][random.below(6)])),
-            ("suspend", Node(.bool(random.chance(8)))),
+            ("suspend", Node(.bool(random.chance(12)))),
+            ("suspendMode", random.chance(50) ? "Freeze" : "Stop"),
             ("restartPolicy", .text(["Always", "Always", "OnFailure", "Never"][random.below(4)])),
             ("backoff", .map([("initialSeconds", .number(random.below(3))), ("maxSeconds", 10)])),
             ("terminationGracePeriodSeconds", .number(random.below(5))),
@@ -452,6 +455,9 @@ struct Life {
             guard let agent = object.agent else { continue }
             for replica in agent.replicas {
                 switch replica.phase {
+                case .starting(let run, seen: true) where run.isFrozen && agent.effective.spec.suspend:
+                    if agent.summary.phase != "Suspended" { return "\(object.key.name) is \(agent.summary.phase)" }
+                    expected += 1
                 case .ready, .completed(_, removed: true), .stopped: break
                 case .created
                 where !agent.summary.conditions.isEmpty && agent.summary.conditions[0].condition.status == false: break

@@ -74,8 +74,13 @@ actor ContainerdKeeper {
                 guard let context else { return .failed("the agent is gone") }
                 return try await start(run, context)
             case .signal(let number): try await kill(run, signal: number, all: false)
+            case .freeze, .thaw:
+                try await freeze(run, operation.verb == .freeze)
+                await tell(run)
             case .kill:
                 if starting.contains(run) { return cancelStart(run) }
+                // Some runtimes kill nothing that is frozen.
+                if try await client.task(run.text)?.status == .paused { try await freeze(run, false) }
                 try await kill(run, signal: SIGKILL, all: true)
                 await tell(run)
             case .giveUp:
@@ -121,7 +126,8 @@ actor ContainerdKeeper {
             let started = directory.started
             return .running(
                 pid: task?.pid ?? 0, startedAtMs: started?.atMs ?? 0,
-                facts: InstanceFacts(image: started?.image, address: started?.address))
+                facts: InstanceFacts(image: started?.image, address: started?.address),
+                isFrozen: task?.status == .paused)
         case .stopped:
             guard let task else { return nil }
             return try await finish(run, exit(of: run, task))
@@ -316,6 +322,15 @@ actor ContainerdKeeper {
         }
     }
 
+    private func freeze(_ run: RunID, _ isFrozen: Bool) async throws(GRPCFailure) {
+        do throws(GRPCFailure) {
+            _ = try await client.call("tasks.v1.Tasks/\(isFrozen ? "Pause" : "Resume")") { $0.put(1, run.text) }
+        } catch {
+            // It has ended, or is so already; what is true is observed.
+            if error.isOutage { throw error }
+        }
+    }
+
     private func giveUp(_ run: RunID) async throws(GRPCFailure) -> OperationResult {
         let directory = directory(run)
         switch try await look(run) {
@@ -350,6 +365,7 @@ actor ContainerdKeeper {
             } catch {
                 // It runs still, or is ending.
                 if error.isOutage || attempt == 19 { throw error }
+                if attempt == 1 { try await freeze(run, false) }
                 try await kill(run, signal: SIGKILL, all: true)
                 await pause(ms: 50)
             }

@@ -74,6 +74,18 @@ struct Cgroups: Sendable {
         for controller in usable { places[controller] = place }
     }
 
+    /// A whole group can be frozen: only version 2 freezes so that it can be killed all the same.
+    var canFreeze: Bool { places[""] != nil }
+
+    /// False where there is nothing to freeze by.
+    static func freeze(_ directories: [String], _ isFrozen: Bool) -> Bool {
+        directories.contains { (try? Files.write("\($0)/cgroup.freeze", isFrozen ? "1" : "0")) != nil }
+    }
+
+    static func isFrozen(_ directories: [String]) -> Bool {
+        directories.contains { Files.text("\($0)/cgroup.freeze")?.first == "1" }
+    }
+
     /// Limits that cannot be set here, with the reason.
     func refusals(_ resources: AgentSpec.Resources) -> [(field: String, message: String)] {
         var result: [(field: String, message: String)] = []

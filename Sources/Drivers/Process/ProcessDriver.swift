@@ -68,6 +68,13 @@ public struct ProcessDriver: Driver {
         var causes = cgroups.refusals(spec.resources).map {
             Failure.Cause(reason: "FieldValueInvalid", message: $0.message, field: $0.field)
         }
+        if spec.freezes, !cgroups.canFreeze {
+            causes.append(
+                Failure.Cause(
+                    reason: "FieldValueInvalid",
+                    message: "Freeze needs a cgroup of version 2 that this user may write; use Stop",
+                    field: "spec.suspendMode"))
+        }
         if !isRoot {
             for (field, value) in [("runAsUser", spec.runAsUser), ("runAsGroup", spec.runAsGroup)] {
                 guard let value, value != user else { continue }

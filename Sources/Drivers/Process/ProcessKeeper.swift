@@ -55,6 +55,10 @@ final class ProcessKeeper {
         case .signal(let number):
             signal(operation.run, number)
             done(.done)
+        case .freeze, .thaw:
+            let isDone = directory(operation.run).process.map { Cgroups.freeze($0.cgroups, operation.verb == .freeze) }
+            tell(operation.run)
+            done(isDone == false ? .failed("the cgroup of the agent cannot be frozen") : .done)
         case .kill:
             endTree(operation.run)
             done(.done)
@@ -78,7 +82,10 @@ final class ProcessKeeper {
             let isAlive =
                 ProcessTable.isAlive(process.pid, process.start)
                 || ProcessTable.isAlive(process.supervisor, process.supervisorStart)
-            if isAlive { return .running(pid: process.pid, startedAtMs: process.atMs) }
+            if isAlive {
+                return .running(
+                    pid: process.pid, startedAtMs: process.atMs, isFrozen: Cgroups.isFrozen(process.cgroups))
+            }
             // It may have ended between the two looks.
             if let exit = directory.exit { return .exited(exit) }
             return .exited(lost(.unknown, "its supervisor was gone when it ended"))

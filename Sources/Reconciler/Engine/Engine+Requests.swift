@@ -38,6 +38,10 @@ extension Engine {
             let message = "replica \(ordinal) of agent \"\(key.name)\" does not run (\(replica.phase.name))"
             throw Failure(code: 409, reason: "Conflict", message: message, key: key)
         }
+        if run.isFrozen {
+            let message = "replica \(ordinal) of agent \"\(key.name)\" is frozen; set spec.suspend to false first"
+            throw Failure(code: 409, reason: "Conflict", message: message, key: key)
+        }
         step.changes.audit.append(
             AuditRecord(
                 atMs: now.wallMs, actor: actor, verb: "exec", key: key, uid: object.uid, source: "",

@@ -125,6 +125,7 @@ extension Engine {
             ("revision", run.map { .number($0.revision) }),
             ("pid", replica.phase.isLive ? (run?.pid).map { .number(Int($0)) } : nil),
             ("imageDigest", (run?.facts.image).map { .text($0) }),
+            ("frozen", replica.phase.isLive && run?.isFrozen == true ? true : nil),
             ("address", replica.phase.isLive ? (run?.facts.address).map { .text($0) } : nil),
             ("startedAt", (run?.startedAtMs).map { .text(Timestamp.milliseconds($0)) }),
             ("readyAt", (run?.readyAt?.wallMs).map { .text(Timestamp.milliseconds($0)) }),

@@ -15,6 +15,8 @@ struct Planner {
         case stop(StopReason)
         /// Neither start nor stop: dependents go first.
         case hold
+        /// Keeps its memory and gets no time.
+        case freeze
     }
 
     let snapshot: Snapshot
@@ -61,7 +63,10 @@ struct Planner {
     private func desire(_ index: Int, replaced: Set<Int>) -> Desire {
         let ordinal = plan.replicas[index].ordinal
         if snapshot.isDeleting { return snapshot.hasStoppingDependents ? .hold : .stop(.deleted) }
-        if snapshot.spec.suspend { return snapshot.hasStoppingDependents ? .hold : .stop(.suspended) }
+        if snapshot.spec.suspend {
+            if snapshot.spec.freezes, ordinal < snapshot.spec.replicas, plan.replicas[index].phase.isUp { return .freeze }
+            return snapshot.hasStoppingDependents ? .hold : .stop(.suspended)
+        }
         if ordinal >= snapshot.spec.replicas { return .stop(.scaledDown) }
         return replaced.contains(ordinal) ? .stop(.replaced) : .run
     }
@@ -146,7 +151,7 @@ struct Planner {
         case .absent:
             let exit = Exit(reason: .startTimeout, message: "the start was given up", atMs: now.wallMs)
             return ended(index, run, exit, wasSeen: seen)
-        case .running(let pid, let startedAtMs, let facts) where !seen:
+        case .running(let pid, let startedAtMs, let facts, _) where !seen:
             var run = run
             run.pid = pid
             run.startedAtMs = startedAtMs
@@ -154,8 +159,8 @@ struct Planner {
             if let probe = run.spec.startupProbe { run.startupBy = Deadline(now, afterMs: probe.patienceMs) }
             run.gate = snapshot.lastSequence + Int64(plan.transitions.count) + 1
             move(index, .started, .starting(run, seen: true), reason: "InstanceSeen")
-        case .running:
-            if stopIfAsked(index, run, desire) || holdsBack(index, run) { return }
+        case .running(_, _, _, let isFrozen):
+            if stopIfAsked(index, run, desire) || staysFrozen(index, run, isFrozen, desire) || holdsBack(index, run) { return }
             guard run.spec.readinessProbe == nil || snapshot.probes[run.id]?.isReady == true else { return }
             if isGateOpen(run) {
                 var run = run
@@ -182,6 +187,10 @@ struct Planner {
         case .exited(let exit): ended(index, run, exit, wasSeen: true)
         case .absent:
             ended(index, run, Exit(reason: .unknown, message: "the instance vanished", atMs: now.wallMs), wasSeen: true)
+        case .running(_, _, _, let isFrozen) where desire == .freeze || isFrozen:
+            var run = run
+            run.isFrozen = true
+            move(index, .unready, .starting(run, seen: true), reason: "Frozen")
         case .running, .starting:
             if stopIfAsked(index, run, desire) || holdsBack(index, run) { return }
             guard run.spec.readinessProbe != nil, snapshot.probes[run.id]?.isReady == false else { return }
@@ -250,6 +259,10 @@ struct Planner {
         case .running:
             if killAt.isDue(now) {
                 operate(run, .kill)
+            } else if case .running(_, _, _, isFrozen: true) = snapshot.instances[run.id] {
+                // Frozen it would not hear its signal.
+                operate(run, .thaw)
+                wake(killAt)
             } else {
                 operate(run, .signal(run.spec.stopSignal))
                 wake(killAt)
@@ -308,6 +321,26 @@ struct Planner {
         plan.replicas[index].lastExit = Exit(reason: .unhealthy, message: failure, atMs: now.wallMs)
         let killAt = stopDeadline(run, .unhealthy)
         move(index, .stopping, .stopping(run, .unhealthy, killAt: killAt), reason: StopReason.unhealthy.rawValue)
+        return true
+    }
+
+    /// True while an instance is frozen, or on its way there or back.
+    private mutating func staysFrozen(_ index: Int, _ run: Run, _ isFrozen: Bool, _ desire: Desire) -> Bool {
+        guard desire == .freeze || run.isFrozen || isFrozen else { return false }
+        var changed = run
+        if desire == .freeze {
+            changed.isFrozen = true
+            if !isFrozen { operate(run, .freeze) }
+        } else if isFrozen {
+            operate(run, .thaw)
+        } else {
+            changed.isFrozen = false
+            // The time in which it stood still does not count.
+            if let probe = run.spec.startupProbe, run.readyAt == nil {
+                changed.startupBy = Deadline(now, afterMs: probe.patienceMs)
+            }
+        }
+        plan.replicas[index].phase = .starting(changed, seen: true)
         return true
     }
 

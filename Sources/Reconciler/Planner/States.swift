@@ -39,7 +39,8 @@ public struct Exit: Sendable, Equatable {
 public enum Instance: Sendable, Equatable {
     /// Claimed by a supervisor, its process not known yet.
     case starting
-    case running(pid: Int32, startedAtMs: Int64, facts: InstanceFacts = InstanceFacts())
+    /// `isFrozen`: it holds its memory and gets no time.
+    case running(pid: Int32, startedAtMs: Int64, facts: InstanceFacts = InstanceFacts(), isFrozen: Bool = false)
     /// Ended; nothing of it runs any more.
     case exited(Exit)
     /// We hold its claim: it never ran and never will.
@@ -103,6 +104,8 @@ public struct Run: Sendable, Equatable {
     public var pid: Int32?
     public var startedAtMs: Int64?
     public var facts = InstanceFacts()
+    /// It was suspended and keeps its memory: its instance is frozen, or is to be.
+    public var isFrozen = false
     /// Until then the startup probe must have succeeded; fixed when the instance is first seen.
     public var startupBy: Deadline?
     public var readyAt: Moment?
@@ -179,6 +182,23 @@ public enum Phase: Sendable, Equatable {
         }
     }
 
+    /// Its instance was seen, and nobody has asked it to stop.
+    var isUp: Bool {
+        switch self {
+        case .starting(_, let seen): seen
+        case .ready: true
+        case .created, .scheduled, .failed, .backingOff, .stopping, .stopped, .completed: false
+        }
+    }
+
+    /// Its last run failed; another may follow.
+    var isDown: Bool {
+        switch self {
+        case .failed, .backingOff: true
+        case .created, .scheduled, .starting, .ready, .stopping, .stopped, .completed: false
+        }
+    }
+
     /// Something of the replica may exist on the machine.
     public var isLive: Bool {
         switch self {
@@ -229,6 +249,9 @@ public struct Operation: Sendable, Equatable {
         case signal(Int32)
         /// Ends the whole process tree.
         case kill
+        /// Takes all time from the instance; it keeps its memory.
+        case freeze
+        case thaw
         /// Takes the claim of a run whose end is not proven.
         case giveUp
         /// Removes what an ended run left behind.
@@ -246,6 +269,8 @@ public struct Operation: Sendable, Equatable {
         case .start: "start"
         case .signal: "signal"
         case .kill: "kill"
+        case .freeze: "freeze"
+        case .thaw: "thaw"
         case .giveUp: "giveUp"
         case .remove: "remove"
         }

@@ -62,7 +62,14 @@ public struct Summary: Sendable, Equatable {
             && desired.allSatisfy {
                 if case .completed(let run, _) = $0.phase { run.revision == snapshot.revision } else { false }
             }
-        if spec.suspend, !hasLive, !snapshot.isDeleting {
+        let isAtRest = plan.replicas.allSatisfy { replica in
+            guard replica.phase.isLive else { return true }
+            guard let run = replica.phase.run, case .running(_, _, _, isFrozen: true) = snapshot.instances[run.id] else {
+                return false
+            }
+            return run.isFrozen
+        }
+        if spec.suspend, isAtRest, !snapshot.isDeleting {
             phase = "Suspended"
         } else {
             phase = Self.order.first(where: phases.contains) ?? "Stopped"
@@ -102,10 +109,15 @@ public struct Summary: Sendable, Equatable {
             Condition(kind: .ready, status: false, reason: reason, message: message)
         }
         if snapshot.isDeleting { return not(deletion(snapshot, plan).reason, deletion(snapshot, plan).message) }
-        if snapshot.spec.suspend { return not("Suspended", "suspend is set") }
+        if snapshot.spec.suspend {
+            return not("Suspended", hasLive && phase == "Suspended" ? "suspend is set; memory is kept" : "suspend is set")
+        }
         if isReady { return Condition(kind: .ready, status: true, reason: "AllReplicasReady", message: of) }
         if isCompleted { return not("Completed", "all replicas have completed") }
         if replicas == 0 { return not("NoReplicas", "replicas is 0") }
+        for replica in plan.replicas where replica.phase.isDown && replica.lastExit?.reason == .imageNotFound {
+            return not("ImageNotFound", "\(of); replica \(replica.ordinal): \(replica.lastExit?.message ?? "")")
+        }
         for replica in plan.replicas {
             if case .backingOff = replica.phase, replica.backoffStep > 2 {
                 return not(
@@ -113,12 +125,8 @@ public struct Summary: Sendable, Equatable {
                     "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
             }
         }
-        for replica in plan.replicas {
-            switch replica.phase {
-            case .failed, .backingOff:
-                return not("ReplicaFailed", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit))")
-            case .created, .scheduled, .starting, .ready, .stopping, .stopped, .completed: break
-            }
+        for replica in plan.replicas where replica.phase.isDown {
+            return not("ReplicaFailed", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit))")
         }
         for replica in plan.replicas {
             guard case .starting(let run, seen: true) = replica.phase, let probe = snapshot.probes[run.id],

@@ -1,0 +1,97 @@
+import Glibc
+import Manifests
+import Testing
+
+/// Probes: the same for all isolations.
+@Suite(.serialized) struct ProbeTests {
+    /// A script that stays and removes nothing; `ready` and `alive` in its home decide.
+    private let script = "touch $HOME/alive; \(World.stays)"
+
+    @Test(arguments: Isolation.allCases) func readinessKeepsTheRunAndLivenessRestartsIt(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.apply(
+                world.agent(
+                    "one", isolation, script,
+                    """
+                    readinessProbe: {exec: {command: [sh, -c, 'test -e $HOME/ready']}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1}
+                    livenessProbe: {exec: {command: [sh, -c, 'test -e $HOME/alive']}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 2}
+                    backoff: {initialSeconds: 0}
+                    """))
+            World.until("it runs", 30_000) { world.pid("one") > 1 }
+            func exec(_ script: String) { #expect(world.run("exec", "one", "--", "sh", "-c", script).code == 0) }
+            usleep(1_500_000)
+            #expect(world.phase("one") == "Starting", "not ready before its probe says so")
+            exec("touch $HOME/ready")
+            World.until("ready") { world.phase("one") == "Ready" }
+            let run = world.runOf("one")?["id"]?.string
+            exec("rm $HOME/ready")
+            World.until("not ready") { world.condition("one", "Ready")?["status"]?.string == "False" }
+            #expect(world.runOf("one")?["id"]?.string == run, "the run is kept")
+            exec("touch $HOME/ready")
+            World.until("ready again") { world.condition("one", "Ready")?["status"]?.string == "True" }
+            // Verdicts go on over a restart of the daemon.
+            world.killDaemon()
+            world.startDaemon()
+            exec("rm $HOME/alive")
+            World.until("another run", 30_000) {
+                world.runOf("one")?["id"]?.string != run && world.phase("one") == "Ready"
+            }
+            #expect(
+                world.lastExit("one")?["reason"]?.string == "Unhealthy", "\(String(describing: world.lastExit("one")))")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func aProbeThatHangsIsKilledWhole(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            // The probe's own child writes on while it lives.
+            let hangs = "sh -c 'i=0; while :; do i=$((i+1)); echo $i > $HOME/beat; sleep 0.1; done'; true"
+            world.apply(
+                world.agent(
+                    "one", isolation, World.stays,
+                    """
+                    readinessProbe: {exec: {command: [sh, -c, \(JSONWriter.text(.text(hangs)))]}, periodSeconds: 3600, timeoutSeconds: 2, failureThreshold: 1}
+                    """))
+            World.until("it runs", 30_000) { world.pid("one") > 1 }
+            let home = try #require(World.names("\(world.state)/homes").first)
+            let beat = "\(world.state)/homes/\(home)/0/beat"
+            World.until("the probe runs") { !World.read(beat).isEmpty }
+            World.until("it is killed with its child") {
+                let before = World.read(beat)
+                usleep(500_000)
+                return World.read(beat) == before
+            }
+            #expect(world.phase("one") == "Starting")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func serversAreProbedWhereTheyListen(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let port = 20_000 + Int(getpid()) % 20_000 + Isolation.allCases.firstIndex(of: isolation)! * 7
+            let server: String
+            if isolation.isContainer {
+                server = "mkdir -p /tmp/www; echo fine > /tmp/www/health; exec busybox httpd -f -p \(port) -h /tmp/www"
+            } else {
+                server =
+                    "mkdir -p www; echo fine > www/health; exec python3 -m http.server -b 127.0.0.1 -d www \(port)"
+            }
+            let network = isolation.isContainer ? "network: {mode: Host}\n" : ""
+            world.ready(
+                world.agent(
+                    "http", isolation, server,
+                    network + "readinessProbe: {httpGet: {path: /health, port: \(port)}, periodSeconds: 1}")
+                    + world.agent(
+                        "tcp", isolation, World.stays,
+                        network + "readinessProbe: {tcpSocket: {port: \(port)}, periodSeconds: 1}"))
+            world.apply(
+                world.agent(
+                    "missing", isolation, World.stays,
+                    network + "readinessProbe: {httpGet: {path: /none, port: \(port)}, periodSeconds: 1}"))
+            usleep(2_000_000)
+            #expect(world.phase("missing") == "Starting", "404 is no success")
+            #expect(world.run("delete", "agent", "http").code == 0)
+            World.until("what depends on it is not ready") {
+                world.condition("tcp", "Ready")?["status"]?.string == "False"
+            }
+        }
+    }
+}

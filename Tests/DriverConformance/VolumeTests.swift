@@ -1,0 +1,72 @@
+import Glibc
+import Manifests
+import Testing
+
+/// The directories that containers get.
+@Suite(.serialized) struct VolumeTests {
+    @Test(arguments: Isolation.containers) func volumesLastAsLongAsTheyShould(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.apply(
+                """
+                apiVersion: v1
+                kind: Secret
+                metadata: {name: keys}
+                stringData: {token: s3cret}
+                ---
+                apiVersion: v1
+                kind: ConfigMap
+                metadata: {name: settings}
+                data: {mode: fast, level: "3"}
+                ---
+
+                """)
+            mkdir("\(world.directory)/host", 0o777)
+            chmod("\(world.directory)/host", 0o777)
+            let volumes = """
+                volumes: [{name: kept, persistent: {}}, {name: scratch, emptyDir: {}}, {name: host, hostPath: {path: \(world.directory)/host}}, {name: keys, secret: {secretName: keys}}, {name: settings, configMap: {name: settings, defaultMode: 0440}}]
+                volumeMounts: [{name: kept, mountPath: /kept}, {name: scratch, mountPath: /scratch}, {name: host, mountPath: /host}, {name: keys, mountPath: /run/keys}, {name: settings, mountPath: /etc/settings, readOnly: true}]
+                """
+            let script = "echo run >> /kept/runs; echo run >> /scratch/runs; echo run >> /host/runs; \(World.stays)"
+            world.ready(world.agent("one", isolation, script, volumes))
+            func exec(_ script: String) -> String {
+                world.run("exec", "one", "--", "sh", "-c", script).output.trimming()
+            }
+            #expect(exec("cat /run/keys/token") == "s3cret")
+            #expect(exec("stat -c %a /run/keys/token /etc/settings/mode") == "400\n440")
+            #expect(exec("cat /etc/settings/mode /etc/settings/level") == "fast3")
+            #expect(exec("(echo x > /etc/settings/mode) 2>/dev/null || echo refused") == "refused")
+            #expect(exec("wc -l < /kept/runs; wc -l < /scratch/runs") == "1\n1")
+            // The secret is in memory, not on the disk.
+            #expect(!World.files("\(world.state)/containers").contains { World.read($0).contains("s3cret") })
+            #expect(World.read("/proc/self/mounts").contains("\(world.state)/memory tmpfs"))
+            // Another spec: the run is replaced.
+            world.ready(world.agent("one", isolation, script, volumes + "\nenv: [{name: A, value: b}]"))
+            #expect(exec("wc -l < /kept/runs; wc -l < /scratch/runs; wc -l < /host/runs") == "2\n1\n2")
+            #expect(world.run("delete", "agent", "one").code == 0)
+            World.until("homes are gone") { World.names("\(world.state)/homes").isEmpty }
+            World.until("nothing is in memory") { World.names("\(world.state)/memory").isEmpty }
+            #expect(World.read("\(world.directory)/host/runs") == "run\nrun\n", "the machine's own stays")
+        }
+    }
+
+    @Test func directoriesOfTheMachineNeedLeave() throws {
+        try inIsolation(.containerd) { world, _ in
+            func refusal(_ path: String) -> String {
+                let volumes =
+                    "volumes: [{name: host, hostPath: {path: \(path)}}]\nvolumeMounts: [{name: host, mountPath: /host}]"
+                let result = world.apply(world.agent("one", .containerd, World.stays, volumes))
+                return result.code == 3 ? result.error : "applied: \(result.text)"
+            }
+            #expect(refusal("/etc").contains("spec.volumes[0].hostPath.path") && refusal("/etc").contains("/tmp"))
+            #expect(refusal("/tmp/../etc").contains("hostPath"))
+            #expect(refusal("/tmpfoo").contains("hostPath"))
+            // A link that leads out is seen when the run starts.
+            symlink("/etc", "\(world.directory)/link")
+            let volumes =
+                "volumes: [{name: host, hostPath: {path: \(world.directory)/link}}]\nvolumeMounts: [{name: host, mountPath: /host}]"
+            world.apply(world.agent("two", .containerd, World.stays, volumes + "\nrestartPolicy: Never"))
+            World.until("it is refused") { world.phase("two") == "Failed" }
+            #expect(world.lastExit("two")?["message"]?.string?.contains("\(world.directory)/link") == true)
+        }
+    }
+}
