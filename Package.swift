@@ -32,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         library("Manifests", ["CYAML"]),
@@ -40,7 +41,7 @@ let package = Package(
         library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CCrypto", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
         library(
-            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CLinux"],
+            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CArchive", "CLinux"],
             // Asynchronous functions stay on the thread of the driver that calls them.
             settings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),

@@ -9,6 +9,8 @@
 #include <netinet/in.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -374,4 +376,64 @@ int agentos_signalfd_window(void) {
     sigaddset(&set, SIGWINCH);
     sigprocmask(SIG_BLOCK, &set, NULL);
     return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int network_child(void *argument) {
+    const char *path = argument;
+    // Loopback is up in a container's network.
+    struct ifreq request = {0};
+    strcpy(request.ifr_name, "lo");
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || ioctl(fd, SIOCGIFFLAGS, &request) != 0) _exit(errno);
+    request.ifr_flags |= IFF_UP;
+    if (ioctl(fd, SIOCSIFFLAGS, &request) != 0) _exit(errno);
+    close(fd);
+    if (mount("/proc/self/ns/net", path, NULL, MS_BIND, NULL) != 0) _exit(errno);
+    _exit(0);
+}
+
+int agentos_is_network(const char *path) {
+    struct statfs status;
+    return statfs(path, &status) == 0 && status.f_type == NSFS_MAGIC;
+}
+
+int agentos_make_network(const char *path) {
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) return -1;
+    close(fd);
+    char *stack = malloc(65536);
+    if (!stack) return -1;
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    // The child shares the memory and this thread waits until it has ended. It sends no signal: only __WALL finds it.
+    pid_t pid = clone(network_child, (void *)(((uintptr_t)stack + 65536) & ~(uintptr_t)15), CLONE_VFORK | CLONE_VM | CLONE_NEWNET, (void *)path);
+    int saved = errno;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    free(stack);
+    errno = saved;
+    if (pid < 0) return -1;
+    int status = 0;
+    while (waitpid(pid, &status, __WALL) < 0) {
+        if (errno == EINTR) continue;
+        // It was reaped already: what counts is the mount.
+        if (agentos_is_network(path)) return 0;
+        errno = EIO;
+        return -1;
+    }
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return 0;
+    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EIO;
+    return -1;
+}
+
+int agentos_remove_bridge(const char *name) {
+    struct ifreq request = {0};
+    if (strlen(name) >= IFNAMSIZ) return -1;
+    strcpy(request.ifr_name, name);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -1;
+    ioctl(fd, SIOCSIFFLAGS, &request);  // down
+    int result = ioctl(fd, SIOCBRDELBR, name);
+    close(fd);
+    return result;
 }

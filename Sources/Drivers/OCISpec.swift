@@ -21,14 +21,14 @@ struct OCISpec {
     var group: UInt32
     var mounts: [Mount]
     var openFiles: Int64
-    var cgroupsPath: String
+    /// Nil: the runtime is in the run's cgroups already.
+    var cgroupsPath: String?
     /// Path of the root file system; relative paths belong to the bundle.
     var root = "rootfs"
     /// A network namespace that is there already; nil makes an empty one, "host" takes the machine's.
     var networkNamespace: String?
     /// Threads that the runtime itself needs beside the agent's, and that count against its limit.
     var pidsHeadroom: Int64 = 0
-    var hasSeccomp = true
 
     var node: Node {
         .map([
@@ -101,9 +101,9 @@ struct OCISpec {
         ]
         let readOnly = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
         return .map([
-            ("namespaces", .list(namespaces)), ("cgroupsPath", .text(cgroupsPath)), ("resources", resources),
+            ("namespaces", .list(namespaces)), ("cgroupsPath", cgroupsPath.map { .text($0) }), ("resources", resources),
             ("maskedPaths", .list(masked.map { .text($0) })), ("readonlyPaths", .list(readOnly.map { .text($0) })),
-            ("seccomp", hasSeccomp ? SystemCalls.profile : nil),
+            ("seccomp", SystemCalls.profile),
         ])
     }
 

@@ -18,7 +18,7 @@ struct Volumes: Sendable {
     /// Directories of the machine that manifests may name.
     var hostPaths: [String]
 
-    private var memory: String { "\(state)/memory" }
+    var memory: String { "\(state)/memory" }
 
     /// Makes the directories of a run and fills them; the same again changes nothing but the files of objects.
     func prepare(_ run: Run, _ context: StartContext, owner: UInt32, group: UInt32) throws(Problem) -> [OCISpec.Mount] {
@@ -51,6 +51,16 @@ struct Volumes: Sendable {
     func remove(_ run: RunID) {
         Files.removeTree("\(runs)/\(run.text)/volumes")
         Files.removeTree("\(memory)/\(run.text)")
+    }
+
+    /// The file system in memory, mounted.
+    func makeMemory() throws(Problem) -> String {
+        mkdir(memory, 0o711)
+        guard agentos_is_in_memory(memory) != 0 || agentos_mount_memory(memory) == 0 else {
+            throw Problem(
+                message: "cannot mount a file system in memory at \(memory): \(String(cString: strerror(errno)))")
+        }
+        return memory
     }
 
     /// Unmounts the file system in memory when nothing is in it any more.
@@ -110,11 +120,7 @@ struct Volumes: Sendable {
     private func write(
         _ files: [String: [UInt8]], mode: Int, _ run: RunID, _ volume: String, _ owner: UInt32, _ group: UInt32
     ) throws(Problem) -> String {
-        mkdir(memory, 0o711)
-        guard agentos_is_in_memory(memory) != 0 || agentos_mount_memory(memory) == 0 else {
-            throw Problem(
-                message: "cannot mount a file system in memory at \(memory): \(String(cString: strerror(errno)))")
-        }
+        let memory = try makeMemory()
         let path = "\(memory)/\(run.text)/\(volume)"
         do throws(Files.Failure) {
             try Files.makeDirectory("\(memory)/\(run.text)", mode: 0o711)

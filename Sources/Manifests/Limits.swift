@@ -54,7 +54,11 @@ public enum Limits {
     public static let unacknowledgedMax = 128
     public static let consumersMax = 64
 
-    // MARK: Process driver
+    // MARK: Drivers
+    /// What is kept of what a program of the machine prints.
+    public static let programOutputBytesMax = 4 << 20
+    /// Bytes of a root file system that is unpacked from an archive.
+    public static let imageBytesMax: Int64 = 32 << 30
     public static let logBytesMax = 10 << 20
     public static let logFilesMax = 3
     /// Databases that were replaced by a restore and are kept.

@@ -68,9 +68,9 @@ import Testing
                 kind: Agent
                 metadata: {name: one}
                 spec:
-                  driver: \(isolation.rawValue)
+                  driver: \(isolation.driver)
                   imageArchive: \(Containerd.image)
-                  args: [sh, -c, "echo instead of the image's own command; exit 4"]
+                  args: [sh, -c, "echo instead of what the image names; exit 4"]
                   restartPolicy: Never
 
                 """

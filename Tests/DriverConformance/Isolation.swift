@@ -5,14 +5,19 @@ import Testing
 /// The isolations that all pass the same suite, against the real runtimes.
 enum Isolation: String, CaseIterable, Sendable, CustomTestStringConvertible {
     case process, containerd, gvisor
+    /// gVisor on a machine without containerd.
+    case sandbox
 
     var testDescription: String { rawValue }
+    var driver: String { self == .sandbox ? "gvisor" : rawValue }
     var isContainer: Bool { self != .process }
-    static let containers: [Isolation] = [.containerd, .gvisor]
+    var isGvisor: Bool { self == .gvisor || self == .sandbox }
+    static let containers: [Isolation] = [.containerd, .gvisor, .sandbox]
+    static let withContainerd: [Isolation] = [.containerd, .gvisor]
 
     /// The lines of a spec that choose this isolation.
     var lines: String {
-        isContainer ? "driver: \(rawValue)\nimageArchive: \(Containerd.image)\n" : "driver: process\n"
+        isContainer ? "driver: \(driver)\nimageArchive: \(Containerd.image)\n" : "driver: process\n"
     }
 }
 
@@ -118,20 +123,25 @@ func inIsolation(_ isolation: Isolation, _ body: (World, Containerd?) throws -> 
     defer {
         world.killDaemon()
         containerd?.close()
+        world.removeNetwork()
         umount2("\(world.state)/memory", 2)
         world.close()
     }
-    if isolation.isContainer {
+    // Tests run beside each other: each has addresses of its own.
+    let subnet = "10.\(100 + Int.random(in: 0..<100)).\(Int.random(in: 0..<256)).0/24"
+    world.moreEnvironment = [
+        "AGENTOS_HOST_PATH=/tmp", "AGENTOS_BRIDGE_SUBNET=\(subnet)",
+        "AGENTOS_CONTAINERD_SOCKET=\(world.directory)/none",
+    ]
+    if isolation.isContainer, isolation != .sandbox {
         let runtime = try Containerd(world)
         containerd = runtime
-        world.moreEnvironment = [
-            "AGENTOS_CONTAINERD_SOCKET=\(runtime.socket)", "AGENTOS_CONTAINERD_NAMESPACE=\(runtime.namespace)",
-            "AGENTOS_HOST_PATH=/tmp",
-        ]
-        if isolation == .gvisor {
-            let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/get-runsc gets it")
-            world.moreEnvironment.append("AGENTOS_RUNSC=\(runsc)")
-        }
+        world.moreEnvironment[2] = "AGENTOS_CONTAINERD_SOCKET=\(runtime.socket)"
+        world.moreEnvironment.append("AGENTOS_CONTAINERD_NAMESPACE=\(runtime.namespace)")
+    }
+    if isolation.isGvisor {
+        let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/get-runsc gets it")
+        world.moreEnvironment.append("AGENTOS_RUNSC=\(runsc)")
     }
     try body(world, containerd)
 }
@@ -139,6 +149,21 @@ func inIsolation(_ isolation: Isolation, _ body: (World, Containerd?) throws -> 
 extension World {
     func agent(_ name: String, _ isolation: Isolation, _ script: String, _ more: String = "") -> String {
         World.agent(name, script, isolation.lines + more)
+    }
+
+    /// What a test that failed may have left of its network.
+    func removeNetwork() {
+        for name in World.names("\(state)/network") { umount2("\(state)/network/\(name)", 2) }
+        for link in bridges {
+            _ = World.wait(
+                World.start(["ip", "link", "del", link], environment, nil, "/dev/null", "/dev/null"), timeoutMs: 5000)
+        }
+    }
+
+    /// The bridges of this world's daemon.
+    var bridges: [String] {
+        let addresses = World.names("\(state)/network/.addresses")
+        return World.names("/sys/class/net").filter { addresses.contains($0) }
     }
 
     /// Applies and waits until all is ready; on failure the logs of the daemon and containerd are told.

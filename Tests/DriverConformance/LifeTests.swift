@@ -120,7 +120,7 @@ import Testing
         }
     }
 
-    @Test(arguments: Isolation.containers) func agentsOutliveContainerd(isolation: Isolation) throws {
+    @Test(arguments: Isolation.withContainerd) func agentsOutliveContainerd(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
             let containerd = try #require(containerd)
             world.ready(
@@ -141,7 +141,8 @@ import Testing
         }
     }
 
-    @Test(arguments: Isolation.containers) func aHangingContainerdHoldsNothingUpForever(isolation: Isolation) throws {
+    @Test(arguments: Isolation.withContainerd) func aHangingContainerdHoldsNothingUpForever(isolation: Isolation) throws
+    {
         try inIsolation(isolation) { world, containerd in
             let containerd = try #require(containerd)
             world.ready(world.agent("one", isolation, World.stays))
@@ -204,13 +205,14 @@ import Testing
 
     @Test(arguments: Isolation.containers) func aHundredStartsAndStopsLeaveNothing(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
-            let containerd = try #require(containerd)
             let groupsBefore = Self.groups
-            // What others keep in the same containerd, even in the same namespace, is theirs.
-            #expect(containerd.ctr("images", "import", Containerd.image) != nil)
-            let image = try #require(containerd.images.first { !$0.contains("sha256") })
-            #expect(containerd.ctr("run", "-d", image, "foreign", "/bin/sh", "-c", World.stays) != nil)
-            #expect(containerd.ctr("leases", "create", "--id", "theirs") != nil)
+            if let containerd {
+                // What others keep in the same containerd, even in the same namespace, is theirs.
+                #expect(containerd.ctr("images", "import", Containerd.image) != nil)
+                let image = try #require(containerd.images.first { !$0.contains("sha256") })
+                #expect(containerd.ctr("run", "-d", image, "foreign", "/bin/sh", "-c", World.stays) != nil)
+                #expect(containerd.ctr("leases", "create", "--id", "theirs") != nil)
+            }
             for round in 0..<5 {
                 let manifest = world.agent(
                     "crowd", isolation, World.stays, "replicas: 20\nterminationGracePeriodSeconds: 1")
@@ -218,19 +220,69 @@ import Testing
                 World.until("round \(round) runs", 120_000) { world.status("crowd")?["readyReplicas"]?.int == 20 }
                 #expect(world.run(["delete", "agent", "crowd", "--timeout", "60s"]).code == 0)
             }
-            #expect(containerd.tasks == ["foreign"] && containerd.containers == ["foreign"])
-            #expect(containerd.snapshots.count == 1 && containerd.leases == ["theirs"])
-            #expect(containerd.ctr("tasks", "delete", "--force", "foreign") != nil)
-            World.until("no shim, logger or mount is left", 30_000) {
-                World.processes(with: containerd.namespace).isEmpty
+            if let containerd {
+                #expect(containerd.tasks == ["foreign"] && containerd.containers == ["foreign"])
+                #expect(containerd.snapshots.count == 1 && containerd.leases == ["theirs"])
+                #expect(containerd.ctr("tasks", "delete", "--force", "foreign") != nil)
+            }
+            World.until("no shim, logger, sandbox or mount is left", 30_000) {
+                (containerd.map { World.processes(with: $0.namespace).isEmpty } ?? true)
                     && World.processes(with: "\(world.state)/").filter { !World.commandLine(of: $0).contains("daemon") }
                         .isEmpty
-                    && !World.read("/proc/self/mounts").contains("\(containerd.directory)/state/io")
+                    && !World.read("/proc/self/mounts").contains("\(world.directory)/containerd/state/io")
             }
             #expect(Self.groups == groupsBefore, "cgroups are left")
-            for directory in ["containers", "sandboxes", "memory"] {
+            for directory in ["containers", "sandboxes", "memory", "network"] {
                 #expect(World.names("\(world.state)/\(directory)").isEmpty)
             }
+            #expect(world.run("daemon", "stop").code == 0)
+            #expect(!World.read("/proc/self/mounts").contains(world.state), "a mount is left")
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func whatIsFrozenKeepsItsMemory(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let script =
+                "i=0; trap 'echo bye; exit 0' TERM; while :; do i=$((i+1)); echo $i > $HOME/beat; sleep 0.05; done"
+            func apply(_ more: String) {
+                #expect(world.apply(world.agent("one", isolation, script, "suspendMode: Freeze\n" + more)).code == 0)
+            }
+            world.ready(world.agent("one", isolation, script, "suspendMode: Freeze"))
+            let home = try #require(World.names("\(world.state)/homes").first)
+            let beat = "\(world.state)/homes/\(home)/0/beat"
+            func isBeating() -> Bool {
+                let before = World.read(beat)
+                usleep(400_000)
+                return World.read(beat) != before
+            }
+            World.until("it beats") { isBeating() }
+            let run = world.runOf("one")?["id"]?.string
+            apply("suspend: true")
+            World.until("it is frozen") { world.phase("one") == "Suspended" }
+            let count = Int(World.read(beat).split(separator: "\n").first ?? "") ?? 0
+            #expect(!isBeating() && world.pid("one") > 1)
+            #expect(world.run("exec", "one", "--", "true").error.contains("frozen"))
+            // It stays so over the daemon's end.
+            world.killDaemon()
+            world.startDaemon()
+            World.until("it is seen frozen") { world.phase("one") == "Suspended" }
+            #expect(!isBeating())
+            apply("suspend: false")
+            World.until("it is ready again") { world.phase("one") == "Ready" }
+            World.until("it goes on") { isBeating() }
+            #expect(world.runOf("one")?["id"]?.string == run)
+            #expect((Int(World.read(beat).split(separator: "\n").first ?? "") ?? 0) > count, "it has kept its count")
+            // What is frozen can be stopped, and hears its signal.
+            apply("suspend: true")
+            World.until("it is frozen again") { world.phase("one") == "Suspended" }
+            #expect(world.apply(world.agent("one", isolation, script, "suspendMode: Stop\nsuspend: true")).code == 0)
+            World.until("it is stopped") { world.phase("one") == "Suspended" && world.pid("one") < 0 }
+            #expect(world.lastExit("one")?["code"]?.int == 0)
+            apply("suspend: false")
+            World.until("another run") { world.phase("one") == "Ready" }
+            apply("suspend: true")
+            World.until("that is frozen") { world.phase("one") == "Suspended" }
+            #expect(world.run("delete", "agent", "one", "--grace-period", "0").code == 0)
         }
     }
 }

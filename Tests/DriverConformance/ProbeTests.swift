@@ -49,15 +49,15 @@ import Testing
                 world.agent(
                     "one", isolation, World.stays,
                     """
-                    readinessProbe: {exec: {command: [sh, -c, \(JSONWriter.text(.text(hangs)))]}, periodSeconds: 3600, timeoutSeconds: 2, failureThreshold: 1}
+                    readinessProbe: {exec: {command: [sh, -c, \(JSONWriter.text(.text(hangs)))]}, periodSeconds: 10, timeoutSeconds: 6, failureThreshold: 1}
                     """))
             World.until("it runs", 30_000) { world.pid("one") > 1 }
             let home = try #require(World.names("\(world.state)/homes").first)
             let beat = "\(world.state)/homes/\(home)/0/beat"
             World.until("the probe runs") { !World.read(beat).isEmpty }
-            World.until("it is killed with its child") {
+            World.until("it is killed with its child", 30_000) {
                 let before = World.read(beat)
-                usleep(500_000)
+                usleep(400_000)
                 return World.read(beat) == before
             }
             #expect(world.phase("one") == "Starting")

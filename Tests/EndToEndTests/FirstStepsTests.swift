@@ -118,6 +118,7 @@ import Testing
             let pid = world.pid("one")
             let stopped = world.run("daemon", "stop")
             #expect(stopped.output == "daemon stopped; agents run on\n", "\(stopped.text)")
+            #expect(world.log.contains("daemon ended; agents run on"), "it ended by itself, not by a signal")
             #expect(World.isAlive(pid))
             #expect(world.run("status").code == 4)
             world.startDaemon()

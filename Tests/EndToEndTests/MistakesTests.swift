@@ -62,7 +62,7 @@ import Testing
         ("readinessProbe: {}", "spec.readinessProbe"),
         ("volumes: [{name: x, emptyDir: {}}]", "spec.volumes"),
         ("volumeMounts: [{name: x, mountPath: /x}]", "spec.volumeMounts"),
-        ("network: {mode: Bridge}", "spec.network"), ("suspendMode: Freeze", "spec.suspendMode"),
+        ("network: {mode: Bridge}", "spec.network"),
         ("securityContext: {readOnlyRootFilesystem: true}", "spec.securityContext.readOnlyRootFilesystem"),
     ])
     func fieldsThatCannotBeHonouredAreRefused(_ line: String, _ field: String) {

@@ -71,7 +71,8 @@ struct SimulatedMachine {
 
     /// Ends what is due by itself.
     mutating func advance(nowMs: Int64, _ random: inout SeededRandom) -> [RunID] {
-        let due = runs.filter { $0.value.endsAt.map { $0 <= nowMs } ?? false }.keys.filter { !frozen.contains($0) }.sorted()
+        let due = runs.filter { $0.value.endsAt.map { $0 <= nowMs } ?? false }.keys.filter { !frozen.contains($0) }
+            .sorted()
         for run in due {
             runs[run]?.endsAt = nil
             let code = random.below(3)

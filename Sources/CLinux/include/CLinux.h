@@ -83,3 +83,9 @@ int agentos_connect_tcp(const char *address, uint16_t port);
 /// The error of a connection that was made, 0 when there is none.
 int agentos_socket_error(int fd);
 int agentos_is_in_memory(const char *path);
+/// Makes a network namespace with its loopback up, mounted at a file, which is made.
+int agentos_make_network(const char *path);
+/// Whether a namespace is mounted at a file.
+int agentos_is_network(const char *path);
+/// Takes down and removes a bridge of this machine.
+int agentos_remove_bridge(const char *name);

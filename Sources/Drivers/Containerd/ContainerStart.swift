@@ -18,7 +18,6 @@ enum StartProblem: Error {
 extension ContainerdKeeper {
     static let storeLabel = "agentos.dev/store"
     static let driverLabel = "agentos.dev/driver"
-    static let homePath = "/home/agent"
 
     private func refused(_ message: String, _ reason: Exit.Reason = .startError) -> StartProblem {
         .exit(Exit(reason: reason, message: message, atMs: agentos_wall_ms()))
@@ -36,7 +35,12 @@ extension ContainerdKeeper {
     func makeContainer(_ run: Run, _ context: StartContext) async throws(StartProblem) -> Instance {
         let id = run.id.text
         let image = try await resolveImage(run.spec)
-        let spec = try makeSpec(run, context, image)
+        let spec: Node
+        do throws(Volumes.Problem) {
+            spec = try configuration.containers.specification(
+                of: run, context, image, cgroupsPath: cgroupsPath(run.id)
+            ).node
+        } catch { throw refused(error.message) }
         if cancelled.contains(run.id) { throw .cancelled }
         let rootfs = try await prepareSnapshot(id, image)
         if cancelled.contains(run.id) { throw .cancelled }
@@ -49,6 +53,7 @@ extension ContainerdKeeper {
             }
         }
         if cancelled.contains(run.id) { throw .cancelled }
+        let address = run.spec.network == .bridge ? try await attach(run.id) : nil
         let log =
             "binary://\(configuration.supervisor)?log="
             + Self.escaped(
@@ -65,7 +70,7 @@ extension ContainerdKeeper {
         }
         if cancelled.contains(run.id) { throw .cancelled }
         let started = RunDirectory.Started(
-            boot: bootID, atMs: agentos_wall_ms(), image: image.digest, address: nil)
+            boot: bootID, atMs: agentos_wall_ms(), image: image.digest, address: address)
         do throws(Files.Failure) { try directory(run.id).write(started) } catch { throw refused(error.words) }
         let answer = try await calling("starting the task") { () throws(GRPCFailure) in
             try await client.call("tasks.v1.Tasks/Start", deadlineMs: 20_000) { $0.put(1, id) }
@@ -73,6 +78,14 @@ extension ContainerdKeeper {
         return .running(
             pid: Int32(clamping: answer.number(1)), startedAtMs: started.atMs,
             facts: InstanceFacts(image: started.image, address: started.address))
+    }
+
+    private func attach(_ run: RunID) async throws(StartProblem) -> String {
+        let network = configuration.containers.network
+        let result = await withUnsafeContinuation { continuation in
+            network.attach(run, loop.events) { continuation.resume(returning: $0) }
+        }
+        do throws(BridgeNetwork.Problem) { return try result.get() } catch { throw refused(error.message) }
     }
 
     private func resolveImage(_ spec: AgentSpec) async throws(StartProblem) -> ResolvedImage {
@@ -136,46 +149,6 @@ extension ContainerdKeeper {
             container.put(6, ContainerdImages.snapshotter)
             container.put(7, run.id.text)
         }
-    }
-
-    private func makeSpec(_ run: Run, _ context: StartContext, _ image: ResolvedImage) throws(StartProblem) -> Node {
-        let named = image.user.split(separator: ":").compactMap { UInt32($0) }
-        let user = run.spec.runAsUser ?? named.first ?? context.ownUser ?? 65_534
-        let group = run.spec.runAsGroup ?? (run.spec.runAsUser == nil && named.count > 1 ? named[1] : user)
-        var mounts: [OCISpec.Mount]
-        do throws(Volumes.Problem) {
-            mounts = try configuration.volumes.prepare(run, context, owner: user, group: group)
-            let home = try configuration.volumes.home(run.id, owner: user, group: group)
-            mounts.append(OCISpec.Mount(source: home, destination: Self.homePath, isReadOnly: false))
-        } catch { throw refused(error.message) }
-        if run.spec.network == .host {
-            for path in ["/etc/hosts", "/etc/resolv.conf"] where Files.exists(path) {
-                mounts.append(OCISpec.Mount(source: path, destination: path, isReadOnly: true))
-            }
-        }
-        var environment: [(name: String, value: String)] = []
-        let own = Set(context.environment.map(\.name))
-        for text in ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"] + image.environment + [
-            "HOME=\(Self.homePath)"
-        ] {
-            let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, !own.contains(parts[0]) else { continue }
-            environment.removeAll { $0.name == parts[0] }
-            environment.append((parts[0], parts[1]))
-        }
-        var arguments = context.arguments
-        if run.spec.command.isEmpty {
-            arguments = image.entrypoint + (context.arguments.isEmpty ? image.command : context.arguments)
-        }
-        guard !arguments.isEmpty else { throw refused("the image names no command; set spec.command") }
-        return OCISpec(
-            run: run, context: context, arguments: arguments, environment: environment + context.environment,
-            workingDir: run.spec.workingDir ?? (image.workingDir.isEmpty ? Self.homePath : image.workingDir),
-            user: user, group: group, mounts: mounts,
-            openFiles: run.spec.resources.limitOpenFiles ?? configuration.openFiles,
-            cgroupsPath: cgroupsPath(run.id), networkNamespace: run.spec.network == .host ? "host" : nil,
-            pidsHeadroom: configuration.pidsHeadroom
-        ).node
     }
 
     /// As in the query of a URL.

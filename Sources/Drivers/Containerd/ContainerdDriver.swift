@@ -27,11 +27,13 @@ public struct ContainerdDriver: Driver {
         public var openFiles: Int64
         /// Threads of the runtime itself that count against an agent's limit of processes.
         public var pidsHeadroom: Int64
+        /// For agents that ask for `mode: Bridge`.
+        public var network: BridgeNetwork
 
         public init(
             name: String, socket: String, namespace: String, state: String, runs: String, supervisor: String,
             storeID: String, runtimes: [AgentSpec.Network: String], hostPaths: [String], openFiles: Int64,
-            pidsHeadroom: Int64
+            pidsHeadroom: Int64, network: BridgeNetwork
         ) {
             self.name = name
             self.socket = socket
@@ -44,9 +46,15 @@ public struct ContainerdDriver: Driver {
             self.hostPaths = hostPaths
             self.openFiles = openFiles
             self.pidsHeadroom = pidsHeadroom
+            self.network = network
         }
 
-        var volumes: Volumes { Volumes(state: state, runs: runs, hostPaths: hostPaths) }
+        var volumes: Volumes { containers.volumes }
+        var containers: ContainerSettings {
+            ContainerSettings(
+                volumes: Volumes(state: state, runs: runs, hostPaths: hostPaths), network: network,
+                openFiles: openFiles, pidsHeadroom: pidsHeadroom)
+        }
     }
 
     enum Message: Sendable {
@@ -75,25 +83,7 @@ public struct ContainerdDriver: Driver {
         }
     }
 
-    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
-        var causes: [Failure.Cause] = []
-        func refuse(_ field: String, _ message: String) {
-            causes.append(Failure.Cause(reason: "FieldValueInvalid", message: message, field: field))
-        }
-        for (index, volume) in spec.volumes.enumerated() {
-            guard case .hostPath(let path) = volume.source else { continue }
-            if let why = configuration.volumes.refusal(ofHostPath: path) {
-                refuse("spec.volumes[\(index)].hostPath.path", why)
-            }
-        }
-        if let archive = spec.imageArchive, let why = configuration.volumes.refusal(ofHostPath: archive) {
-            refuse("spec.imageArchive", why)
-        }
-        if spec.network == .bridge {
-            refuse("spec.network.mode", "Bridge is not supported by this version; use None or Host")
-        }
-        return causes
-    }
+    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] { configuration.containers.refusals(spec) }
 
     public func perform(
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void
@@ -112,5 +102,8 @@ public struct ContainerdDriver: Driver {
     public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 
     /// Unmounts and removes what no container uses any more.
-    public func removeEmptyParents() { configuration.volumes.removeEmpty() }
+    public func removeEmptyParents() {
+        configuration.volumes.removeEmpty()
+        configuration.network.removeEmpty()
+    }
 }

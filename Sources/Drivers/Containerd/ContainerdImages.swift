@@ -15,6 +15,18 @@ struct ResolvedImage: Sendable {
     var workingDir: String
     var entrypoint: [String]
     var command: [String]
+
+    init(digest: String, chainID: String, config: Node?) {
+        let settings = config?["config"]
+        func strings(_ name: String) -> [String] { (settings?[name]?.list ?? []).compactMap(\.string) }
+        self.digest = digest
+        self.chainID = chainID
+        user = settings?["User"]?.string ?? ""
+        environment = strings("Env")
+        workingDir = settings?["WorkingDir"]?.string ?? ""
+        entrypoint = strings("Entrypoint")
+        command = strings("Cmd")
+    }
 }
 
 /// Finds images in containerd, imports archives into it and unpacks layers.
@@ -257,12 +269,7 @@ final class ContainerdImages {
                 $0.put(2) { $0.put(1, "labels.containerd.io/gc.ref.snapshot.\(Self.snapshotter)") }
             }
         }
-        let settings = config["config"]
-        func strings(_ name: String) -> [String] { (settings?[name]?.list ?? []).compactMap(\.string) }
-        let image = ResolvedImage(
-            digest: target.digest, chainID: chain, user: settings?["User"]?.string ?? "", environment: strings("Env"),
-            workingDir: settings?["WorkingDir"]?.string ?? "", entrypoint: strings("Entrypoint"),
-            command: strings("Cmd"))
+        let image = ResolvedImage(digest: target.digest, chainID: chain, config: config)
         known[target.digest] = image
         return image
     }

@@ -88,6 +88,7 @@ actor ContainerdKeeper {
                 return try await giveUp(run)
             case .remove:
                 try await clear(run)
+                if let problem = await detach(run) { return .failed(problem) }
                 configuration.volumes.remove(run)
                 removeOldDirectory(run)
             }
@@ -376,6 +377,12 @@ actor ContainerdKeeper {
         await withUnsafeContinuation { continuation in loop.events.after(ms: ms) { continuation.resume() } }
     }
 
+    private func detach(_ run: RunID) async -> String? {
+        await withUnsafeContinuation { continuation in
+            configuration.network.detach(run, loop.events) { continuation.resume(returning: $0?.message) }
+        }
+    }
+
     private func removeOldDirectory(_ run: RunID) {
         let old = RunID(uid: run.uid, ordinal: run.ordinal, attempt: run.attempt - Limits.finishedRunsPerReplica)
         if old.attempt > 0 { Files.removeTree(directory(old).path) }
@@ -386,6 +393,7 @@ actor ContainerdKeeper {
             guard let run = RunID(name) else { continue }
             do throws(GRPCFailure) {
                 if directory(run).exit == nil { try await clear(run) }
+                _ = await detach(run)  // the sweep at the next start finds it
                 configuration.volumes.remove(run)
                 Files.removeTree(directory(run).path)
             } catch {
@@ -408,6 +416,10 @@ actor ContainerdKeeper {
 
     /// Removes containers of this store without a run directory, and layers whose unpacking was cut off.
     private func sweep() async throws(GRPCFailure) {
+        let state = configuration.state
+        configuration.network.sweep(loop.events) { run in
+            ["containers", "sandboxes"].contains { Files.exists("\(state)/\($0)/\(run.text)") }
+        }
         var request = ProtoWriter()
         request.putAlways(
             1,

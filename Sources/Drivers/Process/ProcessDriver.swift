@@ -18,6 +18,11 @@ public struct ProcessDriver: Driver {
         public var systemCalls: String
         /// The limit of open files that agents get unless they ask for another.
         public var openFiles: Int64
+        /// `process`, or `gvisor` when agents live in sandboxes.
+        public var name = "process"
+        public var sandbox: SandboxSettings?
+        /// The daemon's state directory.
+        public var state = ""
 
         public init(
             runs: String, homes: String, supervisor: String, storeID: String, systemCalls: String, openFiles: Int64
@@ -36,9 +41,13 @@ public struct ProcessDriver: Driver {
         case execute(Execution, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
+        /// The root file system of a run that starts is there.
+        case unpacked(
+            Run, StartContext, Result<UnpackedImages.Root, ContainerdImages.Problem>,
+            @Sendable (OperationResult) -> Void)
     }
 
-    public let name = "process"
+    public var name: String { configuration.name }
     private let configuration: Configuration
     private let cgroups: Cgroups
     private let mailbox: Mailbox<Message>
@@ -53,9 +62,14 @@ public struct ProcessDriver: Driver {
         cgroups = Cgroups(storeID: configuration.storeID)
         mailbox = Mailbox()
         let (mailbox, cgroups) = (mailbox, cgroups)
-        startThread(name: "process-driver", stackBytes: 1 << 20) {
+        startThread(name: "\(configuration.name)-driver", stackBytes: 1 << 20) {
             let events = EventLoop()
-            let keeper = ProcessKeeper(configuration, cgroups, user: user, events: events, report: report)
+            let sandbox = configuration.sandbox.map {
+                Sandbox(
+                    $0, state: configuration.state, runs: configuration.runs, openFiles: configuration.openFiles)
+            }
+            let keeper = ProcessKeeper(
+                configuration, cgroups, user: user, events: events, sandbox: sandbox, mailbox: mailbox, report: report)
             events.receive(mailbox) { messages in messages.forEach(keeper.take) }
             events.run()
         }
@@ -67,6 +81,20 @@ public struct ProcessDriver: Driver {
     public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
         var causes = cgroups.refusals(spec.resources).map {
             Failure.Cause(reason: "FieldValueInvalid", message: $0.message, field: $0.field)
+        }
+        if let sandbox = configuration.sandbox {
+            let volumes = Volumes(state: configuration.state, runs: configuration.runs, hostPaths: sandbox.hostPaths)
+            let settings = ContainerSettings(
+                volumes: volumes, network: sandbox.network, openFiles: configuration.openFiles,
+                pidsHeadroom: sandbox.pidsHeadroom)
+            causes += settings.refusals(spec)
+            if spec.imageArchive == nil {
+                causes.append(
+                    Failure.Cause(
+                        reason: "FieldValueInvalid",
+                        message: "without containerd there is no store of images; name an archive as imageArchive",
+                        field: "spec.image"))
+            }
         }
         if spec.freezes, !cgroups.canFreeze {
             causes.append(
@@ -104,6 +132,11 @@ public struct ProcessDriver: Driver {
 
     public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 
-    /// Removes the cgroups that hold the groups of runs, when none is left.
-    public func removeEmptyParents() { cgroups.removeParents() }
+    /// Removes the cgroups that hold the groups of runs and what sandboxes share, when none is left.
+    public func removeEmptyParents() {
+        cgroups.removeParents()
+        guard let sandbox = configuration.sandbox else { return }
+        Volumes(state: configuration.state, runs: configuration.runs, hostPaths: []).removeEmpty()
+        sandbox.network.removeEmpty()
+    }
 }

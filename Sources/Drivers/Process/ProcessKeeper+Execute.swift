@@ -18,13 +18,26 @@ extension ProcessKeeper {
             if execution.control >= 0 { close(execution.control) }
             return done(.failed("the agent does not run"))
         }
+        lastExecution += 1
+        let id = "exec-\(getpid())-\(lastExecution)"
         do throws(Files.Failure) {
-            let specification = try specification(execution, process, directory)
+            let specification =
+                if let sandbox {
+                    try sandbox.specification(execution, id: id, boot: bootID, cgroups: process.cgroups)
+                } else {
+                    try specification(execution, process, directory)
+                }
             let streams = execution.streams.map { (input: $0.input, output: $0.output, error: $0.error) }
             let report = try Supervisor(path: configuration.supervisor).start(
                 ["exec", String(execution.timeoutMs)], in: nil, specification, streams: streams)
-            awaitEnd(report, execution, done)
+            awaitEnd(report, execution) { [self] result in
+                guard let sandbox else { return done(result) }
+                func finish() { done(sandbox.finish(execution.run, id: id, result)) }
+                if case .exited = result { return finish() }
+                sandbox.end(execution.run, id: id, supervisor: configuration.supervisor, events, done: finish)
+            }
         } catch {
+            _ = sandbox?.finish(execution.run, id: id, .failed(error.words))
             if execution.control >= 0 { close(execution.control) }
             done(.failed(error.words))
         }
@@ -55,7 +68,7 @@ extension ProcessKeeper {
     }
 
     private func awaitEnd(
-        _ report: Int32, _ execution: Execution, _ done: @escaping @Sendable (ExecutionResult) -> Void
+        _ report: Int32, _ execution: Execution, _ done: @escaping (ExecutionResult) -> Void
     ) {
         func close() {
             events.unwatch(report)
@@ -67,19 +80,10 @@ extension ProcessKeeper {
             done(.failed("the caller hung up"))
         }
         events.watch(report) { _ in
-            var buffer = [UInt8](repeating: 0, count: 128)
-            let count = read(report, &buffer, buffer.count)
+            let end = Supervisor.end(reportedAt: report)
             close()
             control.stop()
-            let words = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            switch words.first {
-            case "exited": done(.exited(words.dropFirst().first.flatMap { Int($0) } ?? 0))
-            case "timeout": done(.timedOut)
-            case "failed":
-                let code = words.dropFirst(2).first.flatMap { Int32($0) } ?? 0
-                done(.failed("the command cannot be executed: \(String(cString: strerror(code)))"))
-            default: done(.failed("the command's supervisor was killed"))
-            }
+            done(end)
         }
     }
 }

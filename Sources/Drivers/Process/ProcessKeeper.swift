@@ -20,11 +20,20 @@ final class ProcessKeeper {
     private let report: @Sendable (Input) -> Void
     let bootID = ProcessTable.bootID
     private var watches: [RunID: Watch] = [:]
+    /// Set where agents live in sandboxes of gVisor.
+    let sandbox: Sandbox?
+    private let mailbox: Mailbox<ProcessDriver.Message>
+    /// Starts whose image or network is being made.
+    private var preparing: Set<RunID> = []
+    private var isSwept = false
+    var lastExecution = 0
 
     init(
         _ configuration: ProcessDriver.Configuration, _ cgroups: Cgroups, user: UInt32, events: EventLoop,
-        report: @escaping @Sendable (Input) -> Void
+        sandbox: Sandbox?, mailbox: Mailbox<ProcessDriver.Message>, report: @escaping @Sendable (Input) -> Void
     ) {
+        self.sandbox = sandbox
+        self.mailbox = mailbox
         self.configuration = configuration
         self.cgroups = cgroups
         self.user = user
@@ -35,6 +44,7 @@ final class ProcessKeeper {
     func take(_ message: ProcessDriver.Message) {
         switch message {
         case .operate(let operation, let context, let done): perform(operation, context, done)
+        case .unpacked(let run, let context, let root, let done): unpacked(run, context, root, done)
         case .execute(let execution, let done): execute(execution, done)
         case .observe: observeAll()
         case .forget(let uid, let done):
@@ -53,6 +63,11 @@ final class ProcessKeeper {
             guard let context else { return done(.failed("the agent is gone")) }
             start(run, context, done)
         case .signal(let number):
+            if let sandbox {
+                return sandbox.signal(operation.run, number, supervisor: configuration.supervisor, events) {
+                    done(.done)
+                }
+            }
             signal(operation.run, number)
             done(.done)
         case .freeze, .thaw:
@@ -67,7 +82,7 @@ final class ProcessKeeper {
             tell(operation.run)
             done(.done)
         case .remove:
-            done(remove(operation.run))
+            remove(operation.run, done)
         }
     }
 
@@ -76,18 +91,21 @@ final class ProcessKeeper {
     /// What the files and the kernel say about a run; nil when it was never started.
     private func look(_ run: RunID) -> Instance? {
         let directory = directory(run)
-        if let exit = directory.exit { return .exited(exit) }
+        if let exit = directory.exit { return .exited(sandbox?.exit(of: run, exit) ?? exit) }
         if let process = directory.process {
             guard process.boot == bootID else { return .exited(lost(.machineRestarted, "the machine was restarted")) }
             let isAlive =
                 ProcessTable.isAlive(process.pid, process.start)
                 || ProcessTable.isAlive(process.supervisor, process.supervisorStart)
             if isAlive {
+                let started = sandbox == nil ? nil : directory.started
                 return .running(
-                    pid: process.pid, startedAtMs: process.atMs, isFrozen: Cgroups.isFrozen(process.cgroups))
+                    pid: process.pid, startedAtMs: process.atMs,
+                    facts: InstanceFacts(image: started?.image, address: started?.address),
+                    isFrozen: Cgroups.isFrozen(process.cgroups))
             }
             // It may have ended between the two looks.
-            if let exit = directory.exit { return .exited(exit) }
+            if directory.exit != nil { return look(run) }
             return .exited(lost(.unknown, "its supervisor was gone when it ended"))
         }
         switch directory.claim {
@@ -109,17 +127,19 @@ final class ProcessKeeper {
     private func tell(_ run: RunID) {
         guard let instance = look(run) else { return }
         watch(run, instance)
-        report(.observed(driver: "process", [run: instance], complete: false))
+        report(.observed(driver: configuration.name, [run: instance], complete: false))
     }
 
     private func observeAll() {
+        if !isSwept { sandbox?.sweep(events) }
+        isSwept = true
         var seen: [RunID: Instance] = [:]
         for name in Files.names(in: configuration.runs) {
             guard let run = RunID(name), let instance = look(run) else { continue }
             watch(run, instance)
             seen[run] = instance
         }
-        report(.observed(driver: "process", seen, complete: true))
+        report(.observed(driver: configuration.name, seen, complete: true))
     }
 
     /// Makes sure that the end of a run wakes us.
@@ -203,6 +223,7 @@ final class ProcessKeeper {
             tell(run.id)
             return done(.done)
         }
+        if let sandbox { return prepare(run, context, sandbox, done) }
         do throws(Files.Failure) {
             let directory = directory(run.id)
             try Files.makeDirectory(directory.path)
@@ -218,6 +239,95 @@ final class ProcessKeeper {
         } catch {
             done(.failed(error.words))
         }
+    }
+
+    // MARK: Starting a sandbox
+
+    private func prepare(
+        _ run: Run, _ context: StartContext, _ sandbox: Sandbox, _ done: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        guard preparing.insert(run.id).inserted else { return done(.failed("its start is still under way")) }
+        sandbox.images.resolve(archive: run.spec.imageArchive ?? "") { [mailbox] root in
+            mailbox.send(.unpacked(run, context, root, done))
+        }
+    }
+
+    private func unpacked(
+        _ run: Run, _ context: StartContext, _ root: Result<UnpackedImages.Root, ContainerdImages.Problem>,
+        _ done: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        guard let sandbox else { return }
+        func go(_ root: UnpackedImages.Root, address: String?) {
+            preparing.remove(run.id)
+            // Meanwhile it may have been given up.
+            if look(run.id) != nil {
+                tell(run.id)
+                return done(.done)
+            }
+            launch(run, context, sandbox, Sandbox.Prepared(root: root, address: address), done)
+        }
+        switch root {
+        case .failure(.missing(let message)): refuse(run.id, .imageNotFound, message, done)
+        case .failure(.unusable(let message)): refuse(run.id, .startError, message, done)
+        case .failure(.runtime(let failure)): refuse(run.id, .startError, failure.message, done)
+        case .success(let root) where run.spec.network == .bridge:
+            // The directory says that the network is somebody's.
+            do throws(Files.Failure) { try Files.makeDirectory(directory(run.id).path) } catch {
+                preparing.remove(run.id)
+                return done(.failed(error.words))
+            }
+            sandbox.containers.network.attach(run.id, events) { [unowned self] result in
+                switch result {
+                case .success(let address): go(root, address: address)
+                case .failure(let problem): refuse(run.id, .startError, problem.message, done)
+                }
+            }
+        case .success(let root): go(root, address: nil)
+        }
+    }
+
+    private func launch(
+        _ run: Run, _ context: StartContext, _ sandbox: Sandbox, _ prepared: Sandbox.Prepared,
+        _ done: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        let directory = directory(run.id)
+        var resources = run.spec.resources
+        resources.limitPids = resources.limitPids.map { $0 + sandbox.settings.pidsHeadroom }
+        do throws(Files.Failure) {
+            try Files.makeDirectory(directory.path)
+            let groups = try cgroups.make(run.id, resources)
+            let specification: Supervisor.Specification
+            do throws(Volumes.Problem) {
+                specification = try sandbox.specification(run, context, prepared, boot: bootID, cgroups: groups)
+            } catch { return refuse(run.id, .startError, error.message, done) }
+            try directory.write(
+                RunDirectory.Started(
+                    boot: bootID, atMs: agentos_wall_ms(), image: prepared.root.image.digest, address: prepared.address)
+            )
+            let report = try Supervisor(path: configuration.supervisor).start(
+                [run.id.text], in: directory.path, specification)
+            awaitReport(run.id, report, done)
+        } catch {
+            done(.failed(error.words))
+        }
+    }
+
+    /// The run cannot start and never will.
+    private func refuse(
+        _ run: RunID, _ reason: Exit.Reason, _ message: String, _ done: @escaping @Sendable (OperationResult) -> Void
+    ) {
+        preparing.remove(run)
+        let directory = directory(run)
+        guard directory.takeClaim() else {
+            tell(run)
+            return done(look(run) == nil ? .failed("cannot write \(directory.path)") : .done)
+        }
+        do throws(Files.Failure) {
+            try directory.write(ending: Exit(reason: reason, message: message, atMs: agentos_wall_ms()))
+            try directory.finishEnding()
+            tell(run)
+            done(.done)
+        } catch { done(.failed(error.words)) }
     }
 
     private func makeHome(_ run: Run, _ context: StartContext) throws(Files.Failure) -> String {
@@ -306,7 +416,7 @@ final class ProcessKeeper {
         close(fd)
     }
 
-    private func remove(_ run: RunID) -> OperationResult {
+    private func remove(_ run: RunID, _ done: @escaping @Sendable (OperationResult) -> Void) {
         unwatch(run)
         let directory = directory(run)
         if directory.exit == nil, let process = directory.process, process.boot == bootID {
@@ -314,16 +424,22 @@ final class ProcessKeeper {
             endHard(run, process)
         }
         let groups = Set((directory.process?.cgroups ?? []) + cgroups.places(of: run)).sorted()
-        guard Cgroups.remove(groups) else { return .failed("a cgroup still has processes") }
+        guard Cgroups.remove(groups) else { return done(.failed("a cgroup still has processes")) }
         let old = RunID(uid: run.uid, ordinal: run.ordinal, attempt: run.attempt - Limits.finishedRunsPerReplica)
         if old.attempt > 0 { Files.removeTree(self.directory(old).path) }
-        return .done
+        guard let sandbox else { return done(.done) }
+        sandbox.remove(run)
+        sandbox.containers.network.detach(run, events) { done($0.map { .failed($0.message) } ?? .done) }
     }
 
     private func forget(_ uid: UID) {
         for name in Files.names(in: configuration.runs) where name.hasPrefix(uid.hex) {
             guard let run = RunID(name) else { continue }
             unwatch(run)
+            if let sandbox {
+                sandbox.remove(run)
+                sandbox.containers.network.detach(run, events) { _ in }  // the sweep at the next start finds it
+            }
             Files.removeTree(directory(run).path)
         }
         Files.removeTree("\(configuration.homes)/\(uid.hex)")

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+internal import Reconciler
 
 /// The program `agentos-supervise`: how it is told what to run, and how it is started.
 struct Supervisor {
@@ -40,6 +41,21 @@ struct Supervisor {
     }
 
     var path: String
+
+    /// What it reported about a command, from the descriptor of its report.
+    static func end(reportedAt report: Int32) -> ExecutionResult {
+        var buffer = [UInt8](repeating: 0, count: 128)
+        let count = read(report, &buffer, buffer.count)
+        let words = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        switch words.first {
+        case "exited": return .exited(words.dropFirst().first.flatMap { Int($0) } ?? 0)
+        case "timeout": return .timedOut
+        case "failed":
+            let code = words.dropFirst(2).first.flatMap { Int32($0) } ?? 0
+            return .failed("the command cannot be executed: \(String(cString: strerror(code)))")
+        default: return .failed("the command's supervisor was killed")
+        }
+    }
 
     /// Starts it in a directory. Returns the descriptor of its report.
     ///

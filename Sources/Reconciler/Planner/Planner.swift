@@ -64,7 +64,9 @@ struct Planner {
         let ordinal = plan.replicas[index].ordinal
         if snapshot.isDeleting { return snapshot.hasStoppingDependents ? .hold : .stop(.deleted) }
         if snapshot.spec.suspend {
-            if snapshot.spec.freezes, ordinal < snapshot.spec.replicas, plan.replicas[index].phase.isUp { return .freeze }
+            if snapshot.spec.freezes, ordinal < snapshot.spec.replicas, plan.replicas[index].phase.isUp {
+                return .freeze
+            }
             return snapshot.hasStoppingDependents ? .hold : .stop(.suspended)
         }
         if ordinal >= snapshot.spec.replicas { return .stop(.scaledDown) }
@@ -160,7 +162,9 @@ struct Planner {
             run.gate = snapshot.lastSequence + Int64(plan.transitions.count) + 1
             move(index, .started, .starting(run, seen: true), reason: "InstanceSeen")
         case .running(_, _, _, let isFrozen):
-            if stopIfAsked(index, run, desire) || staysFrozen(index, run, isFrozen, desire) || holdsBack(index, run) { return }
+            if stopIfAsked(index, run, desire) || staysFrozen(index, run, isFrozen, desire) || holdsBack(index, run) {
+                return
+            }
             guard run.spec.readinessProbe == nil || snapshot.probes[run.id]?.isReady == true else { return }
             if isGateOpen(run) {
                 var run = run

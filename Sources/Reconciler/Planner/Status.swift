@@ -64,7 +64,8 @@ public struct Summary: Sendable, Equatable {
             }
         let isAtRest = plan.replicas.allSatisfy { replica in
             guard replica.phase.isLive else { return true }
-            guard let run = replica.phase.run, case .running(_, _, _, isFrozen: true) = snapshot.instances[run.id] else {
+            guard let run = replica.phase.run, case .running(_, _, _, isFrozen: true) = snapshot.instances[run.id]
+            else {
                 return false
             }
             return run.isFrozen
@@ -110,7 +111,8 @@ public struct Summary: Sendable, Equatable {
         }
         if snapshot.isDeleting { return not(deletion(snapshot, plan).reason, deletion(snapshot, plan).message) }
         if snapshot.spec.suspend {
-            return not("Suspended", hasLive && phase == "Suspended" ? "suspend is set; memory is kept" : "suspend is set")
+            return not(
+                "Suspended", hasLive && phase == "Suspended" ? "suspend is set; memory is kept" : "suspend is set")
         }
         if isReady { return Condition(kind: .ready, status: true, reason: "AllReplicasReady", message: of) }
         if isCompleted { return not("Completed", "all replicas have completed") }

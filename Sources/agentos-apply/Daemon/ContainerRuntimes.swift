@@ -12,6 +12,8 @@ struct ContainerRuntimes: Sendable {
     private let platform: String
     private let hostPaths: [String]
     private let isRoot: Bool
+    private let subnet: String
+    private let plugins: String
 
     static let options = [
         Option(
@@ -19,6 +21,8 @@ struct ContainerRuntimes: Sendable {
         Option("containerd-namespace", value: "NAME", "containerd namespace of images and agents (default: agentos)"),
         Option("runsc", value: "PATH", "gVisor's program (default: runsc on PATH)"),
         Option("runsc-platform", value: "NAME", "gVisor's platform: ptrace or systrap (default: ptrace)"),
+        Option("bridge-subnet", value: "CIDR", "addresses of agents with network Bridge (default: 10.90.0.0/16)"),
+        Option("cni-plugins", value: "DIR", "plugins for network Bridge (default: /usr/lib/cni)"),
         Option("host-path", value: "DIR", "directory of this machine that manifests may name; may be repeated"),
     ]
 
@@ -46,6 +50,13 @@ struct ContainerRuntimes: Sendable {
             guard path.hasPrefix("/") else { throw invocation.usage("--host-path: \"\(path)\" is no absolute path") }
             return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
         }
+        subnet = given("bridge-subnet") ?? "10.90.0.0/16"
+        let parts = subnet.split(separator: "/")
+        let numbers = parts.first?.split(separator: ".").compactMap { UInt8($0) } ?? []
+        guard parts.count == 2, numbers.count == 4, let bits = Int(parts[1]), (8...29).contains(bits) else {
+            throw invocation.usage("--bridge-subnet: expected a network such as 10.90.0.0/16, found \"\(subnet)\"")
+        }
+        plugins = Paths.absolute(given("cni-plugins") ?? "/usr/lib/cni")
         self.isRoot = isRoot
     }
 
@@ -65,86 +76,48 @@ struct ContainerRuntimes: Sendable {
         return "no containerd is at \(socket); start one or give --containerd-socket PATH, \(restart)"
     }
 
-    /// The drivers for which everything is there. A containerd that does not answer at the moment counts as there.
+    /// The drivers for which everything is there. A containerd that does not answer at the moment counts as there;
+    /// without one, gVisor runs by itself.
     func drivers(
         supervisor: String, storeID: String, openFiles: Int64, report: @escaping @Sendable (Input) -> Void
     ) throws -> [any Driver] {
-        guard isRoot, hasContainerd else { return [] }
+        guard isRoot else { return [] }
+        let network = BridgeNetwork(
+            plugins: plugins, subnet: subnet, state: state, storeID: storeID, supervisor: supervisor)
+        // The sentry's own threads count against the limit of processes.
+        let headroom: Int64 = 1024
+        var programs: RunscPrograms?
+        do throws(RunscPrograms.Problem) {
+            programs = try runsc.map { runsc throws(RunscPrograms.Problem) in
+                try RunscPrograms(state: state, runsc: runsc, platform: platform)
+            }
+        } catch { throw CommandProblem(.failure, error.message) }
+        guard hasContainerd else {
+            guard let programs else { return [] }
+            var configuration = ProcessDriver.Configuration(
+                runs: "\(state)/sandboxes", homes: "\(state)/homes", supervisor: supervisor, storeID: storeID,
+                systemCalls: "", openFiles: openFiles)
+            configuration.name = "gvisor"
+            configuration.state = state
+            configuration.sandbox = SandboxSettings(
+                programs: programs, hostPaths: hostPaths, network: network, pidsHeadroom: headroom)
+            return [ProcessDriver(configuration, user: 0, report: report)]
+        }
         func configuration(_ name: String, _ runs: String, _ runtimes: [AgentSpec.Network: String], _ headroom: Int64)
             -> ContainerdDriver.Configuration
         {
             ContainerdDriver.Configuration(
                 name: name, socket: socket, namespace: namespace, state: state, runs: "\(state)/\(runs)",
                 supervisor: supervisor, storeID: storeID, runtimes: runtimes, hostPaths: hostPaths,
-                openFiles: openFiles, pidsHeadroom: headroom)
+                openFiles: openFiles, pidsHeadroom: headroom, network: network)
         }
         var drivers: [any Driver] = [
             ContainerdDriver(configuration("containerd", "containers", [:], 0), report: report)
         ]
-        if let runsc {
-            // The sentry's own threads count against the limit of processes.
-            let sandboxed = configuration("gvisor", "sandboxes", try makeWrappers(runsc), 1024)
-            drivers.append(ContainerdDriver(sandboxed, report: report))
+        if let programs {
+            drivers.append(
+                ContainerdDriver(configuration("gvisor", "sandboxes", programs.paths, headroom), report: report))
         }
         return drivers
-    }
-
-    /// What containerd's shim runs in place of runc. `runsc exec` cannot pass SIGKILL on into its sandbox, so commands
-    /// beside an agent leave their pid there, and `end ROOT ID FILE` kills such a command with all that it started.
-    private func wrapper(_ runsc: String, _ network: String) -> String {
-        """
-        #!/bin/sh
-        runsc() { '\(runsc)' "$@"; }
-        if [ "$1" = end ]; then
-            read -r main <"$4"
-            [ -n "$main" ] || exit 0
-            for signal in STOP STOP KILL; do
-                runsc --root "$2" ps "$3" | {
-                    tree=" $main "
-                    while read -r _ pid parent _; do
-                        case $tree in *" $pid "* | *" $parent "*)
-                            tree="$tree$pid "
-                            runsc --root "$2" kill --pid "$pid" "$3" "$signal"
-                            ;;
-                        esac
-                    done
-                }
-            done
-            exit 0
-        fi
-        last= file= is_command=
-        for word; do
-            [ "$word" = exec ] && is_command=yes
-            [ "$last" = --pid-file ] && file=${word##*/}
-            last=$word
-        done
-        if [ -n "$is_command" ]; then
-            for word; do
-                shift
-                set -- "$@" "$word"
-                [ "$word" = exec ] && set -- "$@" "--internal-pid-file=\(state)/sandboxes/$last/$file"
-            done
-        fi
-        exec '\(runsc)' --platform=\(platform) --network=\(network) "$@"
-
-        """
-    }
-
-    /// containerd's shim takes the path of a program without arguments: a script for each network mode.
-    private func makeWrappers(_ runsc: String) throws -> [AgentSpec.Network: String] {
-        let directory = "\(state)/runtimes"
-        guard mkdir(directory, 0o700) == 0 || errno == EEXIST else {
-            throw CommandProblem(.failure, "cannot make \(directory): \(String(cString: strerror(errno)))")
-        }
-        var result: [AgentSpec.Network: String] = [:]
-        for (mode, network) in [(AgentSpec.Network.none, "none"), (.host, "host")] {
-            let path = "\(directory)/runsc-\(network)"
-            try LocalFile.write(wrapper(runsc, network), to: "\(path).new")
-            guard chmod("\(path).new", 0o700) == 0, rename("\(path).new", path) == 0 else {
-                throw CommandProblem(.failure, "cannot write \(path): \(String(cString: strerror(errno)))")
-            }
-            result[mode] = path
-        }
-        return result
     }
 }

@@ -23,13 +23,15 @@ final class Daemon {
     static func run(_ paths: Paths, _ runtimes: ContainerRuntimes, _ log: Log) throws -> ExitCode {
         agentos_ignore_sigpipe()
         agentos_ignore_children()
+        // Before there is a second thread: each of them would have to hold these signals back.
+        let signals = agentos_signalfd_stop()
         umask(0o077)
         let openFiles = raiseOpenFiles()
         try prepareDirectories(paths)
         let lock = try takeLock(paths)
         defer { close(lock) }
         let daemon = try Daemon(paths, runtimes, log, openFiles: openFiles)
-        return try daemon.serve()
+        return try daemon.serve(stopping: signals)
     }
 
     private static func raiseOpenFiles() -> Int64 {
@@ -162,7 +164,7 @@ final class Daemon {
         throw CommandProblem(.failure, "agentos-supervise is not beside \(program); build or install it there")
     }
 
-    private func serve() throws -> ExitCode {
+    private func serve(stopping signals: Int32) throws -> ExitCode {
         loop.log = { [log] message, fields in log.info(message, fields) }
         loop.onFatal = { [unowned self] why in
             log.error("the store cannot be used; agents run on", [("error", why)])
@@ -185,7 +187,6 @@ final class Daemon {
         guard server.start(listenFD: listener) else {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
-        let signals = agentos_signalfd_stop()
         events.watch(signals) { [unowned self] _ in stop(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT")
         }
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])

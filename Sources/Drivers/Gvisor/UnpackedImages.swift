@@ -1,0 +1,84 @@
+import CLinux
+import Glibc
+internal import Manifests
+internal import Reconciler
+import Synchronization
+
+/// Root file systems unpacked from image archives, for sandboxes without containerd: `<directory>/<digest>/rootfs`.
+///
+/// Sandboxes share them and write elsewhere. What no run uses is removed when the daemon starts.
+final class UnpackedImages: Sendable {
+    struct Root: Sendable {
+        var image: ResolvedImage
+        var path: String
+    }
+
+    private let directory: String
+    /// One at a time: two would unpack the same.
+    private let worker = Worker(name: "images")
+    private let known = Mutex<[String: Root]>([:])
+
+    init(directory: String) { self.directory = directory }
+
+    /// Finds or unpacks; `done` is called once, on another thread.
+    func resolve(archive path: String, done: @escaping @Sendable (Result<Root, ContainerdImages.Problem>) -> Void) {
+        worker.run { [self] in
+            do throws(ContainerdImages.Problem) { done(.success(try find(path))) } catch { done(.failure(error)) }
+        }
+    }
+
+    private func find(_ path: String) throws(ContainerdImages.Problem) -> Root {
+        var status = stat()
+        guard stat(path, &status) == 0 else {
+            throw .missing("imageArchive \(path): \(String(cString: strerror(errno)))")
+        }
+        let stamp = "\(path):\(status.st_size):\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+        if let root = known.withLock({ $0[stamp] }), Files.exists(root.path) { return root }
+        do throws(ImageArchive.Problem) {
+            let root = try unpacked(try ImageArchive.open(path))
+            known.withLock { $0[stamp] = root }
+            return root
+        } catch {
+            throw .unusable("imageArchive \(path): \(error.message)")
+        }
+    }
+
+    private func unpacked(_ archive: ImageArchive) throws(ImageArchive.Problem) -> Root {
+        let blobs = try archive.blobs()
+        guard let manifest = blobs.last, let config = blobs.first, blobs.count > 2 else {
+            throw ImageArchive.Problem(message: "holds no image")
+        }
+        let bytes = try archive.read(config, at: 0, count: min(config.size, Limits.inputBytesMax))
+        let image = ResolvedImage(
+            digest: manifest.digest, chainID: "", config: JSONReader.read(String(decoding: bytes, as: UTF8.self)))
+        let place = "\(directory)/\(manifest.digest.replacing("sha256:", with: ""))"
+        let root = Root(image: image, path: "\(place)/rootfs")
+        if Files.exists(root.path) { return root }
+        let new = "\(directory)/.new"
+        Files.removeTree(new)
+        do throws(Files.Failure) {
+            try Files.makeDirectory(directory, mode: 0o711)
+            try Files.makeDirectory(new, mode: 0o711)
+            try Files.makeDirectory("\(new)/rootfs", mode: 0o755)
+        } catch { throw ImageArchive.Problem(message: error.words) }
+        guard let plain = realpath("\(new)/rootfs", nil) else {
+            throw ImageArchive.Problem(message: String(cString: strerror(errno)))
+        }
+        defer { free(plain) }
+        let unpacker = LayerUnpacker(archive: archive, root: String(cString: plain))
+        try unpacker.check(manifest)
+        try unpacker.check(config)
+        for layer in blobs.dropFirst().dropLast() { try unpacker.unpack(layer) }
+        guard rename(new, place) == 0 else { throw ImageArchive.Problem(message: String(cString: strerror(errno))) }
+        return root
+    }
+
+    /// Removes what is not among the root file systems in use, and what a crash left half-made.
+    func sweep(inUse: Set<String>) {
+        worker.run { [directory] in
+            for name in Files.names(in: directory) where !inUse.contains("\(directory)/\(name)/rootfs") {
+                Files.removeTree("\(directory)/\(name)")
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import Manifests
+import Testing
+
+/// Addresses of containers.
+@Suite(.serialized) struct NetworkTests {
+    private let server = "mkdir -p /tmp/www; echo $AGENTOS_ORDINAL > /tmp/www/who; exec httpd -f -p 8080 -h /tmp/www"
+
+    @Test(arguments: Isolation.containers) func eachReplicaHasAnAddressOfItsOwn(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.ready(
+                world.agent(
+                    "net", isolation, server,
+                    """
+                    replicas: 2
+                    network: {mode: Bridge}
+                    readinessProbe: {httpGet: {path: /who, port: 8080}, periodSeconds: 1}
+                    livenessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+                    """))
+            let addresses = (0..<2).compactMap { world.runOf("net", $0)?["address"]?.string }
+            #expect(Set(addresses).count == 2, "\(addresses)")
+            #expect(world.bridges.count == 1)
+            // Agents of one network reach each other.
+            for (ordinal, address) in addresses.enumerated() {
+                let fetched = world.run(
+                    "exec", "net", "--replica", String(1 - ordinal), "--", "wget", "-q", "-O", "-",
+                    "http://\(address):8080/who")
+                #expect(fetched.output == "\(ordinal)\n", "\(fetched.text)")
+            }
+            // Addresses are kept by what runs, whatever happens to the daemon.
+            for _ in 0..<2 {
+                world.killDaemon()
+                world.startDaemon()
+                World.until("it is ready") { world.phase("net") == "Ready" }
+            }
+            #expect((0..<2).compactMap { world.runOf("net", $0)?["address"]?.string } == addresses)
+            #expect(world.run("delete", "agent", "net").code == 0)
+            #expect(World.names("\(world.state)/network") == [".addresses"])
+            let given = World.files("\(world.state)/network/.addresses").filter {
+                !$0.contains("last") && !$0.hasSuffix("lock")
+            }
+            #expect(given.isEmpty, "addresses are given back")
+            let bridges = world.bridges
+            #expect(world.run("daemon", "stop").code == 0)
+            for bridge in bridges { #expect(access("/sys/class/net/\(bridge)", F_OK) != 0, "the bridge is gone") }
+        }
+    }
+
+    @Test(arguments: Isolation.containers) func crashesLeaveNoNetworkBehind(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.startDaemon()
+            world.apply(world.agent("many", isolation, server, "replicas: 4\nnetwork: {mode: Bridge}"))
+            for round in 0..<4 {
+                usleep(useconds_t(60_000 + 50_000 * round))
+                world.killDaemon()
+                world.startDaemon()
+            }
+            World.until("all are ready", 60_000) { world.status("many")?["readyReplicas"]?.int == 4 }
+            let addresses = (0..<4).compactMap { world.runOf("many", $0)?["address"]?.string }
+            #expect(Set(addresses).count == 4, "\(addresses)")
+            #expect(world.run("delete", "agent", "many").code == 0)
+            #expect(World.names("\(world.state)/network") == [".addresses"])
+            #expect(!World.read("/proc/self/mounts").contains("\(world.state)/network"))
+        }
+    }
+
+    @Test func aNetworkThatThisMachineLacksIsRefused() throws {
+        try inIsolation(.sandbox) { world, _ in
+            world.moreEnvironment.append("AGENTOS_CNI_PLUGINS=/none")
+            let result = world.apply(world.agent("net", .sandbox, server, "network: {mode: Bridge}"))
+            #expect(
+                result.code == 3 && result.error.contains("spec.network.mode")
+                    && result.error.contains("containernetworking-plugins"), "\(result.text)")
+            let reference = world.apply(
+                World.agent("ref", "true", "driver: gvisor\nimage: localhost/busybox:latest"))
+            #expect(reference.code == 3 && reference.error.contains("imageArchive"), "\(reference.text)")
+        }
+    }
+}
