@@ -9,6 +9,7 @@ extension Server {
     func routeOperations(_ exchange: Exchange, _ rest: [String]) -> Bool {
         switch (exchange.method, rest.first, rest.count) {
         case ("GET", "eventlog", 1): eventLog(exchange)
+        case ("GET", "usage", 1): usage(exchange)
         case ("GET", "outbox", 1): outbox(exchange, position: nil)
         case ("GET", "outbox", 2): outbox(exchange, position: Int64(rest[1]))
         case ("POST", "outbox", 3): resolve(exchange, rest[1], rest[2])
@@ -43,6 +44,25 @@ extension Server {
         exchange.onClose = { [weak self] in self?.followers[id] = nil }
         exchange.startStream("application/x-ndjson")
         follower.pump()
+    }
+
+    /// What live runs use, as counters since their start: two answers make a rate.
+    private func usage(_ exchange: Exchange) {
+        loop.measure(namespace: exchange.query("namespace")) { usages in
+            let items = usages.map { run, key, usage in
+                Node.map([
+                    ("namespace", .text(key.namespace)), ("agent", .text(key.name)), ("ordinal", .number(run.ordinal)),
+                    ("run", .text(run.text)), ("cpuNanoseconds", .number(usage.cpuNs)),
+                    ("memoryBytes", .number(usage.memoryBytes)), ("processes", .number(usage.processes)),
+                ])
+            }
+            exchange.respond(
+                200,
+                .map([
+                    ("kind", "UsageList"), ("apiVersion", "agentos.dev/v1"),
+                    ("timestamp", .text(Timestamp.milliseconds(agentos_wall_ms()))), ("items", .list(items)),
+                ]))
+        }
     }
 
     private func outbox(_ exchange: Exchange, position: Int64?) {

@@ -190,6 +190,19 @@ public struct ProbeTarget: Sendable, Equatable {
     }
 }
 
+/// What a run has used of the processors since its start, and what it holds now.
+public struct RunUsage: Sendable, Equatable {
+    public var cpuNs: Int64
+    public var memoryBytes: Int64
+    public var processes: Int
+
+    public init(cpuNs: Int64, memoryBytes: Int64, processes: Int) {
+        self.cpuNs = cpuNs
+        self.memoryBytes = memoryBytes
+        self.processes = processes
+    }
+}
+
 /// Asks running agents how they are; verdicts are reported as inputs.
 public protocol Prober: Sendable {
     /// Begins to probe a run; again for the same run changes nothing.
@@ -209,6 +222,8 @@ public protocol Driver: Sendable {
     func observe()
     /// Runs a command beside an agent; `report` is called once.
     func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void)
+    /// Measures running agents; `report` is called once, without those about which nothing is known.
+    func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void)
     /// The log files of a run that are there, oldest first, in the CRI format.
     func logFiles(_ run: RunID) -> [String]
     /// Removes homes and run directories of a deleted agent.

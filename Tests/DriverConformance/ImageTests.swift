@@ -12,7 +12,9 @@ import Testing
             world.apply(agent)
             World.until("it says so") { world.reason("one") == "ImageNotFound" }
             let message = world.condition("one", "Ready")?["message"]?.string ?? ""
-            #expect(message.contains("localhost/busybox:latest") && message.contains("images import"), "\(message)")
+            #expect(
+                message.contains("localhost/busybox:latest") && message.contains("images import")
+                    && message.contains("cannot pull"), "\(message)")
             // What the message says helps, without another apply.
             #expect(containerd.ctr("images", "import", Containerd.image) != nil)
             World.until("it runs", 30_000) { world.phase("one") == "Ready" }
@@ -28,6 +30,64 @@ import Testing
             // Images are the user's: nothing is removed with the agents.
             #expect(world.run("delete", "agent", "--all").code == 0)
             #expect(containerd.images.contains("localhost/busybox:latest"))
+        }
+    }
+
+    /// A registry that serves the image of an archive, by the OCI distribution specification, as far as pulling needs it.
+    private static let registry = """
+        import hashlib, http.server, json, sys, tarfile
+        archive, port = tarfile.open(sys.argv[1]), int(sys.argv[2])
+        files = {name: archive.extractfile(name).read() for name in archive.getnames()}
+        root = json.loads(files["index.json"])["manifests"][0]
+        class Registry(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            def do_GET(self):
+                parts = self.path.strip("/").split("/")
+                body, kind = None, "application/octet-stream"
+                if self.path == "/v2/": body = b"{}"
+                elif parts[1:2] == ["tools"] and parts[-2] == "manifests" and parts[-1] in ("1.0", root["digest"]):
+                    body, kind = files["blobs/" + root["digest"].replace(":", "/")], root["mediaType"]
+                elif parts[1:2] == ["tools"] and parts[-2] == "blobs":
+                    body = files.get("blobs/" + parts[-1].replace(":", "/"))
+                self.send_response(200 if body is not None else 404)
+                body = body or b"{}"
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                if kind != "application/octet-stream": self.send_header("Docker-Content-Digest", root["digest"])
+                self.end_headers()
+                if self.command == "GET": self.wfile.write(body)
+            do_HEAD = do_GET
+            def log_message(self, *words): pass
+        http.server.ThreadingHTTPServer(("127.0.0.1", port), Registry).serve_forever()
+        """
+
+    @Test func imagesArePulledWhereContainerdCan() throws {
+        let program = try #require(Containerd.second, "containerd 2 is missing; scripts/test gets it")
+        try inIsolation(.containerd, containerd: program) { world, containerd in
+            let containerd = try #require(containerd)
+            let port = 24_000 + Int(getpid()) % 8_000
+            let script = world.write("registry.py", Self.registry)
+            let server = World.start(
+                ["/usr/bin/python3", script, Containerd.image, String(port)], ["PATH=/usr/bin:/bin"], nil, "/dev/null",
+                "\(world.directory)/registry.log")
+            defer {
+                kill(server, SIGKILL)
+                waitpid(server, nil, 0)
+            }
+            func agent(_ name: String, _ image: String) -> String {
+                World.agent(name, World.stays, "driver: containerd\nimage: \(image)\nbackoff: {maxSeconds: 1}")
+            }
+            world.ready(agent("one", "127.0.0.1:\(port)/tools:1.0"))
+            let digest = world.runOf("one")?["imageDigest"]?.string ?? ""
+            #expect(digest.hasPrefix("sha256:"))
+            world.ready(agent("two", "127.0.0.1:\(port)/tools@\(digest)"))
+            #expect(world.runOf("two")?["imageDigest"]?.string == digest)
+            world.apply(agent("three", "127.0.0.1:\(port)/other:1.0"))
+            World.until("what the registry lacks is missing", 30_000) { world.reason("three") == "ImageNotFound" }
+            let message = world.condition("three", "Ready")?["message"]?.string ?? ""
+            #expect(message.contains("127.0.0.1:\(port)/other:1.0"), "\(message)")
+            #expect(world.run("delete", "agent", "--all").code == 0)
+            #expect(containerd.tasks.isEmpty && containerd.containers.isEmpty && containerd.snapshots.isEmpty)
         }
     }
 

@@ -39,14 +39,20 @@ final class Containerd {
         return path
     }()
 
-    static let runsc: String? = {
-        let given = getenv("AGENTOS_TEST_RUNSC").map { String(cString: $0) } ?? ""
-        let built = #filePath.replacing(
-            "Tests/DriverConformance/Isolation.swift", with: ".build/runtimes/usr/bin/runsc")
-        return [given, built, "/usr/bin/runsc"].first { !$0.isEmpty && access($0, X_OK) == 0 }
-    }()
+    static let runsc = program("AGENTOS_TEST_RUNSC", "trixie/usr/bin/runsc")
+    /// A containerd that can pull.
+    static let second = program("AGENTOS_TEST_CONTAINERD", "sid/usr/bin/containerd")
 
-    init(_ world: World) throws {
+    private static func program(_ variable: String, _ path: String) -> String? {
+        let given = getenv(variable).map { String(cString: $0) } ?? ""
+        let built = #filePath.replacing("Tests/DriverConformance/Isolation.swift", with: ".build/runtimes/\(path)")
+        return [given, built].first { !$0.isEmpty && access($0, X_OK) == 0 }
+    }
+
+    private let program: String
+
+    init(_ world: World, program: String = "containerd") throws {
+        self.program = program
         directory = "\(world.directory)/containerd"
         namespace = "test-\(getpid())-\(UInt16.random(in: 0 ... .max))"
         mkdir(directory, 0o700)
@@ -68,8 +74,11 @@ final class Containerd {
     }
 
     func start() throws {
+        // Its shim lies beside it.
+        let beside = program.hasPrefix("/") ? String(program[..<program.lastIndex(of: "/")!]) + ":" : ""
         pid = World.start(
-            ["containerd", "-c", "\(directory)/config.toml"], ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], nil, "/dev/null",
+            [program, "-c", "\(directory)/config.toml"], ["PATH=\(beside)/usr/sbin:/usr/bin:/sbin:/bin"], nil,
+            "/dev/null",
             "\(directory)/log")
         try #require(pid > 0, "containerd is not installed; scripts/setup --tests installs it")
         World.until("containerd answers", 30_000) { ctr("version") != nil }
@@ -116,7 +125,9 @@ final class Containerd {
 }
 
 /// A world with the isolation that a test asks for.
-func inIsolation(_ isolation: Isolation, _ body: (World, Containerd?) throws -> Void) throws {
+func inIsolation(
+    _ isolation: Isolation, containerd program: String = "containerd", _ body: (World, Containerd?) throws -> Void
+) throws {
     try #require(World.isRoot, "containers need root")
     let world = World()
     var containerd: Containerd?
@@ -134,13 +145,13 @@ func inIsolation(_ isolation: Isolation, _ body: (World, Containerd?) throws -> 
         "AGENTOS_CONTAINERD_SOCKET=\(world.directory)/none",
     ]
     if isolation.isContainer, isolation != .sandbox {
-        let runtime = try Containerd(world)
+        let runtime = try Containerd(world, program: program)
         containerd = runtime
         world.moreEnvironment[2] = "AGENTOS_CONTAINERD_SOCKET=\(runtime.socket)"
         world.moreEnvironment.append("AGENTOS_CONTAINERD_NAMESPACE=\(runtime.namespace)")
     }
     if isolation.isGvisor {
-        let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/get-runsc gets it")
+        let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/test gets it")
         world.moreEnvironment.append("AGENTOS_RUNSC=\(runsc)")
     }
     try body(world, containerd)

@@ -156,6 +156,67 @@ import Testing
         }
     }
 
+    @Test(arguments: ["closes", "garbage", "silent"]) func aRuntimeThatTalksNonsenseIsAConditionAndARetry(
+        _ mode: String
+    ) throws {
+        try inIsolation(.containerd) { world, containerd in
+            let containerd = try #require(containerd)
+            world.ready(world.agent("one", .containerd, World.stays))
+            let before = world.pid("one")
+            containerd.kill()
+            // Somebody else listens where containerd did.
+            let script = """
+                import os, socket, sys
+                path, mode = sys.argv[1:]
+                if os.path.exists(path): os.unlink(path)
+                listener = socket.socket(socket.AF_UNIX)
+                listener.bind(path)
+                listener.listen()
+                kept = []
+                while True:
+                    connection, _ = listener.accept()
+                    if mode == "garbage": connection.sendall(os.urandom(4096))
+                    if mode == "silent": kept.append(connection)
+                    else: connection.close()
+                """
+            let path = world.write("nonsense.py", script)
+            let fake = World.start(
+                ["/usr/bin/python3", path, containerd.socket, mode], ["PATH=/usr/bin:/bin"], nil, "/dev/null",
+                "/dev/null")
+            defer {
+                kill(fake, SIGKILL)
+                waitpid(fake, nil, 0)
+            }
+            world.apply(world.agent("two", .containerd, World.stays))
+            World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
+            #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
+            kill(fake, SIGKILL)
+            unlink(containerd.socket)
+            try containerd.start()
+            World.until("the other starts", 60_000) { world.phase("two") == "Ready" }
+            #expect(world.pid("one") == before && containerd.tasks.count == 2)
+        }
+    }
+
+    @Test(arguments: Isolation.allCases) func whatAgentsUseIsMeasured(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            world.ready(
+                world.agent("busy", isolation, "while :; do :; done") + world.agent("idle", isolation, World.stays))
+            func row(_ name: String) -> [Substring] {
+                let lines = world.run("top").output.split(separator: "\n")
+                return lines.map { $0.split(whereSeparator: \.isWhitespace) }.first { $0.count > 5 && $0[1] == name }
+                    ?? []
+            }
+            World.until("the busy one uses a processor") {
+                let fields = row("busy")
+                return fields.count > 5 && (Int(fields[3].dropLast()) ?? 0) > 200
+            }
+            let idle = row("idle")
+            #expect(idle.count > 5 && (Int(idle[3].dropLast()) ?? 1000) < 300 && (Int(idle[5]) ?? 0) > 0, "\(idle)")
+            #expect(world.run("top", "nobody").code == 1)
+        }
+    }
+
     @Test(arguments: Isolation.allCases) func crashesDuringStartsNeverStartTwice(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
             world.startDaemon()

@@ -18,6 +18,7 @@ public struct SimulationResult: Sendable {
     public var transitions: Set<String> = []
     public var crashes: [CrashBoundary: Int] = [:]
     public var steps = 0
+    public var freezes = 0
     /// A hash over all that was committed: equal for equal lives.
     public var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 }
@@ -213,7 +214,9 @@ struct Life {
             }
         case .signal: machine.signal(operation.run, nowMs: now.wallMs)
         case .kill: machine.kill(operation.run, nowMs: now.wallMs)
-        case .freeze: machine.freeze(operation.run, true)
+        case .freeze:
+            result.freezes += 1
+            machine.freeze(operation.run, true)
         case .thaw: machine.freeze(operation.run, false)
         case .giveUp: machine.giveUp(operation.run)
         case .remove: break

@@ -37,7 +37,7 @@ import Testing
         (
             "Sources/Drivers",
             [
-                "Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CLinux", "Glibc",
+                "Reconciler", "Planner", "Manifests", "CNGHTTP2", "CArchive", "CSeccomp", "CCrypto", "CLinux", "Glibc",
                 "Synchronization",
             ]
         ),

@@ -127,6 +127,31 @@ final class ContainerdClient {
         }
     }
 
+    /// What all tasks of the namespace use, by id.
+    func usages() async throws(GRPCFailure) -> [String: RunUsage] {
+        let answer = try await call("tasks.v1.Tasks/Metrics")
+        var usages: [String: RunUsage] = [:]
+        do throws(ProtoMessage.Malformed) {
+            for metric in try answer.messages(1) {
+                let data = metric.message(3)
+                usages[metric.string(2)] = Self.usage(try ProtoMessage(data.bytes(2)), data.string(1))
+            }
+        } catch { throw GRPCFailure(.internalError, "Tasks/Metrics answered with malformed protobuf") }
+        return usages
+    }
+
+    /// `io.containerd.cgroups.v1.Metrics` or `….v2.Metrics`.
+    private static func usage(_ metrics: ProtoMessage, _ type: String) -> RunUsage {
+        let isUnified = type.contains(".v2.")
+        func number(_ value: UInt64) -> Int64 { Int64(clamping: value) }
+        return RunUsage(
+            cpuNs: isUnified
+                ? number(metrics.message(2).number(1)) * 1000 : number(metrics.message(3).message(1).number(1)),
+            memoryBytes: number(
+                isUnified ? metrics.message(4).number(32) : metrics.message(4).message(33).number(2)),
+            processes: Int(clamping: metrics.message(isUnified ? 1 : 2).number(1)))
+    }
+
     private static func task(_ process: ProtoMessage) -> TaskState {
         TaskState(
             id: process.string(2), pid: Int32(clamping: process.number(3)),

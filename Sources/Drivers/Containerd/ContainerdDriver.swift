@@ -62,6 +62,7 @@ public struct ContainerdDriver: Driver {
         case execute(Execution, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
+        case measure([RunID], @Sendable ([RunID: RunUsage]) -> Void)
     }
 
     private let configuration: Configuration
@@ -98,6 +99,10 @@ public struct ContainerdDriver: Driver {
     public func observe() { mailbox.send(.observe) }
 
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }
+
+    public func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void) {
+        mailbox.send(.measure(runs, report))
+    }
 
     public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 

@@ -51,6 +51,14 @@ actor ContainerdKeeper {
         case .operate(let operation, let context, let done):
             spawn { done(await $0.perform(operation, context)) }
         case .execute(let execution, let done): spawn { done(await $0.execute(execution)) }
+        case .measure(let runs, let done):
+            spawn { keeper in
+                let ids = Set(runs.map(\.text))
+                let known = (try? await keeper.client.usages()) ?? [:]
+                let ours = known.filter { ids.contains($0.key) }.compactMap { id, usage in RunID(id).map { ($0, usage) }
+                }
+                done(Dictionary(ours, uniquingKeysWith: { first, _ in first }))
+            }
         case .observe: spawn { await $0.observeAll() }
         case .forget(let uid, let done):
             spawn {

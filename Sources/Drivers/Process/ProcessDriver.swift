@@ -41,6 +41,7 @@ public struct ProcessDriver: Driver {
         case execute(Execution, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
+        case measure([RunID], @Sendable ([RunID: RunUsage]) -> Void)
         /// The root file system of a run that starts is there.
         case unpacked(
             Run, StartContext, Result<UnpackedImages.Root, ContainerdImages.Problem>,
@@ -129,6 +130,10 @@ public struct ProcessDriver: Driver {
     public func observe() { mailbox.send(.observe) }
 
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }
+
+    public func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void) {
+        mailbox.send(.measure(runs, report))
+    }
 
     public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 

@@ -50,6 +50,9 @@ final class ProcessKeeper {
         case .forget(let uid, let done):
             forget(uid)
             done()
+        case .measure(let runs, let done):
+            let known = runs.compactMap { run in usage(run).map { (run, $0) } }
+            done(Dictionary(known, uniquingKeysWith: { first, _ in first }))
         }
     }
 
@@ -118,6 +121,15 @@ final class ProcessKeeper {
             if directory.exit != nil || directory.process != nil { return look(run) }
             return .exited(lost(.startError, "the supervisor ended before the start"))
         }
+    }
+
+    private func usage(_ run: RunID) -> RunUsage? {
+        guard let process = directory(run).process, process.boot == bootID else { return nil }
+        let members = process.cgroups.lazy.compactMap { Files.text("\($0)/cgroup.procs", limit: 1 << 20) }.first
+        let pids =
+            members?.split(separator: "\n").compactMap { Int32($0) }
+            ?? [process.pid] + ProcessTable.descendants(of: process.pid)
+        return ProcessTable.usage(of: pids)
     }
 
     private func lost(_ reason: Exit.Reason, _ message: String) -> Exit {

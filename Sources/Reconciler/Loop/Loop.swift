@@ -104,6 +104,33 @@ public final class Loop {
         driver.execute(execution, report: report)
     }
 
+    /// Measures all runs that are live, or those of a namespace; `done` is called once on this loop.
+    public func measure(namespace: String?, _ done: @escaping ([(RunID, ObjectKey, RunUsage)]) -> Void) {
+        var runs: [String: [RunID]] = [:]
+        var keys: [RunID: ObjectKey] = [:]
+        for object in engine.state.list(.agent, namespace: namespace) {
+            for replica in object.agent?.replicas ?? [] where replica.phase.isLive {
+                guard let run = replica.phase.run, run.pid != nil else { continue }
+                runs[run.spec.driver, default: []].append(run.id)
+                keys[run.id] = object.key
+            }
+        }
+        let asked = runs.filter { drivers[$0.key] != nil }
+        if asked.isEmpty { return done([]) }
+        let mailbox = Mailbox<[RunID: RunUsage]>()
+        var (answers, found) = (0, [(RunID, ObjectKey, RunUsage)]())
+        events.receive(mailbox) { [unowned self] messages in
+            for message in messages {
+                answers += 1
+                for (run, usage) in message { if let key = keys[run] { found.append((run, key, usage)) } }
+            }
+            guard answers == asked.count else { return }
+            events.unwatch(mailbox.fd)
+            done(found.sorted { ($0.1, $0.0) < ($1.1, $1.0) })
+        }
+        for (driver, runs) in asked { drivers[driver]?.measure(runs) { mailbox.send($0) } }
+    }
+
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
     public func stop(_ done: @escaping () -> Void) {
         stopped = done

@@ -63,6 +63,9 @@ struct Verb: Sendable {
                 Option("timeout", value: "TIME", "kill it after so long, such as 30s (default: no limit)"),
             ], run: execVerb),
         Verb(
+            name: "top", usage: "top [AGENT…]", text: "Show what running agents use of processors and memory.",
+            options: [.namespace, .allNamespaces], run: topVerb),
+        Verb(
             name: "events", usage: "events", text: "Show events in the order of their delivery.",
             options: [
                 .namespace, Option("follow", "f", "go on as events come"),

@@ -39,7 +39,8 @@ struct ContainerRuntimes: Sendable {
         state = paths.state
         socket = Paths.absolute(given("containerd-socket") ?? "/run/containerd/containerd.sock")
         namespace = given("containerd-namespace") ?? "agentos"
-        runsc = given("runsc").map(Paths.absolute) ?? Self.program("runsc")
+        let program = given("runsc").map(Paths.absolute) ?? Self.program("runsc")
+        runsc = program.flatMap { access($0, X_OK) == 0 ? $0 : nil }
         platform = given("runsc-platform") ?? "ptrace"
         guard ["ptrace", "systrap", "kvm"].contains(platform) else {
             throw invocation.usage("--runsc-platform: expected ptrace or systrap, found \"\(platform)\"")
