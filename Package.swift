@@ -44,11 +44,13 @@ let package = Package(
             "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CArchive", "CLinux"],
             // Asynchronous functions stay on the thread of the driver that calls them.
             settings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
+        library("GitOps", ["Drivers", "Reconciler", "Planner", "Manifests", "CLinux"]),
         library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),
         .executableTarget(
             name: "agentos-apply",
             dependencies: [
-                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "Manifests", "CCurl", "CLinux",
+                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps", "Manifests", "CCurl",
+                "CLinux",
             ],
             path: "Sources/agentos-apply", swiftSettings: strict),
         // One tiny static process per agent: no Swift runtime in it (-nostartfiles drops Swift's start file only).
@@ -64,6 +66,7 @@ let package = Package(
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation"]),
         tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation"]),
         tests("DriversTests", ["Drivers", "Reconciler"], exclude: ["grpc-server.py"]),
+        tests("GitOpsTests", ["GitOps", "Manifests"]),
         tests("TidyTests", ["Manifests"]),
         tests("EndToEndTests", ["Manifests"]),
         tests("DriverConformance", ["Manifests"]),

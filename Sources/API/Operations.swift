@@ -136,6 +136,43 @@ extension Server {
         }
     }
 
+    // MARK: Sources
+
+    /// Reads and applies a Source; answers with it when that is done.
+    func sync(_ exchange: Exchange, _ key: ObjectKey) {
+        guard let object = loop.engine.state.objects[key], object.source != nil else {
+            return fail(exchange, .notFound(key))
+        }
+        if object.content[path: "spec", "suspend"]?.bool == true {
+            let message = "source \"\(key.name)\" is suspended; set spec.suspend to false first"
+            return fail(exchange, Failure(code: 409, reason: "Conflict", message: message, key: key))
+        }
+        loop.refresh(object.uid, force: exchange.flag("force"), actor: actor(exchange)) { [self] in
+            guard let object = loop.engine.state.objects[key] else { return fail(exchange, .notFound(key)) }
+            exchange.respond(200, shown(object, secrets: false))
+        }
+    }
+
+    /// What the next sync of a Source would change: pairs of `live` and `merged`, one of them absent for what is made
+    /// or deleted.
+    func preview(_ exchange: Exchange, _ key: ObjectKey) {
+        guard loop.engine.state.objects[key] != nil else { return fail(exchange, .notFound(key)) }
+        guard let (changed, pruned) = loop.engine.preview(key) else {
+            let message = "source \"\(key.name)\" was not read yet"
+            return fail(exchange, Failure(code: 409, reason: "Conflict", message: message, key: key))
+        }
+        let items = changed.map { item in
+            let kind = item.merged["kind"]?.string.flatMap(Kind.init) ?? .agent
+            return Node.map([
+                ("live", item.live.map { hideSecrets($0, kind, shown: false) }),
+                ("merged", hideSecrets(item.merged, kind, shown: false)),
+            ])
+        }
+        let gone = pruned.map { Node.map([("live", shown($0, secrets: false))]) }
+        exchange.respond(
+            200, .map([("kind", "PreviewList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(items + gone))]))
+    }
+
     // MARK: Logs
 
     func log(_ exchange: Exchange, _ key: ObjectKey) {

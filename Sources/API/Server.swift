@@ -124,6 +124,8 @@ public final class Server {
         case 4: item(exchange, key)
         case 5 where rest[4] == "log" && kind == .agent && exchange.method == "GET": log(exchange, key)
         case 5 where rest[4] == "events" && exchange.method == "GET": objectEvents(exchange, key)
+        case 5 where rest[4] == "sync" && kind == .source && exchange.method == "POST": sync(exchange, key)
+        case 5 where rest[4] == "preview" && kind == .source && exchange.method == "GET": preview(exchange, key)
         case 5 where rest[4] == "exec" && kind == .agent && exchange.method == "POST": execute(exchange, key)
         default: fail(exchange, notFound(exchange))
         }
@@ -190,7 +192,7 @@ public final class Server {
         hideSecrets(loop.engine.render(object), object.key.kind, shown: secrets)
     }
 
-    private func hideSecrets(_ node: Node, _ kind: Kind, shown: Bool) -> Node {
+    func hideSecrets(_ node: Node, _ kind: Kind, shown: Bool) -> Node {
         guard kind == .secret, !shown, let data = node["data"]?.map else { return node }
         var node = node
         // Not base64: what is shown here cannot be applied by mistake.

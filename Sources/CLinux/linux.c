@@ -245,8 +245,11 @@ void agentos_name_thread(pthread_t thread, const char *name) {
 int agentos_inotify(void) { return inotify_init1(IN_CLOEXEC | IN_NONBLOCK); }
 
 int agentos_inotify_add(int fd, const char *path) {
-    return inotify_add_watch(fd, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE);
+    return inotify_add_watch(
+        fd, path, IN_ONLYDIR | IN_MODIFY | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF);
 }
+
+int agentos_inotify_remove(int fd, int watch) { return inotify_rm_watch(fd, watch); }
 
 pid_t agentos_spawn_session(const char *path, char *const argv[], char *const envp[], int null, int log) {
     pid_t pid = fork();

@@ -1,18 +1,18 @@
 import CLinux
 import Glibc
 internal import Manifests
-internal import Reconciler
+public import Reconciler
 
 /// A program of this machine that is run once, for what it prints. A supervisor ends all of it when its time is up.
-final class ChildProgram {
-    struct Result {
-        var end: ExecutionResult
-        var output: [UInt8] = []
-        var error: [UInt8] = []
+public final class ChildProgram {
+    public struct Result {
+        public var end: ExecutionResult
+        public var output: [UInt8] = []
+        public var error: [UInt8] = []
 
-        var text: String { String(decoding: output, as: UTF8.self) }
+        public var text: String { String(decoding: output, as: UTF8.self) }
         /// What it says of its failure, in one line.
-        var complaint: String {
+        public var complaint: String {
             let lines = String(decoding: error, as: UTF8.self).split(whereSeparator: \.isNewline)
             if let last = lines.last(where: { !$0.allSatisfy(\.isWhitespace) }) { return String(last.prefix(500)) }
             switch end {
@@ -31,7 +31,7 @@ final class ChildProgram {
     /// Calls `done` once, on the loop's thread.
     ///
     /// - Parameter input: at most what fits into a pipe, 64 KiB.
-    static func run(
+    public static func run(
         _ words: [String], environment: [String], input: [UInt8] = [], directory: String = "/", timeoutMs: Int64,
         supervisor: String, events: EventLoop, done: @escaping (Result) -> Void
     ) {

@@ -1,15 +1,15 @@
 import Glibc
 
 /// Small reads and writes that the drivers need; errors are errno.
-enum Files {
-    struct Failure: Error {
+public enum Files {
+    public struct Failure: Error {
         var code: Int32
         var what: String
-        var words: String { "\(what): \(String(cString: strerror(code)))" }
+        public var words: String { "\(what): \(String(cString: strerror(code)))" }
     }
 
     /// The text of a small file; nil when it is not there or cannot be read.
-    static func text(_ path: String, limit: Int = 65_536) -> String? {
+    public static func text(_ path: String, limit: Int = 65_536) -> String? {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return nil }
         defer { close(fd) }
@@ -34,7 +34,7 @@ enum Files {
     }
 
     /// A new file that is there whole or not at all, in place of an old one.
-    static func replace(
+    public static func replace(
         _ path: String, _ bytes: [UInt8], mode: mode_t = 0o600, owner: UInt32? = nil, group: UInt32? = nil
     ) throws(Failure) {
         let temporary = "\(path).new"
@@ -58,7 +58,7 @@ enum Files {
         }
     }
 
-    static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
+    public static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
         if mkdir(path, mode) == 0 {
             chmod(path, mode)  // whatever the umask
         } else if errno != EEXIST {
@@ -66,7 +66,7 @@ enum Files {
         }
     }
 
-    static func names(in directory: String) -> [String] {
+    public static func names(in directory: String) -> [String] {
         guard let handle = opendir(directory) else { return [] }
         defer { closedir(handle) }
         var names: [String] = []
@@ -79,10 +79,10 @@ enum Files {
         return names
     }
 
-    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+    public static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
 
     /// Removes a tree without following links out of it.
-    static func removeTree(_ path: String) {
+    public static func removeTree(_ path: String) {
         var status = stat()
         guard lstat(path, &status) == 0 else { return }
         if status.st_mode & S_IFMT == S_IFDIR {

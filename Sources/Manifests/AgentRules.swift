@@ -5,6 +5,7 @@ extension Validator {
         switch kind {
         case .agent: checkAgent(object)
         case .secret: checkSecret(object)
+        case .source: checkSource(object)
         case .namespace, .configMap: break
         }
     }
@@ -164,6 +165,10 @@ extension Validator {
         let encoded = Set(object["data"]?.map?.entries.map(\.key) ?? [])
         for entry in object["stringData"]?.map?.entries ?? [] where encoded.contains(entry.key) {
             report(entry.mark, "stringData.\(entry.key)", "stands in data too")
+        }
+        for (index, item) in (object["dataFrom"]?.list ?? []).enumerated()
+        where (item["file"] == nil) == (item["environment"] == nil) {
+            report(item.mark, "dataFrom[\(index)]", "expected exactly one of file, environment")
         }
     }
 }

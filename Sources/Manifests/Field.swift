@@ -64,6 +64,9 @@ public enum StringRule: Sendable {
     case headerName
     /// Text without control characters.
     case line
+    /// `500ms`, `30s`, `5m`, `1h`.
+    case duration
+    case gitURL
 }
 
 public enum QuantityRule: Sendable {
@@ -119,6 +122,16 @@ extension StringRule {
         case .headerName:
             let fine = !text.isEmpty && text.utf8.allSatisfy { Self.isAlphanumeric($0) || $0 == 0x2d || $0 == 0x5f }
             return fine ? nil : "must be the name of an HTTP header; found \(quoted(text))"
+        case .duration:
+            return (Durations.milliseconds(text) ?? 0) >= 100
+                ? nil : "must be a time of at least 100ms, such as 30s or 5m; found \(quoted(text))"
+        case .gitURL:
+            let scheme = ["https://", "http://", "ssh://", "file:///"].contains(where: text.hasPrefix)
+            let host = text.prefix { $0 != ":" && $0 != "/" }
+            let isShort = !scheme && host.contains("@") && text.dropFirst(host.count).first == ":"
+            let fine = (scheme || isShort) && !text.hasPrefix("-") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
+            return fine
+                ? nil : "must be https://…, ssh://…, user@host:path or file:///…; found \(quoted(text))"
         case .line:
             return text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
                 ? nil : "must not hold control characters; found \(quoted(text))"

@@ -49,7 +49,7 @@ public enum JSONSchema {
         case .nonEmpty: .map([("type", "string"), ("minLength", 1)])
         case .absolutePath: .map([("type", "string"), ("pattern", "^/")])
         case .any, .subdomain, .labelKey, .labelValue, .environmentName, .configKey, .signal, .base64, .headerName,
-            .line:
+            .line, .duration, .gitURL:
             .map([("type", "string")])
         }
     }

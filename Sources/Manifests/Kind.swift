@@ -4,10 +4,16 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
     case namespace = "Namespace"
     case secret = "Secret"
     case configMap = "ConfigMap"
+    case source = "Source"
     case agent = "Agent"
 
-    public var apiVersion: String { self == .agent ? "agentos.dev/v1" : "v1" }
-    public var group: String { self == .agent ? "agentos.dev" : "" }
+    public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+    public var group: String {
+        switch self {
+        case .agent, .source: "agentos.dev"
+        case .namespace, .secret, .configMap: ""
+        }
+    }
     public var version: String { "v1" }
     public var isNamespaced: Bool { self != .namespace }
 
@@ -17,6 +23,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .namespace: "namespaces"
         case .secret: "secrets"
         case .configMap: "configmaps"
+        case .source: "sources"
         case .agent: "agents"
         }
     }
@@ -28,6 +35,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .namespace: ["ns"]
         case .secret: []
         case .configMap: ["cm"]
+        case .source: ["src"]
         case .agent: ["ag"]
         }
     }
@@ -55,6 +63,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .namespace: CoreFields.namespace
         case .secret: CoreFields.secret
         case .configMap: CoreFields.configMap
+        case .source: SourceFields.root
         }
     }
 }
@@ -114,6 +123,19 @@ enum CoreFields {
             Field("type", .string(.any), fallback: "Opaque", text: "Free type of the secret."),
             Field("data", .strings(.configKey, values: .base64), text: "Values in base64."),
             Field("stringData", .strings(.configKey, values: .any), text: "Values as plain text; stored in `data`."),
+            Field(
+                "dataFrom",
+                .list(
+                    .object([
+                        Field("key", .string(.configKey), required: true, text: "Key in data."),
+                        Field(
+                            "file", .string(.absolutePath),
+                            text: "A file of the machine, below one that the daemon's option --secret-path allows."),
+                        Field(
+                            "environment", .string(.environmentName),
+                            text: "A variable of the daemon, which its option --secret-environment allows."),
+                    ]), max: 256, nonEmpty: true),
+                text: "In the directory of a Source: values that are not beside it; stored in `data`."),
         ])
 
     static let configMap = root(

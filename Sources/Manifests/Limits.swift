@@ -26,6 +26,14 @@ public enum Limits {
     public static let volumesMax = 64
     public static let fieldManagersMax = 64
 
+    // MARK: Sources
+    /// Objects that one sync may delete whatever their share is.
+    public static let pruneAlways = 5
+    /// Errors of a Source that are kept in words; the rest is counted.
+    public static let sourceErrorsMax = 20
+    /// Directories below that of a Source.
+    public static let sourceDepthMax = 32
+
     // MARK: Engine
     /// Starts that may be between their intent and the first sight of their instance.
     public static let startsInFlight = 24

@@ -58,8 +58,84 @@ enum Column {
         (JSONReader.read(text)?.list ?? []).compactMap { FieldManager($0, timeMs: Int64($0["timeMs"]?.int ?? 0)) }
     }
 
+    static func text(_ origin: Origin) -> String {
+        JSONWriter.text(
+            .map([
+                ("source", .text(origin.source.hex)), ("file", .text(origin.file)), ("line", .number(origin.line)),
+                ("digest", .text(String(origin.digest, radix: 16))),
+            ]))
+    }
+
+    static func origin(_ text: String) -> Origin? {
+        guard let node = JSONReader.read(text), let source = node["source"]?.string.flatMap(UID.init) else {
+            return nil
+        }
+        return Origin(
+            source: source, file: node["file"]?.string ?? "", line: node["line"]?.int ?? 0,
+            digest: UInt64(node["digest"]?.string ?? "", radix: 16) ?? 0)
+    }
+
+    /// What the reconciler has written of an object.
+    static func status(_ object: StoredObject) -> String? { object.agent.map(status) ?? object.source.map(status) }
+
+    private static func conditions(_ conditions: [StatusSummary.TimedCondition]) -> Node {
+        .list(
+            conditions.map { timed in
+                .map([
+                    ("type", .text(timed.condition.kind.rawValue)),
+                    ("status", Node(.bool(timed.condition.status))),
+                    ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
+                    ("observedGeneration", .number(timed.observedGeneration)),
+                    ("lastTransitionMs", .number(timed.lastTransitionMs)),
+                ])
+            })
+    }
+
+    private static func conditions(_ node: Node?) -> [StatusSummary.TimedCondition] {
+        (node?.list ?? []).compactMap { item in
+            guard let kind = Condition.Kind(rawValue: item["type"]?.string ?? "") else { return nil }
+            return StatusSummary.TimedCondition(
+                condition: Condition(
+                    kind: kind, status: item["status"]?.bool ?? false, reason: item["reason"]?.string ?? "",
+                    message: item["message"]?.string ?? ""),
+                observedGeneration: Int64(item["observedGeneration"]?.int ?? 0),
+                lastTransitionMs: Int64(item["lastTransitionMs"]?.int ?? 0))
+        }
+    }
+
+    private static func status(_ source: SourceState) -> String {
+        JSONWriter.text(
+            .map([
+                ("observedGeneration", .number(source.observedGeneration)), ("revision", .text(source.revision)),
+                ("syncedAtMs", .number(source.syncedAtMs)), ("declared", .number(source.declared)),
+                ("applied", .number(source.applied)), ("pruned", .number(source.pruned)),
+                ("drifted", .list(source.drifted.map(Node.text))), ("failed", .number(source.failed)),
+                ("errors", .list(source.errors.map(Node.text))), ("pruneWaits", .number(source.pruneWaits)),
+                ("readyBy", .text(text(source.readyBy))), ("conditions", conditions(source.conditions)),
+            ]))
+    }
+
+    static func source(_ text: String) -> SourceState? {
+        guard let node = JSONReader.read(text) else { return nil }
+        func strings(_ name: String) -> [String] { (node[name]?.list ?? []).compactMap(\.string) }
+        var source = SourceState()
+        source.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
+        source.revision = node["revision"]?.string ?? ""
+        source.syncedAtMs = Int64(node["syncedAtMs"]?.int ?? 0)
+        source.declared = node["declared"]?.int ?? 0
+        source.applied = node["applied"]?.int ?? 0
+        source.pruned = node["pruned"]?.int ?? 0
+        source.drifted = strings("drifted")
+        source.failed = node["failed"]?.int ?? 0
+        source.errors = strings("errors")
+        source.pruneWaits = node["pruneWaits"]?.int ?? 0
+        if let deadline = node["readyBy"]?.string.flatMap(deadline) { source.readyBy = deadline }
+        source.conditions = conditions(node["conditions"])
+        return source
+    }
+
     /// The conditions, with their times, and the deadline of progress.
-    static func status(_ agent: AgentState) -> String {
+    private static func status(_ agent: AgentState) -> String {
         JSONWriter.text(
             .map([
                 ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
@@ -69,19 +145,7 @@ enum Column {
                 ("isStarted", Node(.bool(agent.summary.isStarted))), ("isReady", Node(.bool(agent.summary.isReady))),
                 ("isCompleted", Node(.bool(agent.summary.isCompleted))),
                 ("hasLive", Node(.bool(agent.summary.hasLive))),
-                (
-                    "conditions",
-                    .list(
-                        agent.summary.conditions.map { timed in
-                            .map([
-                                ("type", .text(timed.condition.kind.rawValue)),
-                                ("status", Node(.bool(timed.condition.status))),
-                                ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
-                                ("observedGeneration", .number(timed.observedGeneration)),
-                                ("lastTransitionMs", .number(timed.lastTransitionMs)),
-                            ])
-                        })
-                ),
+                ("conditions", conditions(agent.summary.conditions)),
             ]))
     }
 
@@ -96,14 +160,6 @@ enum Column {
         agent.summary.isReady = node["isReady"]?.bool ?? false
         agent.summary.isCompleted = node["isCompleted"]?.bool ?? false
         agent.summary.hasLive = node["hasLive"]?.bool ?? false
-        agent.summary.conditions = (node["conditions"]?.list ?? []).compactMap { item in
-            guard let kind = Condition.Kind(rawValue: item["type"]?.string ?? "") else { return nil }
-            return StatusSummary.TimedCondition(
-                condition: Condition(
-                    kind: kind, status: item["status"]?.bool ?? false, reason: item["reason"]?.string ?? "",
-                    message: item["message"]?.string ?? ""),
-                observedGeneration: Int64(item["observedGeneration"]?.int ?? 0),
-                lastTransitionMs: Int64(item["lastTransitionMs"]?.int ?? 0))
-        }
+        agent.summary.conditions = conditions(node["conditions"])
     }
 }

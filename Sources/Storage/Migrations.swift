@@ -157,5 +157,17 @@ enum Migrations {
             ALTER TABLE new_replicas RENAME TO replicas;
             """
         ),
+        (
+            3, "sources",
+            // A new kind in a CHECK: the table is not copied, its text is changed, as SQLite's documentation of ALTER TABLE
+            // says for changes that do not touch the rows.
+            """
+            PRAGMA writable_schema = ON;
+            UPDATE sqlite_schema SET sql = replace(sql, '''ConfigMap'')', '''ConfigMap'', ''Source'')')
+            WHERE type = 'table' AND name = 'objects';
+            PRAGMA writable_schema = RESET;
+            ALTER TABLE objects ADD COLUMN origin TEXT CHECK (origin IS NULL OR json_valid(origin));
+            """
+        ),
     ]
 }

@@ -39,17 +39,17 @@ extension SQLiteStore {
         if write.statusOnly {
             try database.run(
                 "UPDATE objects SET resource_version = ?, status = ? WHERE uid = ?",
-                [.int(object.resourceVersion), .optional(object.agent.map(Column.status)), .text(object.uid.hex)])
+                [.int(object.resourceVersion), .optional(Column.status(object)), .text(object.uid.hex)])
             return
         }
         var content = object.content
         if object.key.kind == .secret { content["data"] = nil }
         try database.run(
             """
-            INSERT INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET generation=excluded.generation,
+            INSERT INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET generation=excluded.generation,
             resource_version=excluded.resource_version, content=excluded.content, managers=excluded.managers,
             deleted_ms=excluded.deleted_ms, delete_grace_ms=excluded.delete_grace_ms, revision=excluded.revision,
-            own_user=excluded.own_user, status=excluded.status
+            own_user=excluded.own_user, status=excluded.status, origin=excluded.origin
             """,
             [
                 .text(object.uid.hex), .text(object.key.kind.rawValue), .text(object.key.namespace),
@@ -59,7 +59,7 @@ extension SQLiteStore {
                 .text(Column.text(object.managers)), .optional(object.deletion?.atMs),
                 .optional(object.deletion?.graceMs),
                 .optional((object.agent?.revision).map(Int64.init)), .optional((object.agent?.ownUser).map(Int64.init)),
-                .optional(object.agent.map(Column.status)),
+                .optional(Column.status(object)), .optional(object.origin.map(Column.text)),
             ])
         if object.key.kind == .secret {
             try database.run(

@@ -70,7 +70,7 @@ extension SQLiteStore {
         let objects = try database.query(
             """
             SELECT uid, kind, namespace, name, generation, resource_version, created_ms, content, managers, deleted_ms,
-            delete_grace_ms, revision, own_user, status FROM objects
+            delete_grace_ms, revision, own_user, status, origin FROM objects
             """
         ) { row -> StoredObject? in
             guard let uid = UID(row.text(0)), let kind = Kind(rawValue: row.text(1)),
@@ -84,6 +84,8 @@ extension SQLiteStore {
             if let atMs = row.optionalInt(9) {
                 object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: row.optionalInt(10))
             }
+            object.origin = row.optionalText(14).flatMap(Column.origin)
+            if kind == .source { object.source = row.optionalText(13).flatMap(Column.source) ?? SourceState() }
             if kind == .agent {
                 let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
                 var agent = AgentState(effective: EffectiveSpec(content["spec"] ?? .emptyMap), progressBy: far)

@@ -61,6 +61,7 @@ struct SimulatedStore {
             if write.statusOnly, var old = objects[write.object.uid] {
                 old.resourceVersion = write.object.resourceVersion
                 old.agent?.observedGeneration = write.object.agent?.observedGeneration ?? 0
+                old.source = write.object.source
                 if let agent = write.object.agent {
                     old.agent?.summary = agent.summary
                     old.agent?.progressBy = agent.progressBy

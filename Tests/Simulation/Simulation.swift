@@ -282,7 +282,7 @@ struct Life {
         let tells = inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained: false
+            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead: false
             }
         }
         engine.committed(step)

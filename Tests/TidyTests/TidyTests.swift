@@ -41,12 +41,13 @@ import Testing
                 "Synchronization",
             ]
         ),
+        ("Sources/GitOps", ["Drivers", "Reconciler", "Planner", "Manifests", "CLinux", "Glibc"]),
         ("Sources/API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux", "Glibc"]),
         (
             "Sources/agentos-apply",
             [
-                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "Manifests", "CCurl", "CLinux",
-                "Glibc", "Synchronization",
+                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps", "Manifests", "CCurl",
+                "CLinux", "Glibc", "Synchronization",
             ]
         ),
     ]

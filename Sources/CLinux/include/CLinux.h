@@ -57,7 +57,9 @@ int agentos_connect_unix(const char *path);
 void agentos_name_thread(pthread_t thread, const char *name);
 
 int agentos_inotify(void);
+/// Tells of all changes in a directory; the descriptor of the watch, the same for the same directory.
 int agentos_inotify_add(int fd, const char *path);
+int agentos_inotify_remove(int fd, int watch);
 
 /// Starts a program in a session of its own with standard input from `null` and both outputs to `log`; its exit can
 /// be waited for.

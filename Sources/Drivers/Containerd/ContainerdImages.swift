@@ -218,7 +218,10 @@ final class ContainerdImages {
     }
 
     /// With registry, path, and tag or digest: what a registry is asked for, and the image's name afterwards.
-    static func fullName(of reference: String) -> String { names(of: reference).last?.name ?? reference }
+    static func fullName(of reference: String) -> String {
+        let names = names(of: reference)
+        return names.last { $0.digest == nil || $0.name.contains("@") }?.name ?? reference
+    }
 
     // MARK: Manifests
 

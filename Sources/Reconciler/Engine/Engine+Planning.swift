@@ -15,6 +15,8 @@ extension Engine {
                     dirty.insert(key)  // another step looks at it again
                 } else if key.kind == .agent {
                     planAgent(key, &step, now)
+                } else if key.kind == .source, object(key, step)?.deletion == nil {
+                    planSource(key, &step, now)
                 } else {
                     finishDeletion(key, &step, now)
                 }
@@ -161,7 +163,17 @@ extension Engine {
         {
             markNeighbours(object, step)
         }
+        if let source = object.origin?.source,
+            old.summary.isReady != summary.isReady || old.summary.phase != summary.phase
+                || old.summary.conditions.last?.condition.status != summary.conditions.last?.status
+        {
+            markSource(source)
+        }
         finishDeletion(key, &step, now)
+    }
+
+    mutating func markSource(_ uid: UID) {
+        if let key = state.keysByUID[uid] { dirty.insert(key) }
     }
 
     mutating func markNeighbours(_ object: StoredObject, _ step: Step) {

@@ -52,7 +52,7 @@ extension Engine {
 
     // MARK: Apply
 
-    private mutating func apply(
+    mutating func apply(
         _ apply: Request.Apply, actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
         let key = apply.key
@@ -66,7 +66,7 @@ extension Engine {
         if let live, live.deletion != nil { try checkReleases(live, complete) }
 
         var object = live ?? StoredObject(key: key, uid: apply.freshUID, createdAtMs: now.wallMs, content: complete)
-        let managersChanged = object.managers != managers
+        let managersChanged = object.managers != managers || (apply.origin != nil && object.origin != apply.origin)
         let contentChanged = live == nil || object.content != complete
         guard contentChanged || managersChanged else {
             return .applied(render(object, step), .unchanged, restarts: [])
@@ -76,9 +76,11 @@ extension Engine {
         let oldSpec = live?.content["spec"]
         object.content = complete
         object.managers = managers
+        if let origin = apply.origin { object.origin = origin }
         if live != nil, specChanged { object.generation += 1 }
 
         var restarts: [String] = []
+        if key.kind == .source, object.source == nil { object.source = SourceState() }
         if key.kind == .agent { restarts = try accept(&object, oldSpec, specChanged, step, now) }
         let result: ApplyResult = live == nil ? .created : contentChanged ? .configured : .unchanged
         if apply.dryRun {
@@ -104,6 +106,11 @@ extension Engine {
         }
         write(object, statusOnly: false, &step)
         afterChange(of: object, step)
+        if apply.origin == nil, let source = object.origin?.source {
+            // What its Source declares may have been changed.
+            unsynced.insert(source)
+            markSource(source)
+        }
         return .applied(render(object, step), result, restarts: restarts)
     }
 
@@ -115,6 +122,7 @@ extension Engine {
         case .secret, .configMap:
             if object.deletion != nil { dirty.insert(object.key) }
             for key in waitingForInput where key.namespace == object.key.namespace { dirty.insert(key) }
+        case .source: dirty.insert(object.key)
         case .namespace: if object.deletion != nil { dirty.insert(object.key) }
         }
     }
@@ -156,6 +164,10 @@ extension Engine {
         var applied = declared(validator.canonical(apply.node, kind: apply.key.kind))
         if !validator.diagnostics.isEmpty { throw .invalid(apply.key, causes(validator.diagnostics)) }
         if apply.key.kind == .secret { encodeStringData(&applied) }
+        if applied["dataFrom"] != nil {
+            let message = "values can be taken from files and variables only in the directory of a Source"
+            throw .invalid(apply.key, [Failure.Cause(reason: "FieldValueInvalid", message: message, field: "dataFrom")])
+        }
         do {
             return try applyFields(
                 applied, by: apply.manager, force: apply.force, onto: live?.content ?? .emptyMap,
@@ -275,7 +287,7 @@ extension Engine {
 
     // MARK: Delete
 
-    private mutating func delete(
+    mutating func delete(
         _ key: ObjectKey, _ graceMs: Int64?, actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
         guard let live = object(key, step) else { throw .notFound(key) }
@@ -301,7 +313,7 @@ extension Engine {
         return keys.sorted().compactMap { object($0, step) }
     }
 
-    private mutating func markDeleted(
+    mutating func markDeleted(
         _ live: StoredObject, _ graceMs: Int64?, actor: String, _ step: inout Step, _ now: Moment
     ) {
         var object = live
@@ -334,6 +346,10 @@ extension Engine {
             &step, now)
         remove(object, &step)
         timers.set(key, at: nil)
+        if let source = object.origin?.source {
+            unsynced.insert(source)
+            markSource(source)
+        }
         if object.agent != nil { markNeighbours(object, step) }
         if key.kind.isNamespaced, !key.namespace.isEmpty {
             let namespace = ObjectKey(.namespace, namespace: "", name: key.namespace)

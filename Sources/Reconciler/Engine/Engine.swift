@@ -13,6 +13,16 @@ public struct Engine: Sendable {
     var instances: [RunID: Instance] = [:]
     var operations: [RunID: OperationState] = [:]
     var probes: [RunID: ProbeState] = [:]
+    /// What Sources declare, as it was read last.
+    var snapshots: [UID: SourceSnapshot] = [:]
+    /// Sources whose objects have to be compared with what is declared.
+    var unsynced: Set<UID> = []
+    /// Sources that may delete all that they no longer declare, once; and who asked for it.
+    var forced: [UID: String] = [:]
+    /// The version at which the declared content of an object was last written.
+    var contentVersions: [UID: Int64] = [:]
+    /// Objects that were found to be as declared: with what digest, at what version.
+    var verified: [UID: Verified] = [:]
     var lastOperation = 0
     var observedDrivers: Set<String> = []
     public private(set) var driverProblems: [String: String] = [:]
@@ -35,7 +45,9 @@ public struct Engine: Sendable {
         self.state = state
         self.settings = settings
         self.state.rebuildIndexes()
-        dirty = Set(state.objects.values.filter { $0.key.kind == .agent || $0.deletion != nil }.map(\.key))
+        dirty = Set(
+            state.objects.values.filter { $0.key.kind == .agent || $0.key.kind == .source || $0.deletion != nil }.map(
+                \.key))
     }
 
     /// Nothing is left to do before new inputs or `nextWakeMs`.
@@ -112,6 +124,12 @@ public struct Engine: Sendable {
             sinkRetryAt = Deadline(now, afterMs: delay)
         case .homesRemoved(let uid):
             step.changes.tombstonesCleared.append(uid)
+        case .sourceRead(let uid, let snapshot, let refresh):
+            guard let key = state.keysByUID[uid] else { return }
+            snapshots[uid] = snapshot
+            unsynced.insert(uid)
+            if let refresh, refresh.force { forced[uid] = refresh.actor }
+            dirty.insert(key)
         case .retained(let offset): expireConsumers(before: offset, &step, now)
         }
     }
@@ -202,6 +220,10 @@ public struct Engine: Sendable {
             state.ringStart = state.ring[cut - 1].resourceVersion
             state.ring.removeFirst(cut)
         }
+        for write in step.changes.objects where !write.statusOnly {
+            contentVersions[write.object.uid] = write.object.resourceVersion
+        }
+        for uid in step.synced { forced[uid] = nil }
         for operation in step.operations {
             operations[operation.run] = .inFlight(number: operation.number)
             orphans[operation.run] = nil
@@ -216,6 +238,9 @@ public struct Engine: Sendable {
     public mutating func failed(_ step: Step) -> [Input] {
         for (key, _) in step.draft.objects { dirty.insert(key) }
         for operation in step.operations { markDirty(operation.run) }
+        unsynced.formUnion(step.synced)
+        for uid in step.synced { if let key = state.keysByUID[uid] { dirty.insert(key) } }
+        verified = [:]
         return step.inputs.filter { if case .request = $0 { false } else { true } }
     }
 
@@ -236,6 +261,11 @@ public struct Engine: Sendable {
     }
 
     private mutating func forgetFacts(of uid: UID) {
+        snapshots[uid] = nil
+        unsynced.remove(uid)
+        forced[uid] = nil
+        contentVersions[uid] = nil
+        verified[uid] = nil
         for run in instances.keys where run.uid == uid { instances[run] = nil }
         for run in operations.keys where run.uid == uid { operations[run] = nil }
         for run in probes.keys where run.uid == uid { probes[run] = nil }

@@ -15,8 +15,24 @@ public enum Input: Sendable {
     /// The sink cannot be reached; nothing of the batch is known to be stored.
     case sinkUnavailable(String)
     case homesRemoved(UID)
+    /// What a Source declares; with the request of somebody who has asked to read it now.
+    case sourceRead(UID, SourceSnapshot, Refresh?)
     /// The sink keeps events from this offset on.
     case retained(from: Int64)
+}
+
+/// Somebody asks that a Source is read and applied now.
+public struct Refresh: Sendable, Equatable {
+    public var number: Int
+    public var actor: String
+    /// All that it no longer declares is to be deleted, however much it is.
+    public var force: Bool
+
+    public init(number: Int, actor: String, force: Bool) {
+        self.number = number
+        self.actor = actor
+        self.force = force
+    }
 }
 
 public enum OperationResult: Sendable, Equatable {
@@ -63,6 +79,8 @@ public struct Request: Sendable {
         public var source: String
         /// Used when the object is new.
         public var freshUID: UID
+        /// Set when a Source applies.
+        public var origin: Origin?
 
         public init(
             key: ObjectKey, node: Node, manager: String, force: Bool, dryRun: Bool, source: String, freshUID: UID
@@ -178,13 +196,20 @@ public struct Step: Sendable {
     var rendered: [Int: ObjectKey] = [:]
     /// Runs that this step asks an operation for: a key may be planned more than once in a step.
     var asked: [RunID: Int] = [:]
+    /// Sources whose objects were compared with what is declared.
+    var synced: Set<UID> = []
+
+    /// Refreshes of Sources whose result this step took.
+    var refreshes: [Int] {
+        inputs.compactMap { if case .sourceRead(_, _, let refresh?) = $0 { refresh.number } else { nil } }
+    }
 
     /// The sink has answered for a batch.
     var tellsDelivery: Bool {
         inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained: false
+            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead: false
             }
         }
     }

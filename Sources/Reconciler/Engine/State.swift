@@ -17,6 +17,8 @@ public struct EngineState: Sendable {
     public internal(set) var keysByUID: [UID: ObjectKey] = [:]
     /// Agents by the agent they depend on.
     public internal(set) var dependents: [ObjectKey: Set<ObjectKey>] = [:]
+    /// What each Source owns.
+    public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
     /// The latest changes, oldest first.
     public internal(set) var ring: [WatchEvent] = []
     /// Watches can resume from this version on.
@@ -30,6 +32,7 @@ public struct EngineState: Sendable {
     /// Deadlines that were stored in another boot count from now on what was left of them.
     mutating func anchor(_ now: Moment) {
         for (key, object) in objects {
+            if let source = object.source { objects[key]?.source?.readyBy = source.readyBy.anchored(now) }
             guard var agent = object.agent else { continue }
             agent.progressBy = agent.progressBy.anchored(now)
             for index in agent.replicas.indices {
@@ -51,6 +54,7 @@ public struct EngineState: Sendable {
     mutating func rebuildIndexes() {
         keysByUID = [:]
         dependents = [:]
+        origins = [:]
         usage = Usage()
         for object in objects.values {
             keysByUID[object.uid] = object.key
@@ -63,6 +67,13 @@ public struct EngineState: Sendable {
     }
 
     mutating func link(_ object: StoredObject, adding: Bool) {
+        if let source = object.origin?.source {
+            if adding {
+                origins[source, default: []].insert(object.key)
+            } else {
+                origins[source]?.remove(object.key)
+            }
+        }
         for target in object.dependencies {
             if adding {
                 dependents[target, default: []].insert(object.key)
@@ -135,18 +146,22 @@ public struct EngineSettings: Sendable {
     /// The first of the user ids that agents without `runAsUser` get; nil when the daemon is not root.
     public var firstUser: UInt32?
     public var startsInFlight: Int
+    /// Whether a Source may write to a namespace.
+    public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
     /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
     public var refusals: @Sendable (AgentSpec) -> [Failure.Cause]
 
     public init(
         allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
         startsInFlight: Int = Limits.startsInFlight,
+        maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
         refusals: @escaping @Sendable (AgentSpec) -> [Failure.Cause] = { _ in [] }
     ) {
         self.allocatableCpuMilli = allocatableCpuMilli
         self.allocatableMemoryBytes = allocatableMemoryBytes
         self.firstUser = firstUser
         self.startsInFlight = startsInFlight
+        self.maySourceWrite = maySourceWrite
         self.refusals = refusals
     }
 }

@@ -30,6 +30,9 @@ public final class Loop {
     private let sink: any EventSink
     private let drivers: [String: any Driver]
     private let prober: (any Prober)?
+    private let sources: (any SourceReader)?
+    private var watched: [UID: SourceRequest] = [:]
+    private var refreshes: [Int: () -> Void] = [:]
     private var probed: [UID: Set<RunID>] = [:]
     private let clock: any Clock
     private let storeThread = Worker(name: "store")
@@ -56,7 +59,7 @@ public final class Loop {
 
     public init(
         engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver],
-        prober: (any Prober)? = nil, clock: any Clock,
+        prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, clock: any Clock,
         events: EventLoop
     ) {
         self.engine = engine
@@ -64,6 +67,7 @@ public final class Loop {
         self.sink = sink
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.prober = prober
+        self.sources = sources
         self.clock = clock
         self.events = events
     }
@@ -83,6 +87,7 @@ public final class Loop {
         }
         for uid in engine.state.tombstones.sorted() { forget(uid) }
         for object in engine.state.objects.values { probe(object.uid, object.agent) }
+        watchSources()
         resync()
         trim()
     }
@@ -129,6 +134,33 @@ public final class Loop {
             done(found.sorted { ($0.1, $0.0) < ($1.1, $1.0) })
         }
         for (driver, runs) in asked { drivers[driver]?.measure(runs) { mailbox.send($0) } }
+    }
+
+    /// Reads a Source now; `done` is called when what was found is committed.
+    public func refresh(_ uid: UID, force: Bool, actor: String, done: @escaping () -> Void) {
+        guard let sources, watched[uid] != nil else { return done() }
+        nextRequest += 1
+        refreshes[nextRequest] = done
+        sources.refresh(uid, Refresh(number: nextRequest, actor: actor, force: force))
+    }
+
+    /// Tells the reader which Sources there are, and what has changed of them.
+    private func watchSources() {
+        guard let sources else { return }
+        var requests: [UID: SourceRequest] = [:]
+        for object in engine.state.list(.source, namespace: nil) where object.deletion == nil {
+            let spec = SourceSpec(object.content["spec"] ?? .emptyMap)
+            if spec.suspend { continue }
+            let secret = spec.git?.secret.flatMap {
+                engine.state.objects[ObjectKey(.secret, namespace: object.key.namespace, name: $0)]
+            }
+            let credentials = (secret?.content["data"]?.stringMap ?? [:]).mapValues { Base64.decode($0) ?? [] }
+            requests[object.uid] = SourceRequest(
+                uid: object.uid, key: object.key, spec: spec, credentials: credentials)
+        }
+        for uid in watched.keys where requests[uid] == nil { sources.forget(uid) }
+        for (uid, request) in requests where watched[uid] != request { sources.watch(request) }
+        watched = requests
     }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
@@ -225,10 +257,14 @@ public final class Loop {
     private func release(_ step: Step) {
         engine.committed(step)
         for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
+        for number in step.refreshes { refreshes.removeValue(forKey: number)?() }
         for operation in step.operations { perform(operation) }
         for write in step.changes.objects { probe(write.object.uid, write.object.agent) }
         for removed in step.changes.removed { probe(removed.uid, nil) }
         for uid in step.changes.tombstones { forget(uid) }
+        if step.watch.contains(where: { $0.object.key.kind == .source || $0.object.key.kind == .secret }) {
+            watchSources()
+        }
         if !step.watch.isEmpty { onCommit(step.watch) }
         if step.tellsDelivery { publishing = false }
         publish(fresh: step.changes.events)

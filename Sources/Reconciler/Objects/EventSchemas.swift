@@ -5,7 +5,8 @@ import Planner
 public enum EventSchemas {
     public static let types: [String] =
         Kind.allCases.flatMap { kind in ["created", "updated", "deleted"].map { "\(kind.singular).\($0)" } }
-        + TransitionName.allCases.map(\.eventType) + ["consumer.expired"]
+        + TransitionName.allCases.map(\.eventType)
+        + ["consumer.expired", "source.synced", "source.failed", "object.pruned", "object.drifted"]
 
     public static let all: [(type: String, schema: Node)] = types.map { ($0, schema($0)) }
 

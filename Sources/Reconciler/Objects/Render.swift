@@ -18,6 +18,8 @@ extension Engine {
         if let agent = object.agent {
             let inputVersion = { (key: ObjectKey) in self.object(key, step)?.resourceVersion }
             entries.append(("status", status(agent, object, ledger(object.uid, step), inputVersion)))
+        } else if let source = object.source {
+            entries.append(("status", status(source)))
         } else if kind == .namespace {
             entries.append(("status", namespaceStatus(object, step)))
         }
@@ -36,6 +38,17 @@ extension Engine {
             ("deletionGracePeriodSeconds", (object.deletion?.graceMs).map { .number($0 / 1000) }),
             ("labels", declared?["labels"]), ("annotations", declared?["annotations"]),
             ("finalizers", declared?["finalizers"]),
+            (
+                "declaredBy",
+                object.origin.flatMap { origin in
+                    state.keysByUID[origin.source].map {
+                        .map([
+                            ("source", .text("\($0.namespace)/\($0.name)")), ("file", .text(origin.file)),
+                            ("line", .number(origin.line)),
+                        ])
+                    }
+                }
+            ),
             (
                 "managedFields",
                 object.managers.isEmpty
@@ -92,6 +105,23 @@ extension Engine {
                     ("acknowledgedSequence", .number(ledger.acknowledgedSequence)),
                 ])
             ),
+        ])
+    }
+
+    private func status(_ source: SourceState) -> Node {
+        .map([
+            ("observedGeneration", .number(source.observedGeneration)),
+            ("phase", source.condition(.ready).map { .text($0.status ? "Ready" : $0.reason) }),
+            ("revision", source.revision.isEmpty ? nil : .text(source.revision)),
+            ("lastSyncTime", source.syncedAtMs > 0 ? .text(Timestamp.milliseconds(source.syncedAtMs)) : nil),
+            ("declared", .number(source.declared)), ("applied", .number(source.applied)),
+            ("pruned", .number(source.pruned)),
+            ("pruneWaits", source.pruneWaits > 0 ? .number(source.pruneWaits) : nil),
+            ("drifted", .number(source.drifted.count)),
+            ("driftedObjects", source.drifted.isEmpty ? nil : .list(source.drifted.map(Node.text))),
+            ("failed", .number(source.failed)),
+            ("errors", source.errors.isEmpty ? nil : .list(source.errors.map(Node.text))),
+            ("conditions", .list(source.conditions.map(condition))),
         ])
     }
 

@@ -15,6 +15,10 @@ public struct StoredObject: Sendable, Equatable {
     public var deletion: Deletion?
     /// Set for agents only.
     public var agent: AgentState?
+    /// Set for Sources only.
+    public var source: SourceState?
+    /// The Source that declares it; nil: applied by others.
+    public var origin: Origin?
 
     public struct Deletion: Sendable, Equatable {
         public var atMs: Int64

@@ -7,6 +7,8 @@ public struct Condition: Sendable, Equatable {
         case published = "Published"
         case ready = "Ready"
         case progressing = "Progressing"
+        /// Of a Source: what it declares was applied.
+        case synced = "Synced"
     }
 
     public var kind: Kind

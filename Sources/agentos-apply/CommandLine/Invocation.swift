@@ -115,6 +115,9 @@ struct Invocation {
         CommandProblem(.usage, "\(message)\nSee 'agentos-apply \(verb.name) --help'.")
     }
 
+    /// An option as it was given, to pass it on.
+    func words(_ option: Option) -> [String] { all(option.name).flatMap { ["--\(option.name)", $0] } }
+
     func flag(_ name: String) -> Bool { values[name] != nil }
     func value(_ name: String) -> String? { values[name]?.last }
     func all(_ name: String) -> [String] { values[name] ?? [] }

@@ -28,8 +28,17 @@ struct Verb: Sendable {
                 Option("all", "all objects of the kind in the namespace"),
             ], run: deleteVerb),
         Verb(
-            name: "diff", usage: "diff -f PATH…", text: "Show what applying would change; exit code 1 when it would.",
-            options: [.files, .recursive, .namespace], run: diffVerb),
+            name: "diff", usage: "diff -f PATH… | --source NAME",
+            text: "Show what applying, or the next sync of a Source, would change; exit code 1 when it would.",
+            options: [
+                .files, .recursive, .namespace,
+                Option("source", value: "NAME", "what the next sync of this Source would change"),
+            ], run: diffVerb),
+        Verb(
+            name: "sync", usage: "sync NAME…", text: "Read Sources and apply what they declare now.",
+            options: [
+                .namespace, .timeout, Option("force", "delete what is no longer declared, however much it is"),
+            ], run: syncVerb),
         Verb(
             name: "get", usage: "get KIND [NAME…]", text: "Show objects.",
             options: [
@@ -105,7 +114,7 @@ struct Verb: Sendable {
             name: "daemon", usage: "daemon [start|stop|status]",
             text: "Serve in the foreground, or start, stop or look at a daemon in the background.",
             options: [Option("log-format", value: "FORMAT", "text or json (default: text)")]
-                + ContainerRuntimes.options,
+                + ContainerRuntimes.options + SourceOptions.options,
             run: daemonVerb),
         Verb(
             name: "help", usage: "help [COMMAND]", text: "Show this, or the help of a command.", options: [],

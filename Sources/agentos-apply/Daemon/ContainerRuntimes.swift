@@ -27,10 +27,6 @@ struct ContainerRuntimes: Sendable {
     ]
 
     /// Options win over variables of the environment, which a daemon that was started in the background inherits.
-    static func words(_ invocation: Invocation) -> [String] {
-        options.flatMap { option in invocation.all(option.name).flatMap { ["--\(option.name)", $0] } }
-    }
-
     init(_ paths: Paths, _ invocation: Invocation, isRoot: Bool) throws {
         func given(_ option: String) -> String? {
             let variable = "AGENTOS_" + option.uppercased().replacing("-", with: "_")

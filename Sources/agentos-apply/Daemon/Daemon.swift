@@ -1,6 +1,7 @@
 import API
 import CLinux
 import Drivers
+import GitOps
 import Glibc
 import Manifests
 import Messaging
@@ -16,11 +17,14 @@ final class Daemon {
     private let loop: Loop
     private let server: Server
     private let drivers: [any Driver]
+    private let sources: SourceOptions
     private var exitCode = ExitCode.success
     private var restarts = false
 
     /// Runs until it is told to stop; agents run on.
-    static func run(_ paths: Paths, _ runtimes: ContainerRuntimes, _ log: Log) throws -> ExitCode {
+    static func run(
+        _ paths: Paths, _ runtimes: ContainerRuntimes, _ sources: SourceOptions, _ log: Log
+    ) throws -> ExitCode {
         agentos_ignore_sigpipe()
         agentos_ignore_children()
         // Before there is a second thread: each of them would have to hold these signals back.
@@ -30,7 +34,7 @@ final class Daemon {
         try prepareDirectories(paths)
         let lock = try takeLock(paths)
         defer { close(lock) }
-        let daemon = try Daemon(paths, runtimes, log, openFiles: openFiles)
+        let daemon = try Daemon(paths, runtimes, sources, log, openFiles: openFiles)
         return try daemon.serve(stopping: signals)
     }
 
@@ -89,8 +93,11 @@ final class Daemon {
         return fd
     }
 
-    private init(_ paths: Paths, _ runtimes: ContainerRuntimes, _ log: Log, openFiles: Int64) throws {
+    private init(
+        _ paths: Paths, _ runtimes: ContainerRuntimes, _ sources: SourceOptions, _ log: Log, openFiles: Int64
+    ) throws {
         self.paths = paths
+        self.sources = sources
         self.log = log
         let clock = SystemClock()
         let nowMs = clock.now().wallMs
@@ -132,17 +139,20 @@ final class Daemon {
         let machine = Machine()
         let settings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
-            firstUser: user == 0 ? 200_000 : nil
-        ) { spec in
-            if let driver = byName[spec.driver] { return driver.refusals(spec) }
-            let message = runtimes.absence(of: spec.driver)
-            return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
-        }
+            firstUser: user == 0 ? 200_000 : nil, maySourceWrite: { sources.mayWrite($0, $1) },
+            refusals: { spec in
+                if let driver = byName[spec.driver] { return driver.refusals(spec) }
+                let message = runtimes.absence(of: spec.driver)
+                return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
+            })
+        let watcher = SourceWatcher(
+            sources.settings(state: paths.state, supervisor: configuration.supervisor)
+        ) { inbox.send($0) }
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: settings)
         loop = Loop(
             engine: engine, store: store, sink: journal, drivers: drivers,
-            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, clock: clock, events: events)
+            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
         inbox.target.send(loop.input)
         server = Server(
             loop: loop, eventLog: journal,
@@ -184,6 +194,7 @@ final class Daemon {
         }
         loop.start()
         ensureDefaultNamespace()
+        ensureWatches()
         guard server.start(listenFD: listener) else {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
@@ -216,13 +227,27 @@ final class Daemon {
 
     private func ensureDefaultNamespace() {
         let key = ObjectKey(.namespace, namespace: "", name: "default")
-        guard loop.engine.state.objects[key] == nil else { return }
+        if loop.engine.state.objects[key] == nil { apply(key, [("metadata", .map([("name", "default")]))]) }
+    }
+
+    /// Each directory of `--watch` is a Source, which stays when the option goes.
+    private func ensureWatches() {
+        for (name, path) in sources.sources {
+            let spec = Node.map([("path", .text(path))])
+            apply(ObjectKey(.source, namespace: "default", name: name), [("spec", spec)])
+        }
+    }
+
+    private func apply(_ key: ObjectKey, _ entries: [(String, Node?)]) {
         var random = SystemRandomNumberGenerator()
-        let node = Node.map([("metadata", .map([("name", "default")]))])
         let apply = Request.Apply(
-            key: key, node: node, manager: "agentos-daemon", force: true, dryRun: false, source: "",
+            key: key, node: .map(entries), manager: "agentos-daemon", force: true, dryRun: false, source: "",
             freshUID: UID(high: random.next(), low: random.next()))
-        loop.submit(actor: "system:daemon", .apply(apply)) { _ in }
+        loop.submit(actor: "system:daemon", .apply(apply)) { [log] answer in
+            if case .failure(let failure) = answer {
+                log.error("the daemon's own object cannot be applied", [("error", failure.message)])
+            }
+        }
     }
 }
 

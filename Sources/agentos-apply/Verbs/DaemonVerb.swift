@@ -9,13 +9,13 @@ func daemonVerb(_ invocation: Invocation) throws -> ExitCode {
     case nil:
         let format = try invocation.choice("log-format", ["text", "json"], default: "text")
         let runtimes = try ContainerRuntimes(paths, invocation, isRoot: getuid() == 0)
-        return try Daemon.run(paths, runtimes, Log(isJSON: format == "json"))
+        return try Daemon.run(paths, runtimes, try SourceOptions(invocation), Log(isJSON: format == "json"))
     case "start":
         if session.isAnswered {
             Terminal.print("a daemon serves \(paths.socket) already")
             return .success
         }
-        try startInBackground(session, ContainerRuntimes.words(invocation))
+        try startInBackground(session, (ContainerRuntimes.options + SourceOptions.options).flatMap(invocation.words))
         Terminal.print("daemon started; it serves \(paths.socket) and does not survive a reboot")
         return .success
     case "stop": return try stopDaemon(paths, session)

@@ -6,7 +6,9 @@ import Manifests
 /// Exit codes as `diff` has them: 0 no difference, 1 differences, more: an error. `AGENTOS_EXTERNAL_DIFF` names
 /// another program, as `KUBECTL_EXTERNAL_DIFF` does for kubectl.
 func diffVerb(_ invocation: Invocation) throws -> ExitCode {
-    let manifests = try readManifests(invocation)
+    let source = invocation.value("source")
+    if source != nil, !invocation.all("filename").isEmpty { throw invocation.usage("give either -f or --source") }
+    let manifests = try source == nil ? readManifests(invocation) : []
     let session = try Session(invocation)
     var template = Array("\(Paths.environment("TMPDIR") ?? "/tmp")/agentos-diff.XXXXXX".utf8CString)
     guard let directory = mkdtemp(&template).map({ String(cString: $0) }) else {
@@ -42,19 +44,37 @@ func diffVerb(_ invocation: Invocation) throws -> ExitCode {
         if found.isSuccess, let node = found.node { try save(YAMLWriter.text(declared(node)), "\(live)/\(name)") }
         if let node = would.node {
             var text = YAMLWriter.text(declared(node))
-            // The values of a Secret are hidden on both sides; that they differ is said all the same.
-            if manifest.kind == .secret, isChanged { text += "# values or metadata of this Secret change\n" }
+            if manifest.kind == .secret, isChanged { text += secretChanges }
+            try save(text, "\(merged)/\(name)")
+        }
+    }
+    if let source {
+        let path = Session.path(.source, namespace: invocation.value("namespace") ?? "default", name: source)
+        for item in try session.send("GET", "\(path)/preview").node?["items"]?.list ?? [] {
+            let node = item["merged"] ?? item["live"] ?? .emptyMap
+            let kind = node["kind"]?.string.flatMap(Kind.init) ?? .agent
+            let namespace = node[path: "metadata", "namespace"]?.string ?? ""
+            let name = "\(kind.qualifiedSingular).\(namespace).\(node[path: "metadata", "name"]?.string ?? "")"
+            if let node = item["live"] { try save(YAMLWriter.text(declared(node)), "\(live)/\(name)") }
+            guard let node = item["merged"] else { continue }
+            var text = YAMLWriter.text(declared(node))
+            if kind == .secret { text += secretChanges }
             try save(text, "\(merged)/\(name)")
         }
     }
     return try compare(live, merged)
 }
 
+/// The values of a Secret are hidden on both sides; that they differ is said all the same.
+private let secretChanges = "# values or metadata of this Secret change\n"
+
 /// An object without what the daemon writes.
 private func declared(_ node: Node) -> Node {
     var result = node
     var metadata = node["metadata"] ?? .emptyMap
-    for name in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields"] { metadata[name] = nil }
+    for name in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "declaredBy"] {
+        metadata[name] = nil
+    }
     result["metadata"] = metadata
     result["status"] = nil
     return result

@@ -9,7 +9,7 @@ func statusVerb(_ invocation: Invocation) throws -> ExitCode {
 
 func getVerb(_ invocation: Invocation) throws -> ExitCode {
     guard let first = invocation.positionals.first else {
-        throw invocation.usage("give a KIND: agents, namespaces, secrets, configmaps")
+        throw invocation.usage("give a KIND: agents, sources, namespaces, secrets, configmaps")
     }
     var names = Array(invocation.positionals.dropFirst())
     var word = first
@@ -110,6 +110,13 @@ private func printItems(
     }
 }
 
+/// A commit as Git shortens it.
+private func shortRevision(_ revision: String) -> String {
+    guard let at = revision.lastIndex(where: { $0 == "@" || $0 == ":" }) else { return String(revision.prefix(12)) }
+    let number = revision[revision.index(after: at)...]
+    return number.count > 12 ? "\(revision[...at])\(number.prefix(12))" : revision
+}
+
 private func columns(_ item: Node, _ kind: Kind, _ nowMs: Int64, isWide: Bool) -> (header: [String], cells: [String]) {
     let metadata = item["metadata"]
     let name = metadata?["name"]?.string ?? ""
@@ -134,6 +141,22 @@ private func columns(_ item: Node, _ kind: Kind, _ nowMs: Int64, isWide: Bool) -
             ]
         }
         return (header, cells)
+    case .source:
+        var header = [
+            "NAME", "REVISION", "STATE", "DECLARED", "APPLIED", "PRUNED", "DRIFTED", "FAILED", "SYNCED", "AGE",
+        ]
+        func count(_ field: String) -> String { String(status?[field]?.int ?? 0) }
+        var cells = [
+            name, shortRevision(status?["revision"]?.string ?? ""), status?["phase"]?.string ?? "", count("declared"),
+            count("applied"), count("pruned"), count("drifted"), count("failed"),
+            Terminal.age(status?["lastSyncTime"]?.string, nowMs: nowMs), age,
+        ]
+        if isWide {
+            header.append("REASON")
+            let ready = (status?["conditions"]?.list ?? []).first { $0["type"]?.string == "Ready" }
+            cells.append(ready?["message"]?.string?.split(separator: "\n").first.map(String.init) ?? "")
+        }
+        return (header, cells)
     case .namespace: return (["NAME", "PHASE", "AGE"], [name, status?["phase"]?.string ?? "", age])
     case .secret:
         return (
@@ -142,6 +165,17 @@ private func columns(_ item: Node, _ kind: Kind, _ nowMs: Int64, isWide: Bool) -
         )
     case .configMap: return (["NAME", "DATA", "AGE"], [name, String(item["data"]?.map?.entries.count ?? 0), age])
     }
+}
+
+private func conditionTable(_ status: Node, _ nowMs: Int64) -> String {
+    let rows = (status["conditions"]?.list ?? []).map { condition in
+        [
+            condition["type"]?.string ?? "", condition["status"]?.string ?? "", condition["reason"]?.string ?? "",
+            Terminal.age(condition["lastTransitionTime"]?.string, nowMs: nowMs),
+            condition["message"]?.string?.split(whereSeparator: \.isNewline).first.map(String.init) ?? "",
+        ]
+    }
+    return "\nConditions:\n" + indent(Terminal.table(["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"], rows))
 }
 
 func describeVerb(_ invocation: Invocation) throws -> ExitCode {
@@ -178,19 +212,7 @@ func describeVerb(_ invocation: Invocation) throws -> ExitCode {
             ).joined(separator: " ").split(separator: "\n").first.map(String.init))
         line("Phase", status["phase"]?.string.map { Terminal.colored($0, phase: $0) })
         line("Replicas", "\(status["readyReplicas"]?.int ?? 0) of \(status["replicas"]?.int ?? 0) ready")
-        out +=
-            "\nConditions:\n"
-            + indent(
-                Terminal.table(
-                    ["TYPE", "STATUS", "REASON", "SINCE", "MESSAGE"],
-                    (status["conditions"]?.list ?? []).map { condition in
-                        [
-                            condition["type"]?.string ?? "", condition["status"]?.string ?? "",
-                            condition["reason"]?.string ?? "",
-                            Terminal.age(condition["lastTransitionTime"]?.string, nowMs: nowMs),
-                            condition["message"]?.string ?? "",
-                        ]
-                    }))
+        out += conditionTable(status, nowMs)
         out +=
             "\nRuns:\n"
             + indent(
@@ -211,6 +233,26 @@ func describeVerb(_ invocation: Invocation) throws -> ExitCode {
                             run["readyAt"] == nil ? "-" : Terminal.age(run["readyAt"]?.string, nowMs: nowMs), words,
                         ]
                     }))
+        let events = try session.send("GET", "\(path)/events").node?["items"]?.list ?? []
+        out +=
+            "\nEvents:\n"
+            + indent(Terminal.table(["AGE", "TYPE", "RUN", "REASON"], events.suffix(20).map { eventRow($0, nowMs) }))
+    } else if let status = node["status"], kind == .source {
+        line("Path", node[path: "spec", "path"]?.string)
+        line("Git", node[path: "spec", "git", "url"]?.string)
+        line("Branch", node[path: "spec", "git", "branch"]?.string)
+        line("State", status["phase"]?.string.map { Terminal.colored($0, phase: $0) })
+        line("Revision", status["revision"]?.string)
+        line("Last sync", status["lastSyncTime"]?.string.map { "\(Terminal.age($0, nowMs: nowMs)) ago" })
+        func count(_ field: String) -> String { String(status[field]?.int ?? 0) }
+        line(
+            "Objects",
+            "\(count("declared")) declared, \(count("applied")) applied and \(count("pruned")) pruned by the last sync, "
+                + "\(count("drifted")) drifted, \(count("failed")) failed")
+        let errors = (status["errors"]?.list ?? []).compactMap(\.string)
+        if !errors.isEmpty { out += "\nErrors:\n" + indent(errors.joined(separator: "\n")) }
+        for item in (status["driftedObjects"]?.list ?? []).compactMap(\.string) { line("Drifted", item) }
+        out += conditionTable(status, nowMs)
         let events = try session.send("GET", "\(path)/events").node?["items"]?.list ?? []
         out +=
             "\nEvents:\n"
