@@ -41,6 +41,8 @@ public enum Limits {
     /// Inputs of one step, hence of one transaction.
     public static let stepInputsMax = 1000
     public static let watchRingMax = 8192
+    /// Replicas of all the objects in the ring: what a change of a large agent takes.
+    public static let watchRingReplicasMax = 65_536
     public static let startDeadlineMs = 30_000
     public static let resyncMs = 30_000
     public static let finishedRunsPerReplica = 3

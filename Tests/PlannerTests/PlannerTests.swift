@@ -181,3 +181,48 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(RunID(uid: id.uid, ordinal: 2, attempt: 9) < RunID(uid: id.uid, ordinal: 10, attempt: 1))
     }
 }
+
+/// The decision about a sync of a Source.
+@Suite struct SyncPlanTests {
+    private func view(
+        _ declared: [DeclaredView], missing: [Bool] = [], owned: Int = 10, isWhole: Bool = true,
+        drift: SourceSpec.Drift = .correct, prunes: Bool = true, isForced: Bool = false
+    ) -> SyncView {
+        SyncView(
+            declared: declared, missing: missing, ownedCount: owned, isWhole: isWhole, drift: drift, prunes: prunes,
+            pruneLimitPercent: 50, isForced: isForced)
+    }
+
+    @Test func whatIsAsDeclaredIsLeftAlone() {
+        #expect(planSync(view([DeclaredView(live: .mine(isNew: false, differs: false))])) == SyncPlan())
+    }
+
+    @Test func driftIsAppliedOnlyWhereItIsCorrected() {
+        let changed = [DeclaredView(live: .mine(isNew: false, differs: true)), DeclaredView(live: .absent)]
+        #expect(planSync(view(changed)).apply == [0, 1])
+        let warned = planSync(view(changed, drift: .warn))
+        #expect(warned.apply == [1] && warned.drifted == [0])
+        #expect(planSync(view([DeclaredView(live: .mine(isNew: true, differs: true))], drift: .warn)).apply == [0])
+    }
+
+    /// Nothing is deleted because it could not be read, or while something else is wrong.
+    @Test func deletionsNeedAWholeView() {
+        #expect(planSync(view([], missing: [false, true])).prune == .delete([0]))
+        #expect(planSync(view([], missing: [false], isWhole: false)).prune == .waitsForErrors(1))
+        #expect(
+            planSync(view([DeclaredView(live: .foreign("elsewhere"))], missing: [false])).prune == .waitsForErrors(1))
+        #expect(
+            planSync(view([DeclaredView(live: .absent, refusal: "no")], missing: [false], isForced: true)).prune
+                == .waitsForErrors(1))
+        #expect(planSync(view([], missing: [false], prunes: false)).prune == .nothing)
+        #expect(planSync(view([], missing: [true])).prune == .nothing)
+    }
+
+    @Test func muchIsDeletedOnlyByForce() {
+        let many = Array(repeating: false, count: 6)
+        #expect(planSync(view([], missing: many, owned: 6)).prune == .waitsForForce(6))
+        #expect(planSync(view([], missing: many, owned: 6, isForced: true)).prune == .delete(Array(0..<6)))
+        #expect(planSync(view([], missing: many, owned: 12)).prune == .delete(Array(0..<6)))
+        #expect(planSync(view([], missing: Array(repeating: false, count: 5), owned: 5)).prune == .delete(Array(0..<5)))
+    }
+}

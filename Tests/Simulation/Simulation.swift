@@ -4,7 +4,7 @@ import Reconciler
 
 /// A known-bad variant of the engine's surroundings, which the checks must catch.
 public enum Mutant: String, Sendable, CaseIterable {
-    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim
+    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim, tornReadIsWhole
 }
 
 /// Places at which the daemon can die.
@@ -19,6 +19,7 @@ public struct SimulationResult: Sendable {
     public var crashes: [CrashBoundary: Int] = [:]
     public var steps = 0
     public var freezes = 0
+    public var prunes = 0
     /// A hash over all that was committed: equal for equal lives.
     public var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 }
@@ -62,6 +63,7 @@ struct Life {
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     var store = SimulatedStore()
     var machine = SimulatedMachine()
+    var directory = SimulatedDirectory()
     var engine: Engine
     var pending: [Input] = []
     /// What happens outside the engine, in order of time.
@@ -90,10 +92,11 @@ struct Life {
     }
 
     mutating func live() {
-        request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
+        applyDefaultNamespace()
         applyNamespace()
         applyConfigMap()
         for agent in agents { applyAgent(agent) }
+        applySource()
         observe()
         for index in 0..<220 where result.violation == nil {
             chaos(index)
@@ -106,7 +109,7 @@ struct Life {
 
     private mutating func chaos(_ index: Int) {
         advance(Int64(random.below(900)))
-        switch random.below(22) {
+        switch random.below(28) {
         case 0...3: applyAgent(agents[random.below(agents.count)])
         case 4:
             request(
@@ -131,6 +134,17 @@ struct Life {
         case 15:
             let problem = random.chance(50) ? "cannot connect" : nil
             pending.append(.driverState(driver: "process", problem: problem))
+        case 22: directory.change(&random)
+        case 23...24: readDirectory()
+        case 25:
+            // Somebody changes by hand what the directory declares, or deletes it.
+            let name = SimulatedDirectory.names[random.below(6)]
+            if random.chance(60) {
+                applyAgent(SimulatedDirectory.key(name))
+            } else {
+                request(.delete(SimulatedDirectory.key(name), graceMs: nil))
+            }
+        case 26: if random.chance(15) { request(.delete(directory.source, graceMs: nil)) } else { applySource() }
         case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
         default: break
         }
@@ -277,6 +291,7 @@ struct Life {
                 }
             }
             checkCommit(step.changes)
+            checkPruned(step.changes)
         }
         if !isCalm, random.chance(2) { return crash(.afterCommit) }
         let tells = inputs.contains {
@@ -333,12 +348,13 @@ struct Life {
         engine = Engine(state: store.load(), settings: settings)
         checkLedgers()
         if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
+        applyDefaultNamespace()
         observe()
     }
 
     // MARK: Requests
 
-    private mutating func request(_ verb: Request.Verb) {
+    mutating func request(_ verb: Request.Verb) {
         nextRequest += 1
         pending.append(.request(Request(id: nextRequest, actor: "test", verb: verb)))
     }
@@ -347,6 +363,16 @@ struct Life {
         Request.Apply(
             key: key, node: node, manager: "test", force: true, dryRun: false, source: "simulation:1",
             freshUID: UID(high: random.next(), low: random.next()))
+    }
+
+    private mutating func applySource() {
+        let spec = Node.map([("path", "/fleet"), ("timeoutSeconds", .number(random.below(100) + 1))])
+        request(.apply(apply(directory.source, .map([("spec", spec)]))))
+    }
+
+    /// As the daemon does at each start: a crash may have lost the first.
+    private mutating func applyDefaultNamespace() {
+        request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
     }
 
     private mutating func applyNamespace() { request(.apply(apply(team, .emptyMap))) }
@@ -403,6 +429,8 @@ struct Life {
                 for run in machine.living { pending.append(.probed(run, ProbeState(hasStarted: true, isReady: true))) }
             }
             if index % 100 == 0 {
+                if engine.state.objects[directory.source] == nil { applySource() }
+                readDirectory()
                 pending.append(.driverState(driver: "process", problem: nil))
                 observe()
                 // An operator replays what was given up.
@@ -427,10 +455,11 @@ struct Life {
             if index % 50 == 49, isConverged { break }
         }
         guard result.violation == nil else { return }
-        if let why = unconverged { return fail("not converged: \(why)") }
+        if let why = unconverged ?? unsynced { return fail("not converged: \(why)") }
         checkLedgers()
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
+        readDirectory()
         let step = engine.step(pending, now)
         if !step.changes.isEmpty || !step.operations.isEmpty {
             let before = engine.state.objects.values.filter { object in
@@ -442,7 +471,7 @@ struct Life {
         }
     }
 
-    private var isConverged: Bool { unconverged == nil }
+    private var isConverged: Bool { unconverged == nil && unsynced == nil }
 
     private var unconverged: String? {
         if !pending.isEmpty || !actions.isEmpty { return "work is under way" }

@@ -276,8 +276,9 @@ actor ContainerdKeeper {
             cancelled.remove(run.id)
             endedEarly.remove(run.id)
         }
-        let task = try await client.task(run.id.text)
         let directory = directory(run.id)
+        // Without its directory containerd has not heard of it yet.
+        let task = Files.exists(directory.path) ? try await client.task(run.id.text) : nil
         if directory.exit != nil || directory.ending != nil || (task != nil && task?.status != .created) {
             starting.remove(run.id)
             await tell(run.id)

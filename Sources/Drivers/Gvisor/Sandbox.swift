@@ -35,6 +35,10 @@ final class Sandbox {
     let containers: ContainerSettings
     let images: UnpackedImages
     private let runs: String
+    /// Runs whose program does not run yet, and those whose does.
+    private var starting: Set<RunID> = []
+    private var up: Set<RunID> = []
+    private var inotify: Int32 = -1
     private var states: String { "\(containers.volumes.memory)/runsc" }
 
     init(_ settings: SandboxSettings, state: String, runs: String, openFiles: Int64) {
@@ -89,6 +93,33 @@ final class Sandbox {
             environment: Self.environment + [mark])
     }
 
+    /// The agent's program runs: runsc says so in its state. What has come up once is up until it ends.
+    func isUp(_ run: RunID) -> Bool {
+        if up.contains(run) { return true }
+        let text = Files.text("\(states)/\(run.text)_sandbox:\(run.text).state", limit: 4 << 20) ?? ""
+        guard ["running", "paused"].contains(where: { text.contains("\"status\":\"\($0)\"") }) else { return false }
+        starting.remove(run)
+        up.insert(run)
+        return true
+    }
+
+    /// Calls `changed` when a run that does not run yet may have come up.
+    func awaitStart(_ run: RunID, _ events: EventLoop, changed: @escaping (RunID) -> Void) {
+        guard starting.insert(run).inserted else { return }
+        if inotify < 0 {
+            inotify = agentos_inotify()
+            guard inotify >= 0 else { return }
+            events.watch(inotify) { [unowned self] _ in
+                var buffer = [UInt8](repeating: 0, count: 16_384)
+                while read(inotify, &buffer, buffer.count) > 0 {}
+                for run in starting.sorted() { changed(run) }
+            }
+        }
+        _ = agentos_inotify_add(inotify, states)
+        // It may have come up before the watch.
+        events.after(ms: 0) { [unowned self] in if starting.contains(run) { changed(run) } }
+    }
+
     // MARK: Ends
 
     /// Sends a signal to the agent; what `runsc run` gets is not passed on.
@@ -132,8 +163,10 @@ final class Sandbox {
 
     /// Removes what an ended run has left, but for its address.
     func remove(_ run: RunID) {
+        starting.remove(run)
+        up.remove(run)
         for name in Files.names(in: states) where name.contains(run.text) { Files.removeTree("\(states)/\(name)") }
-        rmdir(states)
+        rmdir(states)  // when it was the last
         for name in Files.names(in: "\(runs)/\(run.text)") where name.hasPrefix(".gvisor") {
             unlink("\(runs)/\(run.text)/\(name)")
         }

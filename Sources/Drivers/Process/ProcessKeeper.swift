@@ -101,6 +101,7 @@ final class ProcessKeeper {
                 ProcessTable.isAlive(process.pid, process.start)
                 || ProcessTable.isAlive(process.supervisor, process.supervisorStart)
             if isAlive {
+                if let sandbox, !sandbox.isUp(run) { return .starting }
                 let started = sandbox == nil ? nil : directory.started
                 return .running(
                     pid: process.pid, startedAtMs: process.atMs,
@@ -159,6 +160,9 @@ final class ProcessKeeper {
         switch instance {
         case .exited, .absent: return unwatch(run)
         case .starting:
+            if let sandbox, directory(run).process != nil {
+                sandbox.awaitStart(run, events) { [unowned self] in tell($0) }
+            }
             if case .supervisor(let pid, let start, _) = directory(run).claim { watchSupervisor(run, pid, start) }
         case .running:
             guard let process = directory(run).process else { return }

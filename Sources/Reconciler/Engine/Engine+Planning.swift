@@ -163,12 +163,7 @@ extension Engine {
         {
             markNeighbours(object, step)
         }
-        if let source = object.origin?.source,
-            old.summary.isReady != summary.isReady || old.summary.phase != summary.phase
-                || old.summary.conditions.last?.condition.status != summary.conditions.last?.status
-        {
-            markSource(source)
-        }
+        if let source = object.origin?.source, old.summary != agent.summary { markSource(source) }
         finishDeletion(key, &step, now)
     }
 

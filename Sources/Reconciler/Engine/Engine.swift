@@ -192,13 +192,17 @@ public struct Engine: Sendable {
     /// The change set is durable: the readable state takes it. The step's effects may be performed now.
     public mutating func committed(_ step: Step) {
         for (key, object) in step.draft.objects {
-            if let old = state.objects[key] { state.link(old, adding: false) }
+            if let old = state.objects[key] {
+                state.link(old, adding: false)
+                // Removed and made again in one step: what is still said of the old one is not about the new one.
+                state.keysByUID[old.uid] = nil
+            }
             if let object {
                 state.objects[key] = object
                 state.keysByUID[object.uid] = key
                 state.link(object, adding: true)
-            } else if let old = state.objects.removeValue(forKey: key) {
-                state.keysByUID[old.uid] = nil
+            } else {
+                state.objects[key] = nil
             }
         }
         for (uid, ledger) in step.draft.ledgers {
@@ -214,12 +218,7 @@ public struct Engine: Sendable {
         state.backlog = step.draft.backlog
         state.usage = step.draft.usage
         state.nextUser = step.draft.nextUser
-        state.ring += step.watch
-        if state.ring.count > Limits.watchRingMax {
-            let cut = state.ring.count - Limits.watchRingMax / 2
-            state.ringStart = state.ring[cut - 1].resourceVersion
-            state.ring.removeFirst(cut)
-        }
+        state.remember(step.watch)
         for write in step.changes.objects where !write.statusOnly {
             contentVersions[write.object.uid] = write.object.resourceVersion
         }

@@ -21,6 +21,7 @@ public struct EngineState: Sendable {
     public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
     /// The latest changes, oldest first.
     public internal(set) var ring: [WatchEvent] = []
+    private var ringReplicas = 0
     /// Watches can resume from this version on.
     public internal(set) var ringStart: Int64 = 0
     /// Objects whose delivery is stuck at a record.
@@ -49,6 +50,21 @@ public struct EngineState: Sendable {
     public func list(_ kind: Kind, namespace: String?) -> [StoredObject] {
         objects.values.filter { $0.key.kind == kind && (namespace == nil || $0.key.namespace == namespace) }
             .sorted { $0.key < $1.key }
+    }
+
+    /// Takes changes into the ring; the older half goes when it is full.
+    mutating func remember(_ changes: [WatchEvent]) {
+        func replicas(_ events: some Sequence<WatchEvent>) -> Int {
+            events.reduce(0) { $0 + ($1.object.agent?.replicas.count ?? 0) }
+        }
+        ring += changes
+        ringReplicas += replicas(changes)
+        while ring.count > Limits.watchRingMax || (ringReplicas > Limits.watchRingReplicasMax && ring.count > 1) {
+            let cut = (ring.count + 1) / 2
+            ringStart = ring[cut - 1].resourceVersion
+            ringReplicas -= replicas(ring[..<cut])
+            ring.removeFirst(cut)
+        }
     }
 
     mutating func rebuildIndexes() {

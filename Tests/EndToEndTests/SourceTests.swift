@@ -1,0 +1,490 @@
+import Glibc
+import Manifests
+import Testing
+
+/// Directories and Git branches that the daemon keeps true: real files, a real repository, the real daemon.
+@Suite(.serialized) struct SourceTests {
+    /// A world whose daemon watches a directory, `default/watch-fleet`.
+    private func inFleet(_ more: [String] = [], _ body: (World, String) throws -> Void) rethrows {
+        try inWorld { world in
+            let directory = "\(world.directory)/fleet"
+            mkdir(directory, 0o755)
+            world.moreEnvironment = ["AGENTOS_WATCH=\(directory)"] + more
+            try body(world, directory)
+        }
+    }
+
+    private func source(_ world: World, _ name: String = "watch-fleet") -> Node? { world.get(name, kind: "source") }
+
+    private func state(_ world: World, _ name: String = "watch-fleet") -> String {
+        source(world, name)?[path: "status", "phase"]?.string ?? "absent"
+    }
+
+    private func count(_ world: World, _ field: String, _ name: String = "watch-fleet") -> Int {
+        source(world, name)?[path: "status", field]?.int ?? -1
+    }
+
+    private func message(_ world: World, _ name: String = "watch-fleet") -> String {
+        world.run("describe", "source", name).output
+    }
+
+    private func agent(_ name: String, _ more: String = "") -> String { World.agent(name, World.stays, more) }
+
+    /// A small object, for tests with many.
+    private func settings(_ index: Int, _ value: String = "x") -> String {
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings-\(index)}\ndata: {value: \"\(value)\"}\n"
+    }
+
+    private func git(_ world: World, _ directory: String, _ words: String...) -> String {
+        let result = world.spawn(
+            ["git", "-C", directory, "-c", "user.name=t", "-c", "user.email=t@example.com"] + words, timeoutMs: 30_000)
+        #expect(result.code == 0, "git \(words): \(result.text)")
+        return result.output
+    }
+
+    // MARK: What is declared becomes true
+
+    @Test func filesAreAppliedChangedAndPruned() {
+        inFleet { world, directory in
+            world.write("\(directory)/one.yaml", agent("one"))
+            mkdir("\(directory)/more", 0o755)
+            world.write("\(directory)/more/two.yaml", agent("two", "replicas: 2"))
+            world.write("\(directory)/notes.txt", "no manifest")
+            world.write("\(directory)/.hidden.yaml", agent("hidden"))
+            world.write("\(directory)/.agentosignore", "# not these\n/skipped/\n*.draft.yaml\n")
+            mkdir("\(directory)/skipped", 0o755)
+            world.write("\(directory)/skipped/three.yaml", agent("three"))
+            world.write("\(directory)/four.draft.yaml", "this: [is, no, manifest")
+            world.startDaemon()
+            World.until("all are ready") { self.state(world) == "Ready" && self.count(world, "declared") == 2 }
+            #expect(world.run("get", "agents", "-o", "name").output.split(separator: "\n").count == 2)
+            #expect(
+                world.get("two")?[path: "metadata", "declaredBy", "file"]?.string == "\(directory)/more/two.yaml")
+            let run = world.runOf("one")?["id"]?.string
+            // An editor that writes through a temporary file.
+            world.write("\(directory)/.two.yaml.swp", agent("two", "replicas: 1"))
+            rename("\(directory)/.two.yaml.swp", "\(directory)/more/two.yaml")
+            World.until("the change is there") { world.status("two")?["replicas"]?.int == 1 }
+            #expect(world.runOf("one")?["id"]?.string == run, "what did not change runs on")
+            unlink("\(directory)/more/two.yaml")
+            World.until("what is gone is pruned") { world.get("two") == nil }
+            #expect(self.count(world, "pruned") == 1 && self.state(world) == "Ready")
+            let types = world.events().compactMap { $0["event_type"]?.string }
+            for type in ["source.created", "source.synced", "object.pruned"] {
+                #expect(types.contains(type), "\(type)")
+            }
+            let table = world.run("get", "sources").output
+            #expect(table.contains("REVISION") && table.contains("Ready"), "\(table)")
+        }
+    }
+
+    @Test func aBrokenFileStopsNothingElseAndNothingIsPruned() {
+        inFleet { world, directory in
+            for index in 0..<3 { world.write("\(directory)/\(index).yaml", settings(index)) }
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            unlink("\(directory)/2.yaml")
+            world.write("\(directory)/1.yaml", settings(1) + "surplus: 1\n")
+            world.write("\(directory)/0.yaml", settings(0, "changed"))
+            World.until("the error is told") { self.state(world) == "SyncFailed" }
+            #expect(message(world).contains("\(directory)/1.yaml:5:1: surplus: "), "\(message(world))")
+            World.until("the good file is applied") {
+                world.get("settings-0", kind: "configmap")?[path: "data", "value"]?.string == "changed"
+            }
+            #expect(world.get("settings-1", kind: "configmap") != nil, "the last good version stays")
+            #expect(world.get("settings-2", kind: "configmap") != nil, "nothing is pruned meanwhile")
+            let failed = world.run("sync", "watch-fleet")
+            #expect(failed.code == 1 && failed.error.contains("1.yaml:5:1"), "\(failed.text)")
+            #expect(world.events().contains { $0["event_type"]?.string == "source.failed" })
+            world.write("\(directory)/1.yaml", settings(1))
+            World.until("all is well, and pruned") {
+                self.state(world) == "Ready" && world.get("settings-2", kind: "configmap") == nil
+            }
+        }
+    }
+
+    @Test func driftIsCorrectedOrTold() {
+        inFleet { world, directory in
+            world.write("\(directory)/one.yaml", agent("one", "priority: 3"))
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            #expect(world.apply(agent("one", "priority: 7\nterminationGracePeriodSeconds: 4")).code == 0)
+            World.until("the declared field is corrected") { world.get("one")?[path: "spec", "priority"]?.int == 3 }
+            #expect(
+                world.get("one")?[path: "spec", "terminationGracePeriodSeconds"]?.int == 4, "other fields are theirs")
+            #expect(world.events().contains { $0["event_type"]?.string == "object.drifted" })
+            #expect(world.run("delete", "agent", "one").code == 0)
+            World.until("what was deleted by hand comes back") { world.phase("one") == "Ready" }
+            // Only told.
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: watch-fleet}\nspec: {path: \(directory), drift: Warn}\n"
+            )
+            #expect(world.apply(agent("one", "priority: 9")).code == 0)
+            World.until("the drift is told") { self.count(world, "drifted") == 1 }
+            #expect(message(world).contains("agent.agentos.dev/one"))
+            #expect(world.get("one")?[path: "spec", "priority"]?.int == 9)
+            let diff = world.run("diff", "--source", "watch-fleet")
+            #expect(diff.code == 1 && diff.output.contains("-  priority: 9\n+  priority: 3\n"), "\(diff.text)")
+            // Another version of the file is applied all the same.
+            world.write("\(directory)/one.yaml", agent("one", "priority: 4"))
+            World.until("the new version") { world.get("one")?[path: "spec", "priority"]?.int == 4 }
+            #expect(world.run("diff", "--source", "watch-fleet").code == 0)
+        }
+    }
+
+    // MARK: What is not touched
+
+    @Test func twoSourcesAndHandsKeepToTheirOwn() {
+        inFleet { world, directory in
+            let other = "\(world.directory)/other"
+            mkdir(other, 0o755)
+            world.write("\(directory)/a.yaml", settings(1))
+            world.moreEnvironment.append("AGENTOS_SOURCE_PATH=\(world.directory)")
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            world.apply(settings(5))
+            world.write("\(other)/b.yaml", "\n" + settings(1, "other"))
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: other}\nspec: {path: \(other)}\n")
+            World.until("the second reports the conflict") { self.state(world, "other") == "SyncFailed" }
+            let words = message(world, "other")
+            #expect(
+                words.contains("\(other)/b.yaml:2:1") && words.contains("default/watch-fleet at \(directory)/a.yaml:1"),
+                "\(words)")
+            #expect(world.get("settings-1", kind: "configmap")?[path: "data", "value"]?.string == "x")
+            // The first lets go: then it is the other's.
+            unlink("\(directory)/a.yaml")
+            World.until("the other takes it over") {
+                self.state(world, "other") == "Ready"
+                    && world.get("settings-1", kind: "configmap")?[path: "data", "value"]?.string == "other"
+            }
+            #expect(world.run("delete", "source", "other").code == 0)
+            World.until("the Source is gone") { self.source(world, "other") == nil }
+            #expect(world.get("settings-1", kind: "configmap") != nil, "what it declared stays")
+            #expect(world.get("settings-5", kind: "configmap") != nil, "what was applied by hand stays")
+        }
+    }
+
+    @Test func namespacesAndPathsNeedLeave() {
+        inFleet(["AGENTOS_SOURCE_NAMESPACES=default/watch-fleet=team"]) { world, directory in
+            let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n"
+            world.write(
+                "\(directory)/agents.yaml",
+                World.agent("one", World.stays).replacing("{name: one}", with: "{name: one, namespace: team}"))
+            world.write("\(directory)/z-namespace.yaml", namespace)
+            world.startDaemon()
+            World.until("namespaces come before what is in them") { self.state(world) == "Ready" }
+            #expect(world.get("one", namespace: "team") != nil)
+            world.write(
+                "\(directory)/other.yaml",
+                settings(1).replacing("{name: settings-1}", with: "{name: x, namespace: other}"))
+            World.until("another namespace is refused") { self.state(world) == "SyncFailed" }
+            #expect(message(world).contains("--source-namespaces default/watch-fleet=other"), "\(message(world))")
+            for (name, path) in [("outside", "/etc"), ("dots", "\(directory)/../../etc")] {
+                let result = world.apply(
+                    "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: \(name)}\nspec: {path: \(path)}\n")
+                if name == "dots" {
+                    #expect(result.code == 3 && result.error.contains("spec.path"), "\(result.text)")
+                } else {
+                    World.until("a path that is not allowed is refused") { self.state(world, name) == "SyncFailed" }
+                    #expect(message(world, name).contains("--source-path"), "\(message(world, name))")
+                }
+            }
+        }
+    }
+
+    @Test func linksThatLeadOutAreRefused() {
+        inFleet { world, directory in
+            world.write("outside.yaml", settings(9))
+            world.write("\(directory)/real.yaml", settings(1))
+            symlink("real.yaml", "\(directory)/inside.yaml")
+            world.startDaemon()
+            // A link inside the directory is one more file: the object is declared twice.
+            World.until("a link inside is read") { self.message(world).contains("declared twice") }
+            unlink("\(directory)/inside.yaml")
+            World.until("ready") { self.state(world) == "Ready" }
+            symlink("\(world.directory)/outside.yaml", "\(directory)/escape.yaml")
+            World.until("one that leads out is refused") { self.message(world).contains("leads out of") }
+            #expect(world.get("settings-9", kind: "configmap") == nil)
+            unlink("\(directory)/escape.yaml")
+            symlink("/etc", "\(directory)/etc")
+            World.until("ready again") { self.state(world) == "Ready" }
+            #expect(self.count(world, "declared") == 1)
+        }
+    }
+
+    @Test func aDirectoryThatVanishesDeletesNothing() {
+        inFleet { world, directory in
+            for index in 0..<4 { world.write("\(directory)/\(index).yaml", settings(index)) }
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            rename(directory, "\(directory).away")
+            World.until("it is missed") { self.state(world) == "SyncFailed" }
+            usleep(300_000)
+            #expect((0..<4).allSatisfy { world.get("settings-\($0)", kind: "configmap") != nil })
+            rename("\(directory).away", directory)
+            World.until("it is back") { self.state(world) == "Ready" }
+            world.write("\(directory)/0.yaml", settings(0, "after"))
+            World.until("and watched again") {
+                world.get("settings-0", kind: "configmap")?[path: "data", "value"]?.string == "after"
+            }
+            #expect((0..<4).allSatisfy { world.get("settings-\($0)", kind: "configmap") != nil })
+        }
+    }
+
+    @Test func muchIsDeletedOnlyWhenSomebodySaysSo() {
+        inFleet { world, directory in
+            for index in 0..<20 { world.write("\(directory)/\(index).yaml", settings(index)) }
+            world.write(
+                "\(directory)/kept.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: kept, annotations: {agentos.dev/prune: disabled}}\n")
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            for index in 0..<15 { unlink("\(directory)/\(index).yaml") }
+            unlink("\(directory)/kept.yaml")
+            World.until("it waits") { self.state(world) == "PruneLimit" }
+            #expect(message(world).contains("agentos-apply sync watch-fleet -n default --force"), "\(message(world))")
+            #expect((0..<15).allSatisfy { world.get("settings-\($0)", kind: "configmap") != nil })
+            #expect(world.run("sync", "watch-fleet").code == 1)
+            let forced = world.run("sync", "watch-fleet", "--force")
+            #expect(forced.code == 0, "\(forced.text)")
+            #expect((0..<15).allSatisfy { world.get("settings-\($0)", kind: "configmap") == nil })
+            #expect(world.get("settings-17", kind: "configmap") != nil)
+            #expect(world.get("kept", kind: "configmap") != nil, "what is protected stays")
+            #expect(self.state(world) == "Ready")
+        }
+    }
+
+    // MARK: Health
+
+    @Test func aSourceIsReadyWhenItsAgentsAre() {
+        inFleet { world, directory in
+            world.write("\(directory)/one.yaml", World.agent("one", "exit 3", "restartPolicy: Never"))
+            world.startDaemon()
+            World.until("a definite failure is told at once") { self.state(world) == "AgentFailed" }
+            #expect(message(world).contains("default/one") && message(world).contains("code 3"), "\(message(world))")
+            // A bad revision does not hold the next one up.
+            world.write("\(directory)/one.yaml", agent("one"))
+            World.until("ready") { self.state(world) == "Ready" }
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: watch-fleet}\nspec: {path: \(directory), timeoutSeconds: 1}\n"
+            )
+            world.write("\(directory)/two.yaml", agent("two", "dependsOn: [{name: nobody}]"))
+            World.until("it waits") { self.state(world) == "Progressing" }
+            World.until("not for ever") { self.state(world) == "HealthTimeout" }
+            #expect(message(world).contains("default/two"))
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: watch-fleet}\nspec: {path: \(directory), suspend: true}\n"
+            )
+            unlink("\(directory)/two.yaml")
+            World.until("suspended") { self.state(world) == "Suspended" }
+            usleep(300_000)
+            #expect(world.get("two") != nil)
+            #expect(world.run("sync", "watch-fleet").code == 7)
+        }
+    }
+
+    // MARK: Git
+
+    @Test func aWorkTreeIsSyncedBranchByBranch() {
+        inFleet { world, directory in
+            _ = git(world, directory, "init", "-q", "-b", "main")
+            for index in 0..<200 { world.write("\(directory)/\(index).yaml", settings(index)) }
+            _ = git(world, directory, "add", ".")
+            _ = git(world, directory, "commit", "-q", "-m", "first")
+            let first = git(world, directory, "rev-parse", "HEAD").trimming()
+            _ = git(world, directory, "checkout", "-q", "-b", "next")
+            for index in 0..<200 { world.write("\(directory)/\(index).yaml", settings(index, "next")) }
+            for index in 0..<10 { unlink("\(directory)/\(index).yaml") }
+            _ = git(world, directory, "add", ".")
+            _ = git(world, directory, "commit", "-q", "-m", "second")
+            let second = git(world, directory, "rev-parse", "HEAD").trimming()
+            _ = git(world, directory, "checkout", "-q", "main")
+            world.startDaemon()
+            World.until("the first commit is applied") {
+                self.source(world)?[path: "status", "revision"]?.string == "main@\(first)"
+                    && self.state(world) == "Ready"
+            }
+            let before = world.events().count { $0["event_type"]?.string == "source.synced" }
+            _ = git(world, directory, "checkout", "-q", "next")
+            World.until("the second commit is applied") {
+                self.source(world)?[path: "status", "revision"]?.string == "next@\(second)"
+                    && self.state(world) == "Ready"
+            }
+            #expect(self.count(world, "applied") == 190 && self.count(world, "pruned") == 10)
+            let after = world.events().count { $0["event_type"]?.string == "source.synced" }
+            #expect(after == before + 1, "one consistent sync")
+        }
+    }
+
+    @Test func aBranchIsFollowedThroughACloneOfTheDaemons() {
+        inWorld { world in
+            let origin = "\(world.directory)/origin"
+            mkdir(origin, 0o755)
+            _ = git(world, origin, "init", "-q", "-b", "main")
+            mkdir("\(origin)/deploy", 0o755)
+            world.write("\(origin)/deploy/one.yaml", settings(1))
+            world.write("\(origin)/README.yaml", "not: a manifest")
+            _ = git(world, origin, "add", ".")
+            _ = git(world, origin, "commit", "-q", "-m", "first")
+            world.moreEnvironment = ["AGENTOS_SOURCE_PATH=\(world.directory)"]
+            world.startDaemon()
+            func apply(_ branch: String) {
+                world.apply(
+                    """
+                    apiVersion: agentos.dev/v1
+                    kind: Source
+                    metadata: {name: fleet}
+                    spec: {git: {url: "file://\(origin)", branch: \(branch), path: deploy, interval: 200ms}}
+
+                    """)
+            }
+            apply("main")
+            World.until("the clone is applied") { self.state(world, "fleet") == "Ready" }
+            let first = git(world, origin, "rev-parse", "HEAD").trimming()
+            #expect(source(world, "fleet")?[path: "status", "revision"]?.string == "main@\(first)")
+            world.write("\(origin)/deploy/two.yaml", settings(2))
+            _ = git(world, origin, "add", ".")
+            _ = git(world, origin, "commit", "-q", "-m", "second")
+            World.until("a commit is found by polling") { world.get("settings-2", kind: "configmap") != nil }
+            // History that was written anew is followed, too.
+            _ = git(world, origin, "reset", "-q", "--hard", first)
+            World.until("what went is pruned") { world.get("settings-2", kind: "configmap") == nil }
+            world.killDaemon()
+            world.startDaemon()
+            World.until("the next daemon goes on") { self.state(world, "fleet") == "Ready" }
+            rename(origin, "\(origin).away")
+            World.until("a missing repository is told") { self.state(world, "fleet") == "SyncFailed" }
+            #expect(message(world, "fleet").contains("file://\(origin)"), "\(message(world, "fleet"))")
+            #expect(world.get("settings-1", kind: "configmap") != nil)
+            rename("\(origin).away", origin)
+            World.until("and found again") { self.state(world, "fleet") == "Ready" }
+            apply("nowhere")
+            World.until("a missing branch is told") {
+                self.state(world, "fleet") == "SyncFailed" && self.message(world, "fleet").contains("nowhere")
+            }
+            #expect(world.get("settings-1", kind: "configmap") != nil)
+            #expect(world.run("delete", "source", "fleet").code == 0)
+            World.until("the clone is removed") { World.names("\(world.state)/sources").isEmpty }
+        }
+    }
+
+    // MARK: Secrets
+
+    @Test func secretsComeFromBesideTheDirectory() {
+        inFleet(["AGENTOS_SECRET_ENVIRONMENT=TOKEN_OF_TEST", "TOKEN_OF_TEST=from-the-environment"]) {
+            world, directory in
+            let keys = "\(world.directory)/keys"
+            mkdir(keys, 0o700)
+            world.write("\(keys)/api", "from-a-file\n")
+            world.moreEnvironment.append("AGENTOS_SECRET_PATH=\(keys)")
+            world.write(
+                "\(directory)/secret.yaml",
+                """
+                apiVersion: v1
+                kind: Secret
+                metadata: {name: llm}
+                dataFrom: [{key: api, file: \(keys)/api}, {key: token, environment: TOKEN_OF_TEST}]
+
+                """)
+            world.write(
+                "\(directory)/agent.yaml",
+                World.agent(
+                    "one", "test $API = from-a-file && test $TOKEN = from-the-environment && echo fine; \(World.stays)",
+                    "envFrom: [{secretRef: {name: llm}}]"
+                ).replacing(
+                    "envFrom: [{",
+                    with:
+                        "env: [{name: API, valueFrom: {secretKeyRef: {name: llm, key: api}}}, {name: TOKEN, valueFrom: {secretKeyRef: {name: llm, key: token}}}]\n  envFrom: [{"
+                ))
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            World.until("the agent has both") { world.run("logs", "one").output.contains("fine") }
+            // What is not allowed is refused, and no value is told.
+            world.write(
+                "\(directory)/other.yaml",
+                "apiVersion: v1\nkind: Secret\nmetadata: {name: other}\ndataFrom: [{key: a, file: /etc/shadow}, {key: b, environment: PATH}]\n"
+            )
+            World.until("refused") { self.state(world) == "SyncFailed" }
+            let words = message(world)
+            #expect(words.contains("--secret-path") && words.contains("--secret-environment PATH"), "\(words)")
+            #expect(words.contains("other.yaml:4:12"), "\(words)")
+            #expect(!world.run("events", "-o", "json").output.contains("from-"))
+            #expect(!world.run("diff", "--source", "watch-fleet").output.contains("from-"))
+            #expect(!world.log.contains("from-"))
+            // The same by hand is refused: the command line has no such leave.
+            let byHand = world.apply(
+                "apiVersion: v1\nkind: Secret\nmetadata: {name: hand}\ndataFrom: [{key: a, file: \(keys)/api}]\n")
+            #expect(byHand.code == 3 && byHand.error.contains("dataFrom"), "\(byHand.text)")
+        }
+    }
+
+    // MARK: Faults
+
+    @Test func aKilledDaemonGoesOnWithItsDirectory() {
+        inFleet { world, directory in
+            world.apply(settings(999))  // by hand: never touched
+            for round in 0..<12 {
+                for index in 0..<30 { world.write("\(directory)/\(index).yaml", settings(index, "round-\(round)")) }
+                for index in 0..<5 { unlink("\(directory)/\((round * 5 + index) % 30).yaml") }
+                usleep(useconds_t(round * 9_000))
+                world.killDaemon()
+                world.startDaemon()
+                usleep(useconds_t((12 - round) * 5_000))
+                world.killDaemon()
+            }
+            world.startDaemon()
+            let expected = World.names(directory).filter { $0.hasSuffix(".yaml") }.map { String($0.dropLast(5)) }
+            World.until("it is as declared", 30_000) {
+                self.state(world) == "Ready" && self.count(world, "declared") == expected.count
+            }
+            let names = Set(
+                world.run("get", "configmaps", "-o", "name").output.split(separator: "\n").map {
+                    $0.dropFirst("configmap/settings-".count)
+                })
+            #expect(names == Set(expected.map { $0[...] } + ["999"]))
+            for index in expected {
+                #expect(world.get("settings-\(index)", kind: "configmap")?[path: "data", "value"]?.string == "round-11")
+            }
+        }
+    }
+
+    @Test func aThousandManifestsAreSyncedAndUnchangedOnesWriteNothing() {
+        inFleet { world, directory in
+            for index in 0..<1000 { world.write("\(directory)/\(index).yaml", settings(index)) }
+            world.startDaemon()
+            World.until("all are there", 30_000) {
+                self.count(world, "declared") == 1000 && self.state(world) == "Ready"
+            }
+            func commits() -> Substring? {
+                let path = "\(world.directory)/metrics"
+                let get =
+                    "import http.client,socket,sys\nc=http.client.HTTPConnection('x')\nc.sock=socket.socket(socket.AF_UNIX)\nc.sock.connect(sys.argv[1])\nc.request('GET','/metrics')\nopen(sys.argv[2],'wb').write(c.getresponse().read())"
+                _ = world.spawn(["python3", "-c", get, world.socket, path], timeoutMs: 10_000)
+                return World.read(path).split(separator: "\n").first { $0.hasPrefix("agentos_store_commits_total") }
+            }
+            World.until("all is delivered") { !world.run("outbox", "list").output.contains("OutboxWritten") }
+            usleep(300_000)
+            let before = commits()
+            for _ in 0..<3 { #expect(world.run("sync", "watch-fleet").code == 0) }
+            #expect(before != nil && commits() == before, "a sync of what has not changed writes nothing")
+            // More changes at once than the kernel's queue of events holds: the rest is found all the same.
+            for round in 0..<20 {
+                for index in 0..<1000 { world.write("\(directory)/\(index).yaml", settings(index, "v\(round)")) }
+            }
+            World.until("the last version of all is there", 30_000) {
+                ["settings-0", "settings-500", "settings-999"].allSatisfy {
+                    world.get($0, kind: "configmap")?[path: "data", "value"]?.string == "v19"
+                } && self.state(world) == "Ready"
+            }
+        }
+    }
+}
+
+extension String {
+    fileprivate func trimming() -> String {
+        var text = self[...]
+        while let last = text.last, last.isWhitespace { text = text.dropLast() }
+        return String(text)
+    }
+}
