@@ -3,8 +3,8 @@ import Glibc
 /// The patterns of `.agentosignore`, with the meaning of `.gitignore`: one a line, `#` for comments, `!` takes back, a
 /// slash at the end means directories, a slash elsewhere ties the pattern to the directory of the file, `*` and `?` stop
 /// at slashes, a leading `**/` means any depth.
-struct IgnoreRules {
-    private struct Rule {
+public struct IgnoreRules: Sendable {
+    private struct Rule: Sendable {
         var pattern: String
         var isTakenBack: Bool
         var directoriesOnly: Bool
@@ -13,7 +13,7 @@ struct IgnoreRules {
 
     private var rules: [Rule] = []
 
-    init(_ text: String = "") {
+    public init(_ text: String = "") {
         for line in text.split(whereSeparator: \.isNewline) {
             var pattern = line[...]
             while pattern.last == " " || pattern.last == "\t" { pattern = pattern.dropLast() }
@@ -38,7 +38,7 @@ struct IgnoreRules {
     }
 
     /// - Parameter path: relative to the directory of the file.
-    func ignores(_ path: String, isDirectory: Bool) -> Bool {
+    public func ignores(_ path: String, isDirectory: Bool) -> Bool {
         var result = false
         let name = path.split(separator: "/").last.map(String.init) ?? path
         for rule in rules where isDirectory || !rule.directoriesOnly {

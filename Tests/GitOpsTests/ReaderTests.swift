@@ -1,9 +1,7 @@
-import Glibc
+import GitOps
 import Testing
 
-@testable import GitOps
-
-/// What is left out of a directory, and how a work tree is recognised.
+/// What is left out of a directory.
 @Suite struct ReaderTests {
     @Test(arguments: [
         ("*.draft.yaml", "a.draft.yaml", false, true), ("*.draft.yaml", "deep/a.draft.yaml", false, true),

@@ -349,6 +349,7 @@ extension Engine {
         if let source = object.origin?.source {
             unsynced.insert(source)
             markSource(source)
+            markWaitingSources(step)
         }
         if object.agent != nil { markNeighbours(object, step) }
         if key.kind.isNamespaced, !key.namespace.isEmpty {

@@ -60,6 +60,15 @@ extension Engine {
         }
     }
 
+    /// Sources that could not write everything look again: another may have let go of what they declare.
+    mutating func markWaitingSources(_ step: Step) {
+        for uid in snapshots.keys.sorted() {
+            guard let key = state.keysByUID[uid], object(key, step)?.source?.failed ?? 0 > 0 else { continue }
+            unsynced.insert(uid)
+            dirty.insert(key)
+        }
+    }
+
     // MARK: One sync
 
     private mutating func sync(
@@ -121,6 +130,7 @@ extension Engine {
             source.applied = applied
             source.pruned = pruned
             source.syncedAtMs = now.wallMs
+            if isNewRevision { markWaitingSources(step) }
             events.append(
                 (
                     "source.synced",

@@ -73,6 +73,8 @@ public struct SyncPlan: Sendable, Equatable {
     public var refused: [(index: Int, reason: String)] = []
     public var prune = Prune.nothing
 
+    public init() {}
+
     public static func == (a: SyncPlan, b: SyncPlan) -> Bool {
         a.apply == b.apply && a.drifted == b.drifted && a.prune == b.prune
             && a.refused.elementsEqual(b.refused) { $0 == $1 }
