@@ -132,6 +132,10 @@ final class World: @unchecked Sendable {  // used by one test at a time
         guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
         kill(pid, SIGKILL)
         World.until("the daemon is gone", 5000) { World.commandLine(of: pid).isEmpty }
+        // Its files are closed a moment later.
+        let lock = open("\(state)/lock", O_RDWR | O_CLOEXEC)
+        World.until("its lock is free", 5000) { flock(lock, LOCK_EX | LOCK_NB) == 0 }
+        Glibc.close(lock)
     }
 
     // MARK: Manifests and objects

@@ -192,6 +192,16 @@ import Testing
         #expect(implemented > 20)
     }
 
+    /// What the threat model says is tested by what it names.
+    @Test func theThreatModelNamesItsTests() {
+        let tests = Self.files("Tests", ".swift").map(\.text).joined()
+        let words = Self.text("Documentation/security.md").split(separator: "`").enumerated()
+            .filter { $0.offset % 2 == 1 }.map { String($0.element) }
+        let names = words.filter { $0.count > 20 && $0.allSatisfy { $0.isLetter || $0.isNumber } }
+        #expect(names.count > 10)
+        for name in names { #expect(tests.contains("func \(name)("), "\(name)") }
+    }
+
     /// Every promise of the architecture is named by a test.
     @Test func promisesAreNamedByTests() {
         let tests = Self.files("Tests", ".swift").filter { !$0.path.contains("Tidy") }.map(\.text).joined()

@@ -35,9 +35,9 @@ func applyVerb(_ invocation: Invocation) throws -> ExitCode {
         }
     }
     if invocation.flag("wait"), !isDryRun, worst == .success {
-        let agents = applied.filter { $0.manifest.kind == .agent }.map { item in
+        let agents = applied.filter { $0.manifest.kind == .agent || $0.manifest.kind == .source }.map { item in
             Awaited(
-                kind: .agent, namespace: item.manifest.namespace, name: item.manifest.name,
+                kind: item.manifest.kind, namespace: item.manifest.namespace, name: item.manifest.name,
                 generation: item.node[path: "metadata", "generation"]?.int ?? 0)
         }
         return try awaitAll(agents, .readyOrCompleted, session, timeoutMs: timeoutMs)

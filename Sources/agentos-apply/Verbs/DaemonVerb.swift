@@ -68,19 +68,28 @@ private func startInBackground(_ session: Session, _ options: [String] = []) thr
     defer { close(null) }
     var arguments = ([Paths.program, "daemon"] + paths.options + options).map { strdup($0) } + [nil]
     defer { for argument in arguments { free(argument) } }
-    let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
-    guard pid > 0 else {
-        throw CommandProblem(.failure, "cannot start \(Paths.program): \(String(cString: strerror(errno)))")
+    func spawn() throws -> pid_t {
+        let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
+        guard pid > 0 else {
+            throw CommandProblem(.failure, "cannot start \(Paths.program): \(String(cString: strerror(errno)))")
+        }
+        return pid
     }
-    for _ in 0..<400 {
+    var pid = try spawn()
+    for attempt in 0..<400 {
         if session.isAnswered { return }
         var status: Int32 = 0
-        // Another command may have started the daemon that wins; then ours has ended and we wait for that one.
-        if waitpid(pid, &status, WNOHANG) == pid, (status >> 8) & 0xff != ExitCode.alreadyRunning.rawValue {
-            let text = try String(
-                decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
-            throw CommandProblem(.noDaemon, "the daemon did not start:\n\(text)")
+        if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
+            guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
+                let text = try String(
+                    decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
+                throw CommandProblem(.noDaemon, "the daemon did not start:\n\(text)")
+            }
+            pid = -1
         }
+        // Another command may have started the daemon that wins, and we wait for that one; or one that was killed is not
+        // quite gone yet.
+        if pid < 0, attempt % 20 == 19 { pid = try spawn() }
         usleep(25_000)
     }
     throw CommandProblem(.noDaemon, "the daemon does not answer; see \(logPath)")

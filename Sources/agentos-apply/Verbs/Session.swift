@@ -12,10 +12,12 @@ struct Session {
         client = Client(socket: paths.socket)
     }
 
+    /// A daemon answers. That somebody listens is not enough: the socket of one that was killed is open a moment longer.
     var isAnswered: Bool {
         let fd = agentos_connect_unix(paths.socket)
-        if fd >= 0 { close(fd) }
-        return fd >= 0
+        guard fd >= 0 else { return false }
+        close(fd)
+        return client.send(Client.Request(method: "GET", path: "/livez"), timeoutMs: 5000).isSuccess
     }
 
     func send(

@@ -56,6 +56,10 @@ enum Goal {
         if progressing?["status"]?.string == "False" {
             return .failed(condition("Ready")?["message"]?.string ?? progressing?["message"]?.string ?? "failed")
         }
+        // Of a Source: what stays so until somebody changes what it declares.
+        if ["SyncFailed", "AgentFailed", "HealthTimeout"].contains(phase), case .readyOrCompleted = self {
+            return .failed(condition("Ready")?["message"]?.string ?? phase)
+        }
         return .notYet(phase)
     }
 }
