@@ -245,6 +245,17 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
             self.remove(f"{label}-{index:03}")
         return CROWD / took
 
+    def ctr_crowd(self):
+        def one(index):
+            self.ctr("run", "-d", "localhost/busybox:latest", f"tool-{index:03}", "sh", "-c", SHELL)
+        started = time.monotonic()
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(one, range(CROWD)))
+        took = time.monotonic() - started
+        for index in range(CROWD):
+            self.remove(f"tool-{index:03}")
+        return CROWD / took
+
     def our_crowd(self, driver):
         self.apply(driver, CROWD, "crowd", quiet=6)
         ours = [event for event in self.events() if event["object"]["name"] == "crowd"]
@@ -312,6 +323,10 @@ def main():
                 row("… `ctr run -d` of the same image", f"{median(ctr):.0f} ms")
                 row("… ratio of ours to it", f"{median(ours) / median(ctr):.2f}", "at most 1")
             pairs = [(bench.our_crowd(driver), bench.crowd(template, runtime)) for _ in range(3)]
+            if runtime == "runc":
+                tool = median([bench.ctr_crowd() for _ in range(3)])
+                row(f"{CROWD} starts by `ctr run -d`, eight at a time", f"{tool:.1f} per s")
+                row("… ratio of ours to it", f"{median([p[0] for p in pairs]) / tool:.2f}", "at least 1")
             row(f"{CROWD} starts, {driver}: ours, until all are Ready", f"{median([p[0] for p in pairs]):.1f} per s")
             row("… eight bare clients", f"{median([p[1] for p in pairs]):.1f} per s")
             row("… ratio of the two", f"{median([a / b for a, b in pairs]):.2f}", "at least 1")
@@ -329,9 +344,6 @@ def main():
         bench.daemon("alone", "/none")
         spec = template[0]
         bench.ours("gvisor")  # unpacks the image
-        def up(first, line):
-            """Milliseconds from the intent to the first line of the agent, as the log has it."""
-            return bench.ms(line.split()[0]) - bench.ms(first)
         rootfs = next(pathlib.Path(f"{bench.state}/images").glob("*/rootfs"))
         ours, bare = [], []
         for index in range(ROUNDS):

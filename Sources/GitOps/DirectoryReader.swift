@@ -52,6 +52,9 @@ final class DirectoryReader {
     private var kept: [String: Kept] = [:]
     /// Directories that were found, as absolute paths: what is to be watched.
     private(set) var directories: [String] = []
+    /// How long to wait before what was read may be believed: a file that was just written declares less than before, and
+    /// its writer may not be at its end. It is read again then.
+    private(set) var unsettledMs: Int64 = 0
 
     init(_ settings: Settings) { self.settings = settings }
 
@@ -90,9 +93,21 @@ final class DirectoryReader {
             var status = stat()
             guard lstat("\(root)/\(path)", &status) == 0, Stamp(status) == stamp else { return nil }
         }
+        unsettledMs = new.reduce(0) { max($0, unsettled($1.key, $1.value)) }
+        let before = kept
         kept = new
+        defer { if unsettledMs > 0 { kept = before } }
         return snapshot(listing, shown, revision)
     }
+
+    private func unsettled(_ path: String, _ new: Kept) -> Int64 {
+        guard let old = kept[path], old.digest != new.digest, new.errors.isEmpty,
+            !Set(old.declared.map(\.key)).isSubset(of: new.declared.map(\.key))
+        else { return 0 }
+        return max(0, Self.settleMs - (agentos_wall_ms() - new.stamp.modified / 1_000_000))
+    }
+
+    private static let settleMs: Int64 = 1000
 
     private func snapshot(_ listing: Listing, _ shown: String, _ revision: String?) -> SourceSnapshot {
         var errors = listing.errors

@@ -239,7 +239,7 @@ final class SourceKeeper {
         source.again = events.after(ms: wait) { [unowned self] in read(source) }
     }
 
-    /// Nil while Git works on it; then it is read a moment later.
+    /// Nil while Git, or the writer of a file, works on it; then it is read a moment later.
     private func readDirectory(_ source: Watched, _ path: String, _ namespace: String) -> SourceSnapshot? {
         do throws(AllowedPaths.Problem) {
             let root = try paths.resolve(path)
@@ -263,6 +263,10 @@ final class SourceKeeper {
                     root: root, shown: path, namespace: namespace, revision: workTree?.revision)
             }
             watchedPaths[source.request.uid] = Set(found)
+            if source.reader.unsettledMs > 0 {
+                source.reading = events.after(ms: source.reader.unsettledMs) { [unowned self] in read(source) }
+                return nil
+            }
             return snapshot
         } catch {
             watchedPaths[source.request.uid] = nil

@@ -102,7 +102,7 @@ enum CoreFields {
         // Written by the daemon. Accepted in what is applied, so that what was shown can be applied again; no effect.
         for name in [
             "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-            "deletionGracePeriodSeconds", "managedFields",
+            "deletionGracePeriodSeconds", "managedFields", "declaredBy",
         ] {
             fields.append(Field(name, .anything, text: "Written by the daemon."))
         }

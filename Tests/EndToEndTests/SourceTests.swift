@@ -103,6 +103,30 @@ import Testing
         }
     }
 
+    @Test func aFileThatIsStillBeingWrittenDeletesNothing() {
+        inFleet { world, directory in
+            world.write("\(directory)/both.yaml", settings(1) + "---\n" + settings(2))
+            world.startDaemon()
+            World.until("ready") { self.state(world) == "Ready" }
+            let uid = world.get("settings-2", kind: "configmap")?[path: "metadata", "uid"]?.string
+            // A slow writer: the first half is a whole manifest by itself.
+            for _ in 0..<3 {
+                world.write("\(directory)/both.yaml", settings(1))
+                usleep(300_000)
+                world.write("\(directory)/both.yaml", settings(1, "new") + "---\n" + settings(2, "new"))
+                World.until("the end is there") {
+                    world.get("settings-2", kind: "configmap")?[path: "data", "value"]?.string == "new"
+                }
+            }
+            #expect(world.get("settings-2", kind: "configmap")?[path: "metadata", "uid"]?.string == uid)
+            world.write("\(directory)/both.yaml", settings(1))
+            World.until("what stays away is pruned") { world.get("settings-2", kind: "configmap") == nil }
+            // What is shown can be applied.
+            let shown = world.run("get", "configmap", "settings-1", "-o", "yaml").output
+            #expect(world.apply(shown).output == "configmap/settings-1 unchanged\n")
+        }
+    }
+
     @Test func driftIsCorrectedOrTold() {
         inFleet { world, directory in
             world.write("\(directory)/one.yaml", agent("one", "priority: 3"))
