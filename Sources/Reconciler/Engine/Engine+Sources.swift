@@ -296,7 +296,8 @@ extension Engine {
         let drift =
             source.drifted.isEmpty ? "" : "; changed by others: \(source.drifted.prefix(5).joined(separator: ", "))"
         return ready(
-            true, source.drifted.isEmpty ? "Synced" : "Drifted", "\(source.declared) objects are as declared\(drift)")
+            true, source.drifted.isEmpty ? "Synced" : "Drifted",
+            "\(source.declared) object\(source.declared == 1 ? " is" : "s are") as declared\(drift)")
     }
 
     private func synced(_ object: StoredObject, _ source: SourceState, _ spec: SourceSpec) -> Condition {
