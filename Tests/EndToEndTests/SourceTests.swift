@@ -204,6 +204,20 @@ import Testing
                 settings(1).replacing("{name: settings-1}", with: "{name: x, namespace: other}"))
             World.until("another namespace is refused") { self.state(world) == "SyncFailed" }
             #expect(message(world).contains("--source-namespaces default/watch-fleet=other"), "\(message(world))")
+            unlink("\(directory)/other.yaml")
+            World.until("ready again") { self.state(world) == "Ready" }
+            // A namespace that is no longer declared takes nothing of others with it.
+            world.apply(settings(7), "-n", "team")
+            unlink("\(directory)/agents.yaml")
+            unlink("\(directory)/z-namespace.yaml")
+            World.until("its own is pruned") {
+                world.get("one", namespace: "team") == nil && self.state(world) == "Ready"
+            }
+            #expect(world.get("settings-7", kind: "configmap", namespace: "team") != nil)
+            #expect(message(world).contains("kept: the namespace team"), "\(message(world))")
+            #expect(world.run("delete", "configmap", "settings-7", "-n", "team").code == 0)
+            #expect(world.run("sync", "watch-fleet").code == 0)
+            World.until("the empty namespace goes") { world.get("team", kind: "namespace", namespace: "") == nil }
             for (name, path) in [("outside", "/etc"), ("dots", "\(directory)/../../etc")] {
                 let result = world.apply(
                     "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: \(name)}\nspec: {path: \(path)}\n")

@@ -81,9 +81,8 @@ extension Engine {
         let plan = planSync(
             SyncView(
                 declared: snapshot.declared.map { view($0, object, step, now) },
-                missing: missing.map {
-                    $0.content[path: "metadata", "annotations"]?.stringMap[Self.protection] == "disabled"
-                }, ownedCount: owned.count, isWhole: snapshot.isWhole && snapshot.errors.isEmpty, drift: spec.drift,
+                missing: missing.map { isProtected($0, of: object.uid, step) }, ownedCount: owned.count,
+                isWhole: snapshot.isWhole && snapshot.errors.isEmpty, drift: spec.drift,
                 prunes: spec.prune, pruneLimitPercent: spec.pruneLimitPercent, isForced: forced[object.uid] != nil))
         var errors = snapshot.errors
         for (index, reason) in plan.refused { errors.append(Self.error(snapshot.declared[index], "", reason)) }
@@ -248,13 +247,21 @@ extension Engine {
 
     private mutating func prune(_ live: StoredObject, _ source: StoredObject, _ step: inout Step, _ now: Moment) {
         guard let object = object(live.key, step), object.deletion == nil else { return }
-        // Namespaces go with all that is in them, as when somebody deletes one.
+        // Namespaces go with all that is in them; what is in this one is the Source's own.
         if object.key.kind == .namespace, object.key.name == "default" { return }
         tell(
             "object.pruned", object, actor: forced[source.uid] ?? Self.actor(source), verb: "prune",
             source: object.origin?.place ?? "", detail: "no longer declared", data: sourceData(source, nil), &step, now)
         let key = object.key
         _ = try? delete(key, nil, actor: Self.actor(source), &step, now)  // its only refusal is excluded above
+    }
+
+    /// Whether a sync may not delete an object although it is no longer declared.
+    private func isProtected(_ item: StoredObject, of source: UID, _ step: Step) -> Bool {
+        if item.content[path: "metadata", "annotations"]?.stringMap[Self.protection] == "disabled" { return true }
+        // With a namespace would go what others have put there.
+        return item.key.kind == .namespace
+            && contents(of: item.key.name, step).contains { $0.origin?.source != source }
     }
 
     // MARK: Health
@@ -268,8 +275,14 @@ extension Engine {
         }
         guard synced.status else { return ready(false, synced.reason, synced.message) }
         var waiting: [String] = []
+        var kept = ""
         for item in inventory(object.uid, step) {
             if item.deletion != nil { continue }
+            if item.key.kind == .namespace, kept.isEmpty, let snapshot = snapshots[object.uid],
+                !snapshot.declared.contains(where: { $0.key == item.key }), isProtected(item, of: object.uid, step)
+            {
+                kept = "; kept: the namespace \(item.key.name), which is protected or holds what others have applied"
+            }
             if let inner = item.source, inner.condition(.ready)?.status != true {
                 waiting.append("Source \(item.key.name)")
             }
@@ -297,7 +310,7 @@ extension Engine {
             source.drifted.isEmpty ? "" : "; changed by others: \(source.drifted.prefix(5).joined(separator: ", "))"
         return ready(
             true, source.drifted.isEmpty ? "Synced" : "Drifted",
-            "\(source.declared) object\(source.declared == 1 ? " is" : "s are") as declared\(drift)")
+            "\(source.declared) object\(source.declared == 1 ? " is" : "s are") as declared\(drift)\(kept)")
     }
 
     private func synced(_ object: StoredObject, _ source: SourceState, _ spec: SourceSpec) -> Condition {

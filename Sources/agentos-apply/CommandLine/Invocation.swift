@@ -134,13 +134,10 @@ struct Invocation {
     /// A time such as `500ms`, `30s`, `5m`, `1h` or a bare number of seconds; milliseconds.
     func milliseconds(_ name: String, default fallback: Int64) throws -> Int64 {
         guard let text = value(name) else { return fallback }
-        let digits = text.prefix { $0.isNumber }
-        let units: [String: Int64] = ["": 1000, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000]
-        guard let number = Int64(digits), number < 1_000_000_000, let unit = units[String(text.dropFirst(digits.count))]
-        else {
+        guard let ms = Durations.milliseconds(Int64(text) == nil ? text : "\(text)s") else {
             throw usage("--\(name): expected a time such as 30s or 5m, found \"\(text)\"")
         }
-        return number * unit
+        return ms
     }
 
     /// The chosen word among those allowed.
