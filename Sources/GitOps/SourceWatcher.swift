@@ -61,6 +61,8 @@ final class SourceKeeper {
     /// How long Git may hold its lock before the files are read all the same.
     private static let busyMs: Int64 = 30_000
 
+    private static let nothing = SourceSnapshot(revision: "", declared: [], errors: ["not read"], isWhole: false)
+
     private final class Watched {
         var request: SourceRequest
         let reader: DirectoryReader
@@ -106,11 +108,9 @@ final class SourceKeeper {
             guard let old = sources.removeValue(forKey: uid) else { return }
             stop(old)
             old.clone?.remove()
+            for refresh in old.refreshes { report(.sourceRead(uid, Self.nothing, refresh)) }
         case .refresh(let uid, let refresh):
-            guard let source = sources[uid] else {
-                let nothing = SourceSnapshot(revision: "", declared: [], errors: ["not read"], isWhole: false)
-                return report(.sourceRead(uid, nothing, refresh))
-            }
+            guard let source = sources[uid] else { return report(.sourceRead(uid, Self.nothing, refresh)) }
             source.refreshes.append(refresh)
             if source.clone == nil { read(source) } else { poll(source) }
         }
@@ -139,6 +139,8 @@ final class SourceKeeper {
                 allowed: paths, supervisor: settings.supervisor, events: events)
         }
         let source = Watched(request, reader, clone)
+        // Whoever waits for the one before gets what this one finds.
+        source.refreshes = sources[request.uid]?.refreshes ?? []
         sources[request.uid] = source
         if clone == nil { read(source) } else { poll(source) }
     }

@@ -86,23 +86,24 @@ extension Engine {
                 prunes: spec.prune, pruneLimitPercent: spec.pruneLimitPercent, isForced: forced[object.uid] != nil))
         var errors = snapshot.errors
         for (index, reason) in plan.refused { errors.append(Self.error(snapshot.declared[index], "", reason)) }
-        for index in plan.drifted {
+        func tellDrift(_ index: Int) {
             let item = snapshot.declared[index]
-            guard let live = self.object(item.key, step) else { continue }
-            let words = "\(item.key.kind.qualifiedSingular)/\(item.key.name)"
-            if spec.drift == .correct || !source.drifted.contains(words) {
-                tell(
-                    "object.drifted", live, actor: Self.actor(object), verb: "drifted",
-                    source: "\(item.file):\(item.line)",
-                    detail: spec.drift.rawValue,
-                    data: sourceData(object, item, [("policy", .text(spec.drift.rawValue))]),
-                    &step, now)
-            }
+            guard let live = self.object(item.key, step) else { return }
+            tell(
+                "object.drifted", live, actor: Self.actor(object), verb: "drifted", source: "\(item.file):\(item.line)",
+                detail: spec.drift.rawValue, data: sourceData(object, item, [("policy", .text(spec.drift.rawValue))]),
+                &step, now)
+        }
+        let drifted = plan.drifted.map { snapshot.declared[$0].key }.map { "\($0.kind.qualifiedSingular)/\($0.name)" }
+        if spec.drift == .warn {
+            for (index, name) in zip(plan.drifted, drifted) where !source.drifted.contains(name) { tellDrift(index) }
         }
         var applied = 0
         for index in plan.apply {
             switch apply(snapshot.declared[index], object, &step, now) {
-            case .done(let isChanged): applied += isChanged ? 1 : 0
+            case .done(let isChanged):
+                applied += isChanged ? 1 : 0
+                if isChanged, plan.drifted.contains(index) { tellDrift(index) }
             case .failed(let why): errors += why
             }
         }
@@ -116,12 +117,11 @@ extension Engine {
         case .delete(let indices): source.pruneWaits = indices.count
         case .waitsForErrors(let count), .waitsForForce(let count): source.pruneWaits = count
         }
-        let isNewFailure = !errors.isEmpty && errors.map { String($0.prefix(Self.errorLength)) } != source.errors
-        source.drifted =
-            spec.drift == .warn
-            ? plan.drifted.map { snapshot.declared[$0].key }.map { "\($0.kind.qualifiedSingular)/\($0.name)" } : []
+        let words = errors.prefix(Limits.sourceErrorsMax).map { String($0.prefix(Self.errorLength)) }
+        let isNewFailure = !words.isEmpty && words != source.errors
+        source.drifted = spec.drift == .warn ? drifted : []
         source.failed = errors.count
-        source.errors = errors.prefix(Limits.sourceErrorsMax).map { String($0.prefix(Self.errorLength)) }
+        source.errors = words
         source.declared = snapshot.declared.count
         let isNewRevision = errors.isEmpty && source.revision != snapshot.revision
         if isNewRevision || applied > 0 || pruned > 0 {
