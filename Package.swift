@@ -1,7 +1,12 @@
 // swift-tools-version: 6.0
 import PackageDescription
 
-let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .unsafeFlags(["-warnings-as-errors"])]
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6), .enableUpcomingFeature("InternalImportsByDefault"), .unsafeFlags(["-warnings-as-errors"]),
+]
+
+/// Asynchronous functions stay on the thread of the driver that calls them.
+let staysOnItsThread = SwiftSetting.enableUpcomingFeature("NonisolatedNonsendingByDefault")
 
 func library(
     _ name: String, _ dependencies: [Target.Dependency], path: String? = nil, exclude: [String] = [],
@@ -35,22 +40,30 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
-        library("Manifests", ["CYAML"]),
-        library("Planner", ["Manifests"], path: "Sources/Reconciler/Planner"),
-        library("Reconciler", ["Planner", "Manifests", "CLinux"], path: "Sources/Reconciler", exclude: ["Planner"]),
-        library("Storage", ["Reconciler", "Planner", "Manifests", "CSQLite", "CCrypto", "CLinux"]),
-        library("Messaging", ["Reconciler", "Planner", "Manifests", "CLinux"]),
+        library("Values", ["CYAML"]),
+        library("Machine", ["Values", "CLinux"]),
+        library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CLinux"]),
+        library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
+        library("Manifests", ["Values"]),
+        library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
+        library("Reconciler", ["Planner", "Manifests", "Values"], path: "Sources/Reconciler", exclude: ["Planner"]),
+        library("Loop", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+        library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CCrypto", "CLinux"]),
+        library("Messaging", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library(
-            "Drivers", ["Reconciler", "Planner", "Manifests", "CNGHTTP2", "CSeccomp", "CCrypto", "CArchive", "CLinux"],
-            // Asynchronous functions stay on the thread of the driver that calls them.
-            settings: [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
-        library("GitOps", ["Drivers", "Reconciler", "Planner", "Manifests", "CLinux"]),
-        library("API", ["Reconciler", "Planner", "Manifests", "CMicroHTTPD", "CLinux"]),
+            "Drivers",
+            [
+                "Reconciler", "Planner", "Manifests", "GRPC", "Machine", "Values", "CSeccomp", "CCrypto", "CArchive",
+                "CLinux",
+            ],
+            settings: [staysOnItsThread]),
+        library("GitOps", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+        library("API", ["Loop", "HTTP", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         .executableTarget(
             name: "agentos-apply",
             dependencies: [
-                "API", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps", "Manifests", "CCurl",
-                "CLinux",
+                "API", "Loop", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps", "Manifests",
+                "Machine", "Values", "CCurl", "CLinux",
             ],
             path: "Sources/agentos-apply", swiftSettings: strict),
         // One tiny static process per agent: no Swift runtime in it (-nostartfiles drops Swift's start file only).
@@ -58,17 +71,17 @@ let package = Package(
             name: "agentos-supervise", path: "Sources/agentos-supervise", cSettings: [.define("_GNU_SOURCE")],
             linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles", "-Xlinker", "--gc-sections"])]),
 
-        library("Simulation", ["Reconciler", "Planner", "Manifests"], path: "Tests/Simulation"),
+        library("Simulation", ["Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Simulation"),
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
 
-        tests("ManifestsTests", ["Manifests"]),
-        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation"]),
-        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation"]),
-        tests("DriversTests", ["Drivers", "Reconciler"], exclude: ["grpc-server.py"]),
-        tests("GitOpsTests", ["GitOps", "Manifests"]),
-        tests("TidyTests", ["Manifests"]),
-        tests("EndToEndTests", ["Manifests"]),
-        tests("DriverConformance", ["Manifests"]),
+        tests("ManifestsTests", ["Manifests", "Values"]),
+        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation", "Values"]),
+        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"]),
+        tests("GRPCTests", ["GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
+        tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
+        tests("TidyTests", ["Manifests", "Values"]),
+        tests("EndToEndTests", ["Manifests", "Values"]),
+        tests("DriverConformance", ["Manifests", "Values"]),
     ]
 )

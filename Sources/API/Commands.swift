@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
+import HTTP
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 extension Server {
     /// `POST …/agents/NAME/exec` with `{"command": […], "ordinal": 0, "timeoutSeconds": 0, "terminal": false}`.

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
+import HTTP
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 extension Server {
     /// Endpoints beside the objects: event journal, outbox, consumers, backup. False when the path is none of them.

@@ -1,5 +1,6 @@
 import Manifests
 import Reconciler
+import Values
 
 /// Label and field selectors in the equality form of Kubernetes: `a=b,c!=d,e,!f`.
 struct Selector {

@@ -1,8 +1,12 @@
 import CLinux
 import Glibc
+import HTTP
+public import Loop
+import Machine
 import Manifests
-import Planner
+public import Planner
 public import Reconciler
+import Values
 
 /// The API: Kubernetes-style resources over HTTP on a unix socket.
 ///
@@ -77,7 +81,7 @@ public final class Server {
                     code: 413, reason: "RequestEntityTooLarge",
                     message: "the request is larger than \(Limits.inputBytesMax >> 20) MiB"))
         }
-        let parts = exchange.path.split(separator: "/").map { decodePercent(String($0)) }
+        let parts = exchange.path.split(separator: "/").map { Percent.decode(String($0)) }
         switch (exchange.method, parts.first) {
         case ("GET", "livez"), ("GET", "healthz"): exchange.respond(200, "text/plain", Array("ok".utf8))
         case ("GET", "readyz"): ready(exchange)
@@ -230,7 +234,7 @@ public final class Server {
         let apply = Request.Apply(
             key: key, node: node, manager: manager, force: exchange.flag("force"),
             dryRun: exchange.query("dryRun") == "All",
-            source: exchange.header("Agentos-Source").map(decodePercent) ?? "", freshUID: random())
+            source: exchange.header("Agentos-Source").map(Percent.decode) ?? "", freshUID: random())
         loop.submit(actor: actor(exchange), .apply(apply)) { [self] answer in reply(exchange, answer, key.kind) }
     }
 
@@ -343,24 +347,4 @@ public final class Server {
         Failure(
             code: 405, reason: "MethodNotAllowed", message: "\(exchange.method) is not supported for \(exchange.path)")
     }
-}
-
-/// `%41` to `A` in paths and header values.
-func decodePercent(_ text: String) -> String {
-    guard text.utf8.contains(UInt8(ascii: "%")) else { return text }
-    var out: [UInt8] = []
-    let bytes = Array(text.utf8)
-    var index = 0
-    while index < bytes.count {
-        if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count,
-            let byte = UInt8(String(decoding: bytes[index + 1...index + 2], as: UTF8.self), radix: 16)
-        {
-            out.append(byte)
-            index += 3
-        } else {
-            out.append(bytes[index])
-            index += 1
-        }
-    }
-    return String(decoding: out, as: UTF8.self)
 }

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
+import HTTP
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// One client's watch of a collection.
 final class Watch {

@@ -1,5 +1,6 @@
 import Glibc
-internal import Reconciler
+import Machine
+import Reconciler
 
 /// The caller's end of an executed command: its closing ends the command, a byte says that its
 /// terminal has another size.

@@ -1,6 +1,7 @@
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// The OCI runtime specification of one run: what `containerd` and `runsc` are given.
 ///

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
+import Machine
+import Manifests
 public import Planner
 public import Reconciler
+import Values
 
 /// Probes running agents, all from one thread: connections that are made without waiting, and commands that the drivers
 /// run. Thresholds are applied here; only changes of a verdict are reported.

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// What stands in a run directory, the contract between the supervisor and the daemon, format 1.
 ///
@@ -148,71 +150,5 @@ struct RunDirectory {
     /// The log files that are there, oldest first.
     var logs: [String] {
         (0..<Limits.logFilesMax).reversed().map { $0 == 0 ? "\(path)/log" : "\(path)/log.\($0)" }.filter(Files.exists)
-    }
-}
-
-/// What the kernel says about processes.
-enum ProcessTable {
-    /// The process is there, is the one that was recorded, and has not ended.
-    static func isAlive(_ pid: Int32, _ start: UInt64) -> Bool {
-        var state: CChar = 0
-        var parent: pid_t = 0
-        guard pid > 0, agentos_process_start(pid, &state, &parent) == start else { return false }
-        return state != CChar(UInt8(ascii: "Z")) && state != CChar(UInt8(ascii: "X"))
-    }
-
-    static func isStopped(_ pid: Int32) -> Bool {
-        var state: CChar = 0
-        var parent: pid_t = 0
-        return agentos_process_start(pid, &state, &parent) != 0
-            && (state == CChar(UInt8(ascii: "T")) || state == CChar(UInt8(ascii: "t")))
-    }
-
-    /// What processes have used together; what their ended children used counts where they were waited for.
-    static func usage(of pids: [Int32]) -> RunUsage {
-        let (ticksPerSecond, pageBytes) = (Int64(sysconf(Int32(_SC_CLK_TCK))), Int64(sysconf(Int32(_SC_PAGESIZE))))
-        var usage = RunUsage(cpuNs: 0, memoryBytes: 0, processes: 0)
-        for pid in pids {
-            guard let text = Files.text("/proc/\(pid)/stat"), let end = text.lastIndex(of: ")") else { continue }
-            let fields = text[text.index(after: end)...].split(separator: " ")
-            guard fields.count > 21 else { continue }
-            // Fields 14 to 17: time of its own and of its children; 24: resident pages.
-            let ticks = fields[11...14].reduce(Int64(0)) { $0 + (Int64($1) ?? 0) }
-            usage.cpuNs += ticks * (1_000_000_000 / ticksPerSecond)
-            usage.memoryBytes += (Int64(fields[21]) ?? 0) * pageBytes
-            usage.processes += 1
-        }
-        return usage
-    }
-
-    /// All descendants of a process.
-    static func descendants(of root: Int32) -> [Int32] {
-        var children: [Int32: [Int32]] = [:]
-        for name in Files.names(in: "/proc") {
-            guard let pid = Int32(name) else { continue }
-            var state: CChar = 0
-            var parent: pid_t = 0
-            if agentos_process_start(pid, &state, &parent) != 0 { children[parent, default: []].append(pid) }
-        }
-        var found: [Int32] = []
-        var work = [root]
-        while let next = work.popLast() {
-            found += children[next] ?? []
-            work += children[next] ?? []
-        }
-        return found
-    }
-
-    /// Processes that carry the run in their environment: what is left of a run whose supervisor was killed.
-    static func carrying(_ run: RunID) -> [Int32] {
-        let mark = "AGENTOS_RUN=\(run.text)"
-        return Files.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
-            Files.text("/proc/\(pid)/environ", limit: 2 << 20)?.split(separator: "\0").contains { $0 == mark } ?? false
-        }
-    }
-
-    static var bootID: String {
-        (Files.text("/proc/sys/kernel/random/boot_id") ?? "unknown").split(separator: "\n").first.map(String.init)
-            ?? "unknown"
     }
 }

@@ -1,6 +1,7 @@
-internal import CSeccomp
+import CSeccomp
 import Glibc
-internal import Manifests
+import Manifests
+import Values
 
 /// The system calls that agents may make; one list for all drivers.
 ///

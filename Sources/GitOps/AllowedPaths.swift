@@ -1,5 +1,4 @@
 import CLinux
-import Drivers
 import Glibc
 
 /// Directories of the machine that somebody may name, and what lies below them.

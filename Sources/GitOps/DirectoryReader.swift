@@ -1,9 +1,10 @@
 import CLinux
-import Drivers
 import Glibc
+import Machine
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// Reads the manifests of one directory. What has not changed since the last time is not read again.
 ///

@@ -1,8 +1,9 @@
 import CLinux
-import Drivers
 import Glibc
+import Machine
 import Manifests
 import Reconciler
+import Values
 
 /// The daemon's own clone of one branch, kept by the program `git`.
 final class GitClone {

@@ -1,5 +1,5 @@
-import Drivers
 import Glibc
+import Machine
 
 /// What the files of a Git work tree say, without running Git.
 struct GitWorkTree {

@@ -1,9 +1,10 @@
 import CLinux
-import Drivers
 import Glibc
+import Machine
 import Manifests
 public import Planner
 public import Reconciler
+import Values
 
 /// Reads Sources on a thread of its own: at once when the kernel tells of a change, and at intervals whatever it tells.
 public struct SourceWatcher: SourceReader {

@@ -1,3 +1,5 @@
+public import Values
+
 /// The spec of an agent as the planner and the drivers use it: typed, defaulted, valid.
 ///
 /// Source: the description in `AgentFields`; made only from nodes that passed `Validator`.

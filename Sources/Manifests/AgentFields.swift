@@ -1,3 +1,5 @@
+import Values
+
 /// The description of `kind: Agent`.
 enum AgentFields {
     static let root = CoreFields.root(

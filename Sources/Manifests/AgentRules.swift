@@ -1,3 +1,5 @@
+public import Values
+
 /// What the shape of single fields cannot say about an agent.
 extension Validator {
     /// Rules across fields; call after `check` found no errors.

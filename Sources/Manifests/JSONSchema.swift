@@ -1,3 +1,5 @@
+public import Values
+
 /// JSON Schema (draft 2020-12) from the descriptions of the kinds, for editors.
 public enum JSONSchema {
     /// The schema of one kind, or of any known object.

@@ -1,20 +1,7 @@
-/// Every named maximum of the program: no queue, buffer, retry, file or table grows beyond one of these.
-///
-/// Units stand last in each name. A value of a unit-less name is a count.
-public enum Limits {
+public import Values
+
+extension Limits {
     // MARK: Manifests
-    /// Bytes of one manifest file, of standard input and of one request body.
-    public static let inputBytesMax = 16 << 20
-    /// Nesting of maps and lists in one document.
-    public static let depthMax = 64
-    /// Nodes of one file after alias expansion.
-    public static let nodesMax = 500_000
-    /// Nodes that aliases may add to one file.
-    public static let aliasNodesMax = 10_000
-    /// Diagnostics that are kept in full; the rest is counted.
-    public static let diagnosticsMax = 100
-    /// Bytes of one stored object, as JSON.
-    public static let objectBytesMax = 1 << 20
     /// Files that one command reads.
     public static let filesMax = 20_000
 
@@ -65,8 +52,6 @@ public enum Limits {
     public static let consumersMax = 64
 
     // MARK: Drivers
-    /// What is kept of what a program of the machine prints.
-    public static let programOutputBytesMax = 4 << 20
     /// Bytes of a root file system that is unpacked from an archive.
     public static let imageBytesMax: Int64 = 32 << 30
     public static let logBytesMax = 10 << 20
@@ -75,7 +60,6 @@ public enum Limits {
     public static let backupsMax = 3
 
     // MARK: API
-    public static let connectionsMax = 512
     public static let watchQueueBytesMax = 8 << 20
     public static let listLimitMax = 5000
 }

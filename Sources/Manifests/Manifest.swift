@@ -1,3 +1,5 @@
+public import Values
+
 /// One declared object, valid by itself, with the place where it stands.
 public struct Manifest: Sendable {
     public var kind: Kind

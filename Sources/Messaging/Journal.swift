@@ -1,8 +1,9 @@
 import CLinux
 import Glibc
-import Manifests
+public import Manifests
 public import Reconciler
 import Synchronization
+public import Values
 
 /// The embedded sink: events as JSON lines in segment files of its own, with one fsync per batch.
 ///

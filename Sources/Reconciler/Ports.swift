@@ -1,5 +1,6 @@
 public import Manifests
 public import Planner
+public import Values
 
 /// What went wrong with the store, as far as the caller acts on it.
 public enum StoreFailure: Error, Sendable {
@@ -145,13 +146,6 @@ public struct Execution: Sendable {
     }
 }
 
-public enum ExecutionResult: Sendable, Equatable {
-    /// The exit code, or 128 and the signal.
-    case exited(Int)
-    case timedOut
-    case failed(String)
-}
-
 /// What the probes of one run are, and where they find it.
 public struct ProbeTarget: Sendable, Equatable {
     public var run: RunID
@@ -168,7 +162,7 @@ public struct ProbeTarget: Sendable, Equatable {
     public var isReady: Bool
 
     /// Nil for a run without probes, or one that cannot be probed now.
-    init?(_ replica: Replica) {
+    public init?(_ replica: Replica) {
         let isReady: Bool
         switch replica.phase {
         case .ready: isReady = true
@@ -255,11 +249,6 @@ public protocol Driver: Sendable {
     func forget(_ uid: UID, report: @escaping @Sendable () -> Void)
     /// Removes what only running agents need; called when the daemon ends and none is left.
     func removeEmptyParents()
-}
-
-/// The clocks of this machine.
-public protocol Clock: Sendable {
-    func now() -> Moment
 }
 
 extension Engine {

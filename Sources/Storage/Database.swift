@@ -1,4 +1,4 @@
-internal import CSQLite
+import CSQLite
 import Reconciler
 
 /// One SQLite connection with cached statements; closed when the owner goes away.

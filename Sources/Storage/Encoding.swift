@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// How values stand in columns of the database.
 enum Column {

@@ -2,6 +2,7 @@ import Glibc
 import Manifests
 import Planner
 public import Reconciler
+import Values
 
 /// Taking over a backup: the file waits beside the database and is put in place when the daemon starts.
 public enum Restore {

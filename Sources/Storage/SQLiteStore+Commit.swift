@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 public import Reconciler
+import Values
 
 /// Writing: one change set, one transaction.
 extension SQLiteStore {

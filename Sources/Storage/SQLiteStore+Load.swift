@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 public import Reconciler
+import Values
 
 /// Reading all control state at start.
 extension SQLiteStore {

@@ -1,9 +1,10 @@
-internal import CCrypto
+import CCrypto
 import CLinux
 import Glibc
 import Manifests
-import Planner
+public import Planner
 public import Reconciler
+public import Values
 
 /// The embedded store: one SQLite database in WAL mode with synchronous=FULL.
 ///

@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// What holds an agent, and what it cannot reach. Documentation/security.md names these tests.
 @Suite(.serialized) struct ConfinementTests {

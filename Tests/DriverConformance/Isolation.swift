@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// The isolations that all pass the same suite, against the real runtimes.
 enum Isolation: String, CaseIterable, Sendable, CustomTestStringConvertible {

@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// Probes: the same for all isolations.
 @Suite(.serialized) struct ProbeTests {

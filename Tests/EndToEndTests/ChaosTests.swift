@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// The real program under the real blows of a machine; afterwards the promises are checked on the world itself.
 @Suite(.serialized) struct ChaosTests {

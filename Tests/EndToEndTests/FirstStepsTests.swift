@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// What a new user does and sees, with the real programs.
 @Suite(.serialized) struct FirstStepsTests {

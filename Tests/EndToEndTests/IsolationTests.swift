@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// What an agent gets, what holds it, and what it cannot reach.
 @Suite(.serialized) struct IsolationTests {

@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// Logs, events, consumers, watches, health and metrics over the real socket.
 @Suite(.serialized) struct OperationsTests {

@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// Directories and Git branches that the daemon keeps true: real files, a real repository, the real daemon.
 @Suite(.serialized) struct SourceTests {

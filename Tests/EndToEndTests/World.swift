@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Testing
+import Values
 
 /// One daemon with a state directory of its own, and the command line to talk to it: the real programs, real processes.
 ///

@@ -1,5 +1,6 @@
 import Manifests
 import Testing
+import Values
 
 private func read(_ text: String, file: String = "f.yaml") -> (manifests: [Manifest], errors: [String]) {
     var diagnostics = Diagnostics()

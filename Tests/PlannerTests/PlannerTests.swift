@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Testing
+import Values
 
 private let now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 100_000)
 

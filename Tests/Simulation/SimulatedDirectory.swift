@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// The directory of the simulated Source: which agents it declares, in which version; and how badly it can be read.
 struct SimulatedDirectory {

@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// Random numbers from a seed (SplitMix64): the same on every machine.
 public struct SeededRandom: RandomNumberGenerator {

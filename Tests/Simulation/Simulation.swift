@@ -1,6 +1,7 @@
 import Manifests
 import Planner
-import Reconciler
+public import Reconciler
+import Values
 
 /// A known-bad variant of the engine's surroundings, which the checks must catch.
 public enum Mutant: String, Sendable, CaseIterable {

@@ -6,6 +6,7 @@ import Reconciler
 import Storage
 import Synchronization
 import Testing
+import Values
 
 /// A sink that refuses what a test says, and keeps the rest.
 private final class FailingSink: EventSink {

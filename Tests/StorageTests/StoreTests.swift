@@ -5,6 +5,7 @@ import Reconciler
 import Simulation
 import Storage
 import Testing
+import Values
 
 /// A directory that is gone after the test.
 func inDirectory(_ body: (String) throws -> Void) rethrows {

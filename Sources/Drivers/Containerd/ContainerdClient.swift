@@ -1,5 +1,8 @@
-internal import Manifests
-internal import Reconciler
+import GRPC
+import Machine
+import Manifests
+import Reconciler
+import Values
 
 /// The calls of containerd's API that the driver makes; field numbers as in its .proto files (1.6 and later).
 final class ContainerdClient {

@@ -1,6 +1,8 @@
+import Machine
 public import Manifests
 public import Planner
 public import Reconciler
+public import Values
 
 /// The isolations `containerd` and `gvisor`: agents are containers of a containerd, run by runc or by gVisor's runsc.
 ///

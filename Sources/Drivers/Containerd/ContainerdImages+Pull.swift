@@ -1,4 +1,6 @@
-internal import Reconciler
+import GRPC
+import Machine
+import Reconciler
 
 /// Images from registries, by containerd's transfer service (2.0 and later).
 extension ContainerdImages {

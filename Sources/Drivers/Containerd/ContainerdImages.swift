@@ -1,8 +1,10 @@
-internal import CCrypto
+import CCrypto
 import CLinux
+import GRPC
 import Glibc
-internal import Manifests
-internal import Reconciler
+import Manifests
+import Reconciler
+import Values
 
 /// What a run needs to know of its image.
 struct ResolvedImage: Sendable {

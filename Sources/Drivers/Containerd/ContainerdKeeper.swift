@@ -1,8 +1,11 @@
 import CLinux
+import GRPC
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// Does the work of a containerd driver on its own thread.
 ///

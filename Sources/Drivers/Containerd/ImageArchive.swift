@@ -1,5 +1,6 @@
 import Glibc
-internal import Manifests
+import Manifests
+import Values
 
 /// An OCI image layout in a tar file (`image-layout`: `index.json`, `blobs/sha256/…`), read where it lies.
 final class ImageArchive {

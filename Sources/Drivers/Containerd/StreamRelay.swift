@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
-internal import Reconciler
+import Machine
+import Reconciler
 
 /// Carries the streams of one executed command between descriptors and the FIFOs that containerd's shim opens.
 final class StreamRelay {

@@ -1,7 +1,8 @@
-internal import CArchive
-internal import CCrypto
+import CArchive
+import CCrypto
 import CLinux
 import Glibc
+import Machine
 
 /// Unpacks the layers of an image, one over the other, into a directory.
 ///

@@ -1,5 +1,7 @@
 import Glibc
+import Machine
 public import Manifests
+import Values
 
 /// gVisor's `runsc` with the flags of this daemon: containerd's shim takes the path of a program without arguments, so
 /// there is a script for each network mode.

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// gVisor on a machine without containerd, as the daemon sets it up.
 public struct SandboxSettings: Sendable {

@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Reconciler
+import Machine
+import Manifests
+import Reconciler
 import Synchronization
+import Values
 
 /// Root file systems unpacked from image archives, for sandboxes without containerd: `<directory>/<digest>/rootfs`.
 ///

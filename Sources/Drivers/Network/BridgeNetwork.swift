@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// The network of agents with `mode: Bridge`: one bridge for each store, a namespace and an address for each run, made
 /// by the plugins `bridge` and `host-local`.

@@ -1,6 +1,8 @@
 import Glibc
-internal import Manifests
-internal import Planner
+import Machine
+import Manifests
+import Planner
+import Values
 
 /// The cgroups that this daemon can make: below its own place in each hierarchy, version 1, 2 or both.
 struct Cgroups: Sendable {

@@ -1,6 +1,8 @@
+import Machine
 public import Manifests
 public import Planner
 public import Reconciler
+public import Values
 
 /// The isolation `process`: agents are processes of this machine, each under a supervisor of its own.
 ///

@@ -1,7 +1,9 @@
 import CLinux
 import Glibc
-internal import Planner
-internal import Reconciler
+import Machine
+import Planner
+import Reconciler
+import Values
 
 /// Commands beside an agent: with the user, environment, directory and cgroups that it has now.
 extension ProcessKeeper {

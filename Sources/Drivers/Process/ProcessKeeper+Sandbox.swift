@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// Starts of sandboxes: image and network first, which take their time, then the supervisor as for any process.
 extension ProcessKeeper {

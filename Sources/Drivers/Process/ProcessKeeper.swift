@@ -1,8 +1,10 @@
 import CLinux
 import Glibc
-internal import Manifests
-internal import Planner
-internal import Reconciler
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
 
 /// Does the work of the process driver on its own thread.
 ///
@@ -333,7 +335,7 @@ final class ProcessKeeper {
             for pid in ProcessTable.descendants(of: process.supervisor) { kill(pid, SIGKILL) }
             send(SIGKILL, process.supervisor, process.supervisorStart)
         }
-        for pid in ProcessTable.carrying(run) { kill(pid, SIGKILL) }
+        for pid in ProcessTable.carrying("AGENTOS_RUN=\(run.text)") { kill(pid, SIGKILL) }
     }
 
     private func send(_ number: Int32, _ pid: Int32, _ start: UInt64) {

@@ -1,5 +1,6 @@
 import Manifests
 public import Planner
+public import Values
 
 /// All that one step writes, in one transaction.
 public struct ChangeSet: Sendable {

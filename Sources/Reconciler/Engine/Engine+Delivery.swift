@@ -1,5 +1,6 @@
 import Manifests
 public import Planner
+public import Values
 
 extension Engine {
     /// Events wait and the sink may be tried: the caller fetches a batch and hands it to the sink.

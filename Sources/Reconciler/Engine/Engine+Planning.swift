@@ -1,5 +1,6 @@
-import Manifests
+public import Manifests
 import Planner
+import Values
 
 extension Engine {
     /// Plans every dirty key and what that makes dirty, first those that should start first.

@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Values
 
 extension Engine {
     mutating func handle(_ request: Request, _ step: inout Step, _ now: Moment) -> Answer {

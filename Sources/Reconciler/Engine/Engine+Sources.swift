@@ -1,5 +1,6 @@
 import Manifests
-import Planner
+public import Planner
+public import Values
 
 /// An object that was found to be as declared.
 struct Verified: Sendable, Equatable {

@@ -1,5 +1,6 @@
 import Manifests
-public import Planner
+import Planner
+public import Values
 
 /// The one owner of all control state.
 ///

@@ -1,5 +1,6 @@
-public import Manifests
+import Manifests
 public import Planner
+public import Values
 
 /// What reaches the engine. Inputs carry keys and facts, never orders to the reconciler.
 public enum Input: Sendable {
@@ -200,12 +201,12 @@ public struct Step: Sendable {
     var synced: Set<UID> = []
 
     /// Refreshes of Sources whose result this step took.
-    var refreshes: [Int] {
+    public var refreshes: [Int] {
         inputs.compactMap { if case .sourceRead(_, _, let refresh?) = $0 { refresh.number } else { nil } }
     }
 
     /// The sink has answered for a batch.
-    var tellsDelivery: Bool {
+    public var tellsDelivery: Bool {
         inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true

@@ -1,5 +1,6 @@
 public import Manifests
 public import Planner
+public import Values
 
 /// What is committed: the readable state.
 public struct EngineState: Sendable {

@@ -1,5 +1,6 @@
-public import Manifests
+import Manifests
 import Planner
+public import Values
 
 /// The JSON Schemas of all events, version 1. A schema in use is never edited, only superseded.
 public enum EventSchemas {

@@ -1,4 +1,5 @@
-public import Manifests
+import Manifests
+public import Values
 
 /// The fields that one manager owns, as `metadata.managedFields` shows them.
 ///

@@ -1,5 +1,6 @@
-public import Manifests
+import Manifests
 public import Planner
+public import Values
 
 /// Where an object is declared: what makes it its Source's. The inventory of a Source is all objects that name it.
 public struct Origin: Sendable, Equatable {

@@ -1,5 +1,6 @@
-public import Manifests
+import Manifests
 public import Planner
+public import Values
 
 /// One declared resource with its control state, as committed.
 public struct StoredObject: Sendable, Equatable {

@@ -1,4 +1,5 @@
 public import Manifests
+import Values
 
 /// The identity of an object over its whole life: 128 random bits, drawn by the API.
 public struct UID: Hashable, Comparable, Sendable {

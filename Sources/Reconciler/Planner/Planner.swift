@@ -1,4 +1,5 @@
 import Manifests
+public import Values
 
 /// The pure decision: what is desired, recorded and observed, and `now`, to what should happen.
 ///

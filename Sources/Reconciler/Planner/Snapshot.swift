@@ -1,4 +1,5 @@
 public import Manifests
+import Values
 
 /// Everything that a decision about one agent depends on, beside `now`.
 public struct Snapshot: Sendable {

@@ -1,4 +1,5 @@
-import Manifests
+public import Manifests
+import Values
 
 /// What one declared object looks like to the plan of its Source.
 public struct DeclaredView: Sendable, Equatable {

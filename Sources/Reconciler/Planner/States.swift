@@ -1,4 +1,5 @@
 public import Manifests
+public import Values
 
 /// How a run ended.
 public struct Exit: Sendable, Equatable {

@@ -1,4 +1,5 @@
 import Manifests
+import Values
 
 /// One condition of an agent, without the times that the engine keeps.
 public struct Condition: Sendable, Equatable {

@@ -1,6 +1,7 @@
-internal import CCurl
+import CCurl
 import Glibc
 import Manifests
+import Values
 
 /// Talks to the daemon over its unix socket.
 final class Client {
@@ -172,18 +173,5 @@ private final class Transfer {
         return response
     }
 
-    private func percent(_ text: String) -> String { percentEncoded(text) }
-}
-
-/// For queries, path parts and header values.
-func percentEncoded(_ text: String) -> String {
-    var out = ""
-    for byte in text.utf8 {
-        switch byte {
-        case 0x30...0x39, 0x41...0x5a, 0x61...0x7a, 0x2d, 0x2e, 0x5f, 0x7e:
-            out.unicodeScalars.append(Unicode.Scalar(byte))
-        default: out += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-        }
-    }
-    return out
+    private func percent(_ text: String) -> String { Percent.encode(text) }
 }

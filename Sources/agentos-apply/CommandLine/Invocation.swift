@@ -1,4 +1,5 @@
 import Manifests
+import Values
 
 /// One option of a verb.
 struct Option: Sendable {

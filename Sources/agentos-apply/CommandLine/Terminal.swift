@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Reconciler
+import Values
 
 /// What the user sees.
 enum Terminal {

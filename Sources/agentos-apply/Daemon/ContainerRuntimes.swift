@@ -2,6 +2,7 @@ import Drivers
 import Glibc
 import Manifests
 import Reconciler
+import Values
 
 /// Which container runtimes this daemon may use, from its options and from what is on the machine.
 struct ContainerRuntimes: Sendable {

@@ -3,11 +3,14 @@ import CLinux
 import Drivers
 import GitOps
 import Glibc
+import Loop
+import Machine
 import Manifests
 import Messaging
 import Planner
 import Reconciler
 import Storage
+import Values
 
 /// The daemon: wiring of store, journal, drivers, engine and API; one per state directory.
 final class Daemon {

@@ -3,6 +3,7 @@ import Glibc
 import Manifests
 import Reconciler
 import Synchronization
+import Values
 
 /// A value that one thread hands to others once; they wait for it.
 final class Handover<Value: Sendable>: Sendable {

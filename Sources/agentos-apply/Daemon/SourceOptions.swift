@@ -3,6 +3,7 @@ import Glibc
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// What the daemon's options allow to Sources, and the directories that it watches by itself.
 struct SourceOptions: Sendable {

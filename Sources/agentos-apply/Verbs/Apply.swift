@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Values
 
 func applyVerb(_ invocation: Invocation) throws -> ExitCode {
     if let word = invocation.positionals.first {
@@ -62,7 +63,7 @@ func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
         query: [("fieldManager", "agentos-apply"), ("force", "true")],
         headers: [
             "Content-Type: application/apply-patch+yaml",
-            "Agentos-Source: \(percentEncoded("\(manifest.file):\(manifest.mark.line)"))",
+            "Agentos-Source: \(Percent.encode("\(manifest.file):\(manifest.mark.line)"))",
         ])
     if isDryRun { request.query.append(("dryRun", "All")) }
     var node = manifest.applied

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Manifests
+import Values
 
 func daemonVerb(_ invocation: Invocation) throws -> ExitCode {
     let session = try Session(invocation)

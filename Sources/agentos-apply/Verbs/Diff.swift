@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Values
 
 /// Shows what applying would change, as `diff -u` of the objects that are there and those that would be.
 ///

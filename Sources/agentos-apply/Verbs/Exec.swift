@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Manifests
+import Values
 
 func execVerb(_ invocation: Invocation) throws -> ExitCode {
     guard invocation.positionals.count >= 2 else { throw invocation.usage("give an AGENT and a COMMAND") }

@@ -1,5 +1,6 @@
 import CLinux
 import Manifests
+import Values
 
 func statusVerb(_ invocation: Invocation) throws -> ExitCode {
     try show(
@@ -313,7 +314,7 @@ func eventsVerb(_ invocation: Invocation) throws -> ExitCode {
     if let consumer { query.append(("consumer", consumer)) }
     if invocation.flag("remove") {
         guard let consumer else { throw invocation.usage("--remove needs --consumer NAME") }
-        _ = try session.send("DELETE", "/apis/agentos.dev/v1/consumers/\(percentEncoded(consumer))")
+        _ = try session.send("DELETE", "/apis/agentos.dev/v1/consumers/\(Percent.encode(consumer))")
         Terminal.print("consumer \"\(consumer)\" removed")
         return .success
     }
@@ -347,7 +348,7 @@ func eventsVerb(_ invocation: Invocation) throws -> ExitCode {
     try session.check(response)
     if invocation.flag("ack"), let consumer, let last {
         _ = try session.send(
-            "POST", "/apis/agentos.dev/v1/consumers/\(percentEncoded(consumer))",
+            "POST", "/apis/agentos.dev/v1/consumers/\(Percent.encode(consumer))",
             query: [("position", String(last.position)), ("offset", String(last.offset))], body: [])
     }
     return .success

@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Values
 
 /// The version of this program.
 let programVersion = "0.1.0"
@@ -78,10 +79,10 @@ func outboxVerb(_ invocation: Invocation) throws -> ExitCode {
             Terminal.print(Terminal.table(["POSITION", "STATE", "ATTEMPTS", "TYPE", "OBJECT", "ERROR"], table))
         }
     case ("show", 2):
-        let rows = try session.send("GET", "\(path)/\(percentEncoded(words[1]))").node?["items"]?.list ?? []
+        let rows = try session.send("GET", "\(path)/\(Percent.encode(words[1]))").node?["items"]?.list ?? []
         for row in rows { Terminal.print(YAMLWriter.text(row)) }
     case ("replay", 2), ("skip", 2):
-        _ = try session.send("POST", "\(path)/\(percentEncoded(words[1]))/\(words[0])", body: [])
+        _ = try session.send("POST", "\(path)/\(Percent.encode(words[1]))/\(words[0])", body: [])
         Terminal.print("event \(words[1]) \(words[0] == "replay" ? "is delivered again" : "is skipped")")
     default: throw invocation.usage("expected list, show N, replay N or skip N")
     }

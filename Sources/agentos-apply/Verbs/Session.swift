@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Manifests
+import Values
 
 /// What the verbs share: the client, and what to say when nobody answers.
 struct Session {
@@ -53,8 +54,8 @@ struct Session {
 
     static func path(_ kind: Kind, namespace: String?, name: String? = nil) -> String {
         let base = kind.group.isEmpty ? "/api/v1" : "/apis/\(kind.group)/\(kind.version)"
-        let place = kind.isNamespaced ? namespace.map { "/namespaces/\(percentEncoded($0))" } ?? "" : ""
-        return "\(base)\(place)/\(kind.resource)\(name.map { "/\(percentEncoded($0))" } ?? "")"
+        let place = kind.isNamespaced ? namespace.map { "/namespaces/\(Percent.encode($0))" } ?? "" : ""
+        return "\(base)\(place)/\(kind.resource)\(name.map { "/\(Percent.encode($0))" } ?? "")"
     }
 }
 

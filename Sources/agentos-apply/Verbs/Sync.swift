@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Values
 
 /// Reads Sources now and says what came of it.
 func syncVerb(_ invocation: Invocation) throws -> ExitCode {

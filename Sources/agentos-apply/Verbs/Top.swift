@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Reconciler
+import Values
 
 /// Shows the use of each replica: processors over half a second, memory now.
 func topVerb(_ invocation: Invocation) throws -> ExitCode {

@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Manifests
+import Values
 
 /// One object that a command waits for.
 struct Awaited {

@@ -1,7 +1,6 @@
 import CLinux
 import Glibc
-internal import Manifests
-public import Reconciler
+public import Values
 
 /// A program of this machine that is run once, for what it prints. A supervisor ends all of it when its time is up.
 public final class ChildProgram {

@@ -1,11 +1,11 @@
 import Glibc
 
 /// Where the memory controller is mounted: version 1, or the unified hierarchy.
-struct CgroupMounts: Sendable {
+package struct CgroupMounts: Sendable {
     private var mount: String?
     private var isUnified = false
 
-    static let memory = CgroupMounts()
+    package static let memory = CgroupMounts()
 
     private init() {
         for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
@@ -20,7 +20,7 @@ struct CgroupMounts: Sendable {
     }
 
     /// The kernel has killed something in this group, a path from the root of the hierarchy, for want of memory.
-    func ranOutOfMemory(_ group: String) -> Bool {
+    package func ranOutOfMemory(_ group: String) -> Bool {
         guard let mount else { return false }
         let text = Files.text("\(mount)\(group)/\(isUnified ? "memory.events" : "memory.oom_control")") ?? ""
         return text.split(separator: "\n").contains { line in

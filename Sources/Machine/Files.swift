@@ -3,8 +3,14 @@ import Glibc
 /// Small reads and writes that the drivers need; errors are errno.
 public enum Files {
     public struct Failure: Error {
-        var code: Int32
-        var what: String
+        package var code: Int32
+        package var what: String
+
+        package init(code: Int32, what: String) {
+            self.code = code
+            self.what = what
+        }
+
         public var words: String { "\(what): \(String(cString: strerror(code)))" }
     }
 
@@ -25,7 +31,7 @@ public enum Files {
     }
 
     /// Writes to an existing kernel file.
-    static func write(_ path: String, _ text: String) throws(Failure) {
+    package static func write(_ path: String, _ text: String) throws(Failure) {
         let fd = open(path, O_WRONLY | O_CLOEXEC)
         guard fd >= 0 else { throw Failure(code: errno, what: path) }
         defer { close(fd) }
@@ -35,7 +41,7 @@ public enum Files {
 
     /// A new file that is there whole or not at all, in place of an old one.
     public static func replace(
-        _ path: String, _ bytes: [UInt8], mode: mode_t = 0o600, owner: UInt32? = nil, group: UInt32? = nil
+        _ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil
     ) throws(Failure) {
         let temporary = "\(path).new"
         unlink(temporary)
@@ -58,7 +64,7 @@ public enum Files {
         }
     }
 
-    public static func makeDirectory(_ path: String, mode: mode_t = 0o700) throws(Failure) {
+    public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(Failure) {
         if mkdir(path, mode) == 0 {
             chmod(path, mode)  // whatever the umask
         } else if errno != EEXIST {

@@ -1,6 +1,5 @@
 import CLinux
 import Glibc
-public import Planner
 import Synchronization
 
 /// A thread's loop over descriptors, timers and mailboxes. Everything it calls runs on its own thread.
@@ -101,7 +100,7 @@ public final class EventLoop {
 
 /// Messages from other threads to one reader, who is woken through a descriptor.
 public final class Mailbox<Message: Sendable>: Sendable {
-    let fd: Int32
+    package let fd: Int32
     private let messages = Mutex<[Message]>([])
 
     public init() {
@@ -169,22 +168,4 @@ public func startThread(name: String, stackBytes: Int = 512 << 10, _ body: @esca
         }, argument)
     precondition(result == 0, "pthread_create failed: \(result)")
     agentos_name_thread(thread, name)
-}
-
-/// The clocks of the kernel.
-public struct SystemClock: Clock {
-    private let boot: UInt64
-
-    public init() {
-        // /proc/sys/kernel/random/boot_id names the boot; its hash is enough to tell boots apart.
-        var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-        let fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)
-        var bytes = [UInt8](repeating: 0, count: 64)
-        let count = fd >= 0 ? read(fd, &bytes, 64) : 0
-        if fd >= 0 { close(fd) }
-        for byte in bytes.prefix(max(0, count)) { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3 }
-        boot = hash >> 1
-    }
-
-    public func now() -> Moment { Moment(wallMs: agentos_wall_ms(), boot: boot, bootMs: agentos_boot_ms()) }
 }

@@ -1,4 +1,4 @@
-internal import CYAML
+import CYAML
 
 /// Reads YAML documents into nodes with marks, bounded in size, depth, nodes and alias expansion.
 ///

@@ -1,4 +1,4 @@
-internal import CNGHTTP2
+import CNGHTTP2
 
 /// The nghttp2 side of a channel: callbacks and requests. `user data` is the channel.
 enum GRPCSession {

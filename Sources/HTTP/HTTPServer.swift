@@ -1,8 +1,8 @@
 import CLinux
-internal import CMicroHTTPD
+import CMicroHTTPD
 import Glibc
-import Manifests
-import Reconciler
+public import Machine
+public import Values
 
 /// HTTP/1.1 on a listening socket, driven by the event loop; no threads of its own.
 public final class HTTPServer {

@@ -1,7 +1,7 @@
 import CLinux
-internal import CNGHTTP2
+import CNGHTTP2
 import Glibc
-package import Reconciler
+package import Machine
 
 /// A call that did not end with OK.
 ///

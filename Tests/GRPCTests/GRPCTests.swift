@@ -1,7 +1,8 @@
-import Drivers
 import Glibc
-import Reconciler
+import Machine
 import Testing
+
+@testable import GRPC
 
 /// One gRPC server that misbehaves on demand, and a loop to call it from.
 private final class Peer {

@@ -1,7 +1,10 @@
 import CLinux
+public import Machine
 import Manifests
-import Planner
+public import Planner
+public import Reconciler
 import Synchronization
+public import Values
 
 /// Drives the engine: inputs in, one transaction, effects out. All of it runs on the thread of its event loop.
 public final class Loop {

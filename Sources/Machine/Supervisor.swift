@@ -1,29 +1,49 @@
 import CLinux
 import Glibc
-internal import Reconciler
+package import Values
 
 /// The program `agentos-supervise`: how it is told what to run, and how it is started.
-struct Supervisor {
+package struct Supervisor {
     /// What it reads from its standard input, format 2.
-    struct Specification {
-        var boot: String
+    package struct Specification {
+        package var boot: String
         /// Nil: as the daemon.
-        var user: UInt32?
-        var group: UInt32?
-        var directory: String
-        var openFiles: Int64
+        package var user: UInt32?
+        package var group: UInt32?
+        package var directory: String
+        package var openFiles: Int64
         /// File with the filter of system calls, or empty.
-        var systemCalls: String
+        package var systemCalls: String
         /// Nil: not confined.
-        var readable: [String]?
-        var writable: [String] = []
-        var logBytes: Int
-        var logFiles: Int
-        var cgroups: [String]
-        var arguments: [String]
-        var environment: [String]
+        package var readable: [String]?
+        package var writable: [String] = []
+        package var logBytes: Int
+        package var logFiles: Int
+        package var cgroups: [String]
+        package var arguments: [String]
+        package var environment: [String]
 
-        var bytes: [UInt8] {
+        package init(
+            boot: String, user: UInt32?, group: UInt32?, directory: String, openFiles: Int64, systemCalls: String,
+            readable: [String]?, writable: [String] = [], logBytes: Int, logFiles: Int, cgroups: [String],
+            arguments: [String], environment: [String]
+        ) {
+            self.boot = boot
+            self.user = user
+            self.group = group
+            self.directory = directory
+            self.openFiles = openFiles
+            self.systemCalls = systemCalls
+            self.readable = readable
+            self.writable = writable
+            self.logBytes = logBytes
+            self.logFiles = logFiles
+            self.cgroups = cgroups
+            self.arguments = arguments
+            self.environment = environment
+        }
+
+        package var bytes: [UInt8] {
             func list(_ items: [String]) -> [String] { [String(items.count)] + items }
             var strings = ["2", boot, user.map { String($0) } ?? "-1", group.map { String($0) } ?? "-1"]
             strings.append("18")  // umask 022
@@ -40,10 +60,12 @@ struct Supervisor {
         }
     }
 
-    var path: String
+    package var path: String
+
+    package init(path: String) { self.path = path }
 
     /// What it reported about a command, from the descriptor of its report.
-    static func end(reportedAt report: Int32) -> ExecutionResult {
+    package static func end(reportedAt report: Int32) -> ExecutionResult {
         var buffer = [UInt8](repeating: 0, count: 128)
         let count = read(report, &buffer, buffer.count)
         let words = String(decoding: buffer[..<max(0, count)], as: UTF8.self).split(whereSeparator: \.isWhitespace)
@@ -60,7 +82,7 @@ struct Supervisor {
     /// Starts it in a directory. Returns the descriptor of its report.
     ///
     /// - Parameter streams: descriptors 4 (read by the command), 1 and 2; nil: nothing.
-    func start(
+    package func start(
         _ words: [String], in directory: String?, _ specification: Specification,
         streams: (input: Int32, output: Int32, error: Int32)? = nil
     ) throws(Files.Failure) -> Int32 {
@@ -99,7 +121,7 @@ struct Supervisor {
 }
 
 /// The strings as a program takes them: ended by a null pointer.
-func withCStrings<Result>(
+package func withCStrings<Result>(
     _ strings: [String], _ body: (UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>) -> Result
 ) -> Result {
     var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { strdup($0) } + [nil]

@@ -1,3 +1,5 @@
+import Values
+
 /// Encodes one protobuf message; fields with their default value are left out, as proto3 does.
 ///
 /// Source: the protobuf encoding specification. Only what containerd's API uses: varints and length-delimited fields.

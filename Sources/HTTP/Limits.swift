@@ -1,0 +1,5 @@
+public import Values
+
+extension Limits {
+    public static let connectionsMax = 512
+}

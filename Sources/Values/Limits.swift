@@ -1,0 +1,17 @@
+/// Every named maximum of the program: no queue, buffer, retry, file or table grows beyond one of these.
+///
+/// Units stand last in each name. A value of a unit-less name is a count.
+public enum Limits {
+    /// Bytes of one manifest file, of standard input and of one request body.
+    public static let inputBytesMax = 16 << 20
+    /// Nesting of maps and lists in one document.
+    public static let depthMax = 64
+    /// Nodes of one file after alias expansion.
+    public static let nodesMax = 500_000
+    /// Nodes that aliases may add to one file.
+    public static let aliasNodesMax = 10_000
+    /// Diagnostics that are kept in full; the rest is counted.
+    public static let diagnosticsMax = 100
+    /// Bytes of one stored object, as JSON.
+    public static let objectBytesMax = 1 << 20
+}
