@@ -75,13 +75,15 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
 
+        library("Support", ["Manifests", "Values"], path: "Tests/Support"),
         tests("ManifestsTests", ["Manifests", "Values"]),
-        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Simulation", "Values"]),
+        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Values"]),
+        tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"]),
         tests("GRPCTests", ["GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
-        tests("TidyTests", ["Manifests", "Values"]),
-        tests("EndToEndTests", ["Manifests", "Values"]),
-        tests("DriverConformance", ["Manifests", "Values"]),
+        tests("TidyTests", ["Support", "Manifests", "Values"]),
+        tests("EndToEndTests", ["Support", "Manifests", "Values"]),
+        tests("DriverConformance", ["Support", "Manifests", "Values"]),
     ]
 )

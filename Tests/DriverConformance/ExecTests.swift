@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// Commands beside agents: the same for all isolations.

@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// Where root file systems come from.

@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// What stays right when daemons, supervisors and agents die.

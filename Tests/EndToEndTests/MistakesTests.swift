@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// What people see when something is wrong, and the exit codes they can rely on.

@@ -1,5 +1,6 @@
 import Glibc
 import Manifests
+import Support
 import Testing
 
 /// Replicas, dependencies, updates, suspension and deletion as people see them.

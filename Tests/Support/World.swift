@@ -1,0 +1,151 @@
+package import Glibc
+import Testing
+
+/// One daemon with a state directory of its own, and the command line to talk to it: the real programs, real processes.
+///
+/// `close()` (or the end of `inWorld`) kills all that is left and removes the directory.
+package final class World: @unchecked Sendable {  // used by one test at a time
+    package let directory: String
+    package var state: String { "\(directory)/state" }
+    package var socket: String { "\(state)/agentos.sock" }
+    /// Counts commands, to name their files.
+    var commands = 0
+    /// Further variables of the environment of commands and daemon.
+    package var moreEnvironment: [String] = []
+
+    /// The directory of the programs under test: where the test program itself was built.
+    package static let programs: String = {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        let path = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        return path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    }()
+    package static var program: String { "\(programs)/agentos-apply" }
+    package static let isRoot = getuid() == 0
+    /// The directory of the project.
+    package static let root = #filePath.replacing("/Tests/Support/World.swift", with: "")
+
+    package init(directory given: String? = nil) {
+        if let given {
+            directory = given
+        } else {
+            var template = Array("/tmp/agentos-test.XXXXXX".utf8CString)
+            directory = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp/agentos-test"
+        }
+        chmod(directory, 0o755)
+    }
+
+    /// Ends everything that this world started: the daemon first, then whatever still carries its directory.
+    package func close() {
+        killDaemon()
+        // Supervisors have the directory in their command line or place, agents in HOME.
+        for pid in World.processes() where pid != getpid() && World.belongs(pid, to: directory) { kill(pid, SIGKILL) }
+        _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 20_000)
+    }
+
+    // MARK: Commands
+
+    package struct Result {
+        package var code: Int32
+        package var output: String
+        package var error: String
+        package var text: String { "exit \(code)\n\(output)\(error)" }
+    }
+
+    @discardableResult
+    package func run(_ words: String..., input: String? = nil, timeoutMs: Int = 60_000) -> Result {
+        run(words, input: input, timeoutMs: timeoutMs)
+    }
+
+    package func run(_ words: [String], input: String? = nil, timeoutMs: Int = 60_000) -> Result {
+        spawn([World.program] + words, input: input, timeoutMs: timeoutMs)
+    }
+
+    /// A command that goes on; its standard output is in the file.
+    package func begin(_ words: String...) -> (pid: pid_t, output: String) {
+        commands += 1
+        let base = "\(directory)/command-\(commands)"
+        return (World.start([World.program] + words, environment, nil, "\(base).out", "\(base).err"), "\(base).out")
+    }
+
+    package var environment: [String] {
+        [
+            "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(directory)", "AGENTOS_STATE_DIR=\(state)", "LANG=C.UTF-8",
+            "CANARY=the-daemons-own-environment", "SWIFT_BACKTRACE=enable=no",
+        ] + moreEnvironment
+    }
+
+    package func spawn(_ words: [String], input: String? = nil, timeoutMs: Int) -> Result {
+        commands += 1
+        let base = "\(directory)/command-\(commands)"
+        if let input { write("command-\(commands).in", input) }
+        let pid = World.start(words, environment, input == nil ? nil : "\(base).in", "\(base).out", "\(base).err")
+        let status = World.wait(pid, timeoutMs: timeoutMs)
+        let result = Result(code: status ?? -1, output: World.read("\(base).out"), error: World.read("\(base).err"))
+        for suffix in ["in", "out", "err"] { unlink("\(base).\(suffix)") }
+        if status == nil { Issue.record("\(words.joined(separator: " ")) did not end within \(timeoutMs) ms") }
+        return result
+    }
+
+    package static func start(
+        _ words: [String], _ environment: [String], _ input: String?, _ output: String, _ error: String
+    )
+        -> pid_t
+    {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_addopen(&actions, 0, input ?? "/dev/null", O_RDONLY, 0)
+        posix_spawn_file_actions_addopen(&actions, 1, output, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        posix_spawn_file_actions_addopen(&actions, 2, error, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        var arguments = words.map { strdup($0) } + [nil]
+        var variables = environment.map { strdup($0) } + [nil]
+        defer { for text in arguments + variables { free(text) } }
+        var pid: pid_t = 0
+        return posix_spawnp(&pid, words[0], &actions, nil, &arguments, &variables) == 0 ? pid : -1
+    }
+
+    /// The exit code, or 128 + the signal; nil and a kill when the time is up.
+    package static func wait(_ pid: pid_t, timeoutMs: Int) -> Int32? {
+        var status: Int32 = 0
+        for _ in 0..<(timeoutMs / 2 + 1) {
+            if waitpid(pid, &status, WNOHANG) == pid {
+                return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+            }
+            usleep(2000)
+        }
+        kill(pid, SIGKILL)
+        waitpid(pid, &status, 0)
+        return nil
+    }
+
+    // MARK: The daemon
+
+    @discardableResult
+    package func startDaemon() -> pid_t {
+        let result = run("daemon", "start")
+        #expect(result.code == 0, "\(result.text)\n\(log)")
+        return daemonPID
+    }
+
+    package var log: String { World.read("\(state)/daemon.log") }
+    package var daemonPID: pid_t { pid_t(World.read("\(state)/lock").prefix { $0.isNumber }) ?? -1 }
+
+    package func killDaemon() {
+        let pid = daemonPID
+        guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
+        kill(pid, SIGKILL)
+        World.until("the daemon is gone", 5000) { World.commandLine(of: pid).isEmpty }
+        // Its files are closed a moment later.
+        let lock = open("\(state)/lock", O_RDWR | O_CLOEXEC)
+        World.until("its lock is free", 5000) { flock(lock, LOCK_EX | LOCK_NB) == 0 }
+        Glibc.close(lock)
+    }
+}
+
+/// Runs a test in a world of its own, which is gone afterwards.
+package func inWorld(_ body: (World) throws -> Void) rethrows {
+    let world = World()
+    defer { world.close() }
+    try body(world)
+}
