@@ -150,22 +150,53 @@ public struct JSONReader {
 
     private mutating func number() throws(Problem) -> Node.Value {
         let start = at
-        var integer = true
+        var isInteger = true
         loop: while at < bytes.count {
             switch bytes[at] {
             case 0x30...0x39, 0x2d: break
-            case 0x2b, 0x2e, 0x45, 0x65: integer = false
+            case 0x2b, 0x2e, 0x45, 0x65: isInteger = false
             default: break loop
             }
             at += 1
         }
-        let text = String(decoding: bytes[start..<at], as: UTF8.self)
-        if integer, let number = Int64(text) { return .int(number) }
-        guard let last = text.utf8.last, last >= 0x30, last <= 0x39, let number = Double(text) else {
+        let digits = bytes[start..<at]
+        guard Self.isNumber(digits) else {
             at = start
             throw problem("expected a value")
         }
+        let text = String(decoding: digits, as: UTF8.self)
+        if isInteger, let number = Int64(text) { return .int(number) }
+        guard let number = Double(text), number.isFinite else {
+            at = start
+            throw problem("the number is too large")
+        }
         return .double(number)
+    }
+
+    /// The grammar of RFC 8259, section 6, which is narrower than what `Int64` and `Double` read.
+    private static func isNumber(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> Bool {
+        var rest = text[...]
+        func isDigit(_ byte: UInt8?) -> Bool { byte.map { (0x30...0x39).contains($0) } ?? false }
+        func digits() -> Bool {
+            let count = rest.prefix { isDigit($0) }.count
+            rest = rest.dropFirst(count)
+            return count > 0
+        }
+        if rest.first == UInt8(ascii: "-") { rest = rest.dropFirst() }
+        if rest.first == UInt8(ascii: "0"), isDigit(rest.dropFirst().first) { return false }
+        guard digits() else { return false }
+        if rest.first == UInt8(ascii: ".") {
+            rest = rest.dropFirst()
+            guard digits() else { return false }
+        }
+        if let byte = rest.first, byte | 0x20 == UInt8(ascii: "e") {
+            rest = rest.dropFirst()
+            if let sign = rest.first, sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") {
+                rest = rest.dropFirst()
+            }
+            guard digits() else { return false }
+        }
+        return rest.isEmpty
     }
 
     private mutating func string() throws(Problem) -> String {
@@ -235,9 +266,13 @@ public struct JSONReader {
     }
 
     private mutating func hex4() throws(Problem) -> UInt32 {
-        guard at + 4 <= bytes.count,
-            let code = UInt32(String(decoding: bytes[at..<at + 4], as: UTF8.self), radix: 16)
-        else { throw problem("expected four hex digits") }
+        var code: UInt32 = 0
+        for place in at..<at + 4 {
+            guard place < bytes.count, let digit = hexDigit(bytes[place]) else {
+                throw problem("expected four hex digits")
+            }
+            code = code << 4 | UInt32(digit)
+        }
         at += 4
         return code
     }

@@ -10,6 +10,10 @@ public enum Limits {
     public static let nodesMax = 500_000
     /// Nodes that aliases may add to one file.
     public static let aliasNodesMax = 10_000
+    /// Seconds, minutes or hours that one time may have.
+    public static let durationUnitsMax: Int64 = 999_999
+    /// Bytes of a key that stands without `?` before it, escapes included; readers of YAML stop at 1024 characters.
+    static let yamlKeyBytesMax = 1000
     /// Diagnostics that are kept in full; the rest is counted.
     public static let diagnosticsMax = 100
     /// Bytes of one stored object, as JSON.

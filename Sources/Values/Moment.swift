@@ -14,7 +14,8 @@ public struct Moment: Sendable, Equatable {
     }
 }
 
-/// A point in time that survives daemon restarts and machine restarts.
+/// A point in time that survives daemon restarts and machine restarts. Its arithmetic saturates: times come from
+/// databases and requests too.
 public struct Deadline: Sendable, Equatable {
     public var boot: UInt64
     public var bootMs: Int64
@@ -29,19 +30,25 @@ public struct Deadline: Sendable, Equatable {
     }
 
     public init(_ now: Moment, afterMs: Int64) {
-        self.init(boot: now.boot, bootMs: now.bootMs + afterMs, wallMs: now.wallMs + afterMs, lengthMs: afterMs)
+        self.init(
+            boot: now.boot, bootMs: now.bootMs.addingSaturated(afterMs), wallMs: now.wallMs.addingSaturated(afterMs),
+            lengthMs: afterMs)
     }
 
     /// Milliseconds left, never negative. On another boot: what is left by wall time, at most the whole length.
     public func remainingMs(_ now: Moment) -> Int64 {
-        boot == now.boot ? max(0, bootMs - now.bootMs) : min(max(0, wallMs - now.wallMs), lengthMs)
+        boot == now.boot
+            ? max(0, bootMs.subtractingSaturated(now.bootMs))
+            : min(max(0, wallMs.subtractingSaturated(now.wallMs)), lengthMs)
     }
 
     /// The same deadline in terms of this boot: what is left of it counts from now on.
     public func anchored(_ now: Moment) -> Deadline {
         if boot == now.boot { return self }
         let left = remainingMs(now)
-        return Deadline(boot: now.boot, bootMs: now.bootMs + left, wallMs: now.wallMs + left, lengthMs: lengthMs)
+        return Deadline(
+            boot: now.boot, bootMs: now.bootMs.addingSaturated(left), wallMs: now.wallMs.addingSaturated(left),
+            lengthMs: lengthMs)
     }
 
     public func isDue(_ now: Moment) -> Bool { remainingMs(now) == 0 }

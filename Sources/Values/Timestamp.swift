@@ -1,9 +1,13 @@
-/// RFC 3339 timestamps in UTC, from milliseconds since 1970.
+/// RFC 3339 timestamps in UTC, from milliseconds since 1970. Times outside of the years 0 to 9999 are shown as the
+/// nearest inside.
 public enum Timestamp {
+    private static let range: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
     public static func seconds(_ ms: Int64) -> String { text(ms, fraction: false) }
     public static func milliseconds(_ ms: Int64) -> String { text(ms, fraction: true) }
 
-    private static func text(_ ms: Int64, fraction: Bool) -> String {
+    private static func text(_ time: Int64, fraction: Bool) -> String {
+        let ms = min(max(time, range.lowerBound), range.upperBound)
         let seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000
         let days = seconds >= 0 ? seconds / 86_400 : (seconds - 86_399) / 86_400
         let inDay = seconds - days * 86_400
@@ -25,12 +29,17 @@ public enum Timestamp {
     /// Reads what `seconds` and `milliseconds` write; nil for anything else.
     public static func parse(_ text: String) -> Int64? {
         let b = Array(text.utf8)
-        func number(_ range: Range<Int>) -> Int64? {
-            guard range.upperBound <= b.count else { return nil }
-            return Int64(String(decoding: b[range], as: UTF8.self))
+        func number(_ place: Range<Int>, _ range: ClosedRange<Int64>) -> Int64? {
+            WholeNumber.read(String(decoding: b[place], as: UTF8.self), in: range)
         }
-        guard b.count >= 20, let year = number(0..<4), let month = number(5..<7), let day = number(8..<10),
-            let hour = number(11..<13), let minute = number(14..<16), let second = number(17..<19)
+        guard b.count == 20 || b.count == 24, b[b.count - 1] == UInt8(ascii: "Z"),
+            [4, 7, 10, 13, 16].map({ b[$0] }) == Array("--T::".utf8),
+            b.count == 20 || b[19] == UInt8(ascii: "."),
+            let year = number(0..<4, 0...9999), let month = number(5..<7, 1...12),
+            let day = number(8..<10, 1...31),
+            let hour = number(11..<13, 0...23), let minute = number(14..<16, 0...59),
+            let second = number(17..<19, 0...60),
+            let milliseconds = b.count == 20 ? 0 : number(20..<23, 0...999)
         else { return nil }
         let y = month <= 2 ? year - 1 : year
         let era = (y >= 0 ? y : y - 399) / 400
@@ -38,7 +47,6 @@ public enum Timestamp {
         let dayOfYear = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         let days = era * 146_097 + dayOfEra - 719_468
-        let milliseconds = b.count >= 24 ? number(20..<23) ?? 0 : 0
         return ((days * 86_400) + hour * 3600 + minute * 60 + second) * 1000 + milliseconds
     }
 
