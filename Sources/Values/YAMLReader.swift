@@ -8,6 +8,7 @@ public enum YAMLReader {
     ///
     /// Duplicate keys and each syntax error become diagnostics; after a syntax error reading stops.
     public static func read(_ bytes: [UInt8], file: String, diagnostics: inout Diagnostics) -> [Node] {
+        if bytes.isEmpty { return [] }
         if let problem = unreadable(bytes) {
             diagnostics.add(Diagnostic(file: file, mark: problem.mark, path: "", message: problem.message))
             return []
@@ -105,28 +106,30 @@ private struct Builder {
     }
 
     private enum Shape {
-        case done(Node, size: Int, anchor: String?)
+        /// `plain`: the text of a scalar without quotes.
+        case scalar(Node, plain: String?, anchor: String?)
+        case alias(Node, size: Int)
         case sequence(Mark, anchor: String?)
         case mapping(Mark, anchor: String?)
         case end
     }
 
     private mutating func readNode(depth: Int) throws(Problem) -> (Node, size: Int) {
-        let (node, size, _) = try readNodeOrEnd(depth: depth)
+        let (node, size) = try readNodeOrEnd(depth: depth)
         guard let node else { throw Problem(mark: .none, message: "YAML syntax: a value is missing") }
         return (node, size)
     }
 
-    private mutating func readNodeOrEnd(depth: Int) throws(Problem) -> (Node?, size: Int, Mark) {
-        let shape = try readShape()
-        switch shape {
-        case .end: return (nil, 0, .none)
-        case .done(let node, let size, let anchor): return finish(node, size, anchor)
+    private mutating func readNodeOrEnd(depth: Int) throws(Problem) -> (Node?, size: Int) {
+        switch try readShape() {
+        case .end: return (nil, 0)
+        case .alias(let node, let size): return (node, size)
+        case .scalar(let node, _, let anchor): return finish(node, 1, anchor)
         case .sequence(let mark, let anchor):
             try check(depth: depth + 1, mark)
             var items: [Node] = []
             var size = 1
-            while case (let item?, let itemSize, _) = try readNodeOrEnd(depth: depth + 1) {
+            while case (let item?, let itemSize) = try readNodeOrEnd(depth: depth + 1) {
                 items.append(item)
                 size += itemSize
             }
@@ -138,34 +141,74 @@ private struct Builder {
         }
     }
 
-    private mutating func finish(_ node: Node, _ size: Int, _ anchor: String?) -> (Node?, size: Int, Mark) {
+    private mutating func finish(_ node: Node, _ size: Int, _ anchor: String?) -> (Node?, size: Int) {
         if let anchor { anchors[anchor] = (node, size) }
-        return (node, size, node.mark)
+        return (node, size)
+    }
+
+    private enum Key {
+        case name(String, Mark)
+        /// `<<`: the entries of the maps that follow, where the map has none of its own.
+        case merge(Mark)
     }
 
     private mutating func readMap(depth: Int) throws(Problem) -> (NodeMap, size: Int) {
         var map = NodeMap()
         var seen: Set<String> = []
+        var merged: [NodeMap] = []
         var size = 1
-        while case (let key?, let keySize, let mark) = try readNodeOrEnd(depth: depth) {
-            let name: String
-            switch key.value {
-            case .string(let text): name = text
-            case .int(let number): name = String(number)
-            case .bool(let flag): name = String(flag)
-            default: throw Problem(mark: mark, message: "a key must be a string, not \(key.kindOfValue)")
-            }
+        while let key = try readKey() {
             let (value, valueSize) = try readNode(depth: depth)
-            size += keySize + valueSize
-            if seen.insert(name).inserted {
-                map.entries.append(NodeMap.Entry(key: name, mark: mark, value: value))
-            } else {
-                diagnostics.add(
-                    Diagnostic(file: file, mark: mark, path: "", message: "the key \"\(name)\" stands twice in one map")
-                )
+            size += 1 + valueSize
+            switch key {
+            case .merge(let mark):
+                if !merged.isEmpty { tellDouble("<<", mark) }
+                merged = try maps(toMerge: value, mark)
+            case .name(let name, let mark):
+                if seen.insert(name).inserted {
+                    map.entries.append(NodeMap.Entry(key: name, mark: mark, value: value))
+                } else {
+                    tellDouble(name, mark)
+                }
             }
         }
+        for entry in merged.flatMap(\.entries) where seen.insert(entry.key).inserted { map.entries.append(entry) }
         return (map, size)
+    }
+
+    private mutating func tellDouble(_ key: String, _ mark: Mark) {
+        diagnostics.add(
+            Diagnostic(file: file, mark: mark, path: "", message: "the key \"\(key)\" stands twice in one map"))
+    }
+
+    /// A key is the text that was written: `007`, `0x10` and `True` are names too.
+    private mutating func readKey() throws(Problem) -> Key? {
+        func refusal(_ mark: Mark, _ what: String) -> Problem {
+            Problem(mark: mark, message: "a key must be a string, not \(what)")
+        }
+        switch try readShape() {
+        case .end: return nil
+        case .sequence(let mark, _): throw refusal(mark, "a list")
+        case .mapping(let mark, _): throw refusal(mark, "a map")
+        case .alias(let node, _):
+            guard let name = node.string else { throw refusal(node.mark, node.kindOfValue) }
+            return .name(name, node.mark)
+        case .scalar(let node, let plain, let anchor):
+            if let anchor { anchors[anchor] = (node, 1) }
+            if plain == "<<" { return .merge(node.mark) }
+            if node.isNull { throw refusal(node.mark, "null; put it in quotes") }
+            guard let name = plain ?? node.string else { throw refusal(node.mark, node.kindOfValue) }
+            return .name(name, node.mark)
+        }
+    }
+
+    private func maps(toMerge node: Node, _ mark: Mark) throws(Problem) -> [NodeMap] {
+        let maps = (node.list ?? [node]).map(\.map)
+        let found = maps.compactMap(\.self)
+        guard found.count == maps.count, !maps.isEmpty else {
+            throw Problem(mark: mark, message: "<< takes a map or a list of maps, such as *NAME")
+        }
+        return found
     }
 
     private func check(depth: Int, _ mark: Mark) throws(Problem) {
@@ -187,11 +230,12 @@ private struct Builder {
             }
             switch event.type {
             case YAML_SCALAR_EVENT:
-                return .done(try scalar(event, mark), size: 1, anchor: event.data.scalar.anchor.map { text($0) })
+                let (node, plain) = try scalar(event, mark)
+                return .scalar(node, plain: plain, anchor: event.data.scalar.anchor.map { text($0) })
             case YAML_ALIAS_EVENT:
                 let name = text(event.data.alias.anchor)
                 guard let target = known[name] else {
-                    throw Problem(mark: mark, message: "the alias *\(name)\" has no anchor before it")
+                    throw Problem(mark: mark, message: "the alias *\(name) has no anchor before it")
                 }
                 aliasSize = target.size
                 if aliasNodesBefore + aliasSize > Limits.aliasNodesMax {
@@ -199,7 +243,7 @@ private struct Builder {
                         mark: mark,
                         message: "aliases grow this file by more than \(Limits.aliasNodesMax) values; write them out")
                 }
-                return .done(target.node, size: target.size, anchor: nil)
+                return .alias(target.node, size: target.size)
             case YAML_SEQUENCE_START_EVENT:
                 return .sequence(mark, anchor: event.data.sequence_start.anchor.map { text($0) })
             case YAML_MAPPING_START_EVENT:
@@ -216,7 +260,7 @@ private struct Builder {
         pointer.map { String(cString: $0) } ?? ""
     }
 
-    private func scalar(_ event: yaml_event_t, _ mark: Mark) throws(Problem) -> Node {
+    private func scalar(_ event: yaml_event_t, _ mark: Mark) throws(Problem) -> (Node, plain: String?) {
         let scalar = event.data.scalar
         let text = String(decoding: UnsafeBufferPointer(start: scalar.value, count: scalar.length), as: UTF8.self)
         if let tag = scalar.tag {
@@ -224,40 +268,9 @@ private struct Builder {
             guard name == "tag:yaml.org,2002:str" || name == "!" else {
                 throw Problem(mark: mark, message: "the tag \(name) is not supported; write the value without a tag")
             }
-            return Node(.string(text), mark: mark)
+            return (Node(.string(text), mark: mark), nil)
         }
-        guard scalar.style == YAML_PLAIN_SCALAR_STYLE else { return Node(.string(text), mark: mark) }
-        return Node(PlainScalar.value(of: text), mark: mark)
-    }
-}
-
-/// The core schema of YAML 1.2.2, chapter 10.3, for scalars without quotes; but `0440` is octal.
-enum PlainScalar {
-    static func value(of text: String) -> Node.Value {
-        switch text {
-        case "", "~", "null", "Null", "NULL": return .null
-        case "true", "True", "TRUE": return .bool(true)
-        case "false", "False", "FALSE": return .bool(false)
-        default: break
-        }
-        guard let first = text.utf8.first, first < 0x3a else { return .string(text) }
-        if text.hasPrefix("0x"), let number = Int64(text.dropFirst(2), radix: 16) { return .int(number) }
-        if text.hasPrefix("0o"), let number = Int64(text.dropFirst(2), radix: 8) { return .int(number) }
-        // As Kubernetes' own tools read it, YAML 1.1: the one number that people write so is the mode of a file.
-        if text.utf8.count > 1, first == 0x30, let number = Int64(text, radix: 8) { return .int(number) }
-        if let number = Int64(text) { return .int(number) }
-        return isFloat(text) ? Double(text).map { .double($0) } ?? .string(text) : .string(text)
-    }
-
-    private static func isFloat(_ text: String) -> Bool {
-        var digits = false
-        for (index, byte) in text.utf8.enumerated() {
-            switch byte {
-            case 0x30...0x39: digits = true
-            case 0x2b, 0x2d, 0x2e, 0x65, 0x45: if (byte | 0x20) == 0x65 && index == 0 { return false }
-            default: return false
-            }
-        }
-        return digits
+        guard scalar.style == YAML_PLAIN_SCALAR_STYLE else { return (Node(.string(text), mark: mark), nil) }
+        return (Node(PlainScalar.value(of: text), mark: mark), text)
     }
 }

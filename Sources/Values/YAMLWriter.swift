@@ -1,4 +1,4 @@
-/// Writes nodes as block-style YAML that reads back as the same nodes.
+/// Writes nodes as block-style YAML that reads back as the same nodes, by readers of YAML 1.2 and of YAML 1.1.
 public enum YAMLWriter {
     public static func text(_ node: Node) -> String {
         var out = ""
@@ -7,16 +7,19 @@ public enum YAMLWriter {
     }
 
     private static func write(_ node: Node, indent: Int, inline: Bool, into out: inout String) {
+        let pad = String(repeating: " ", count: indent)
         switch node.value {
         case .map(let map) where !map.isEmpty:
             for (index, entry) in map.entries.enumerated() {
-                if index > 0 || !inline { out += String(repeating: " ", count: indent) }
-                out += scalar(entry.key) + ":"
+                if index > 0 || !inline { out += pad }
+                let key = scalar(entry.key)
+                // A longer key is no key for readers of YAML unless it says so.
+                out += key.utf8.count <= Limits.yamlKeyBytesMax ? "\(key):" : "? \(key)\n\(pad):"
                 child(entry.value, indent: indent, into: &out)
             }
         case .list(let items) where !items.isEmpty:
             for item in items {
-                out += String(repeating: " ", count: indent) + "-"
+                out += pad + "-"
                 if isBlock(item) {
                     out += " "
                     if case .list = item.value {
@@ -29,7 +32,7 @@ public enum YAMLWriter {
                     child(item, indent: indent, into: &out)
                 }
             }
-        default:
+        case .null, .bool, .int, .double, .string, .list, .map:
             out += leaf(node, indent: indent) + "\n"
         }
     }
@@ -38,7 +41,7 @@ public enum YAMLWriter {
         switch node.value {
         case .map(let map): !map.isEmpty
         case .list(let items): !items.isEmpty
-        default: false
+        case .null, .bool, .int, .double, .string: false
         }
     }
 
@@ -60,36 +63,55 @@ public enum YAMLWriter {
         case .null: return "null"
         case .bool(let flag): return String(flag)
         case .int(let number): return String(number)
-        case .double(let number): return String(number)
+        case .double(let number): return float(number)
         case .list: return "[]"
         case .map: return "{}"
         case .string(let text):
-            guard text.contains("\n"), isBlockText(text) else { return scalar(text) }
+            guard text.utf8.contains(0x0a), isBlockText(text) else { return scalar(text) }
             let pad = String(repeating: " ", count: indent + 2)
             let body = text.hasSuffix("\n") ? text.dropLast() : text[...]
             let lines = body.split(separator: "\n", omittingEmptySubsequences: false)
-            return (text.hasSuffix("\n") ? "|" : "|-") + lines.map { $0.isEmpty ? "\n" : "\n\(pad)\($0)" }.joined()
+            return (text.hasSuffix("\n") ? "|" : "|-")
+                + lines.map { $0.isEmpty ? "\n" : "\n\(pad)\($0)" }.joined()
         }
     }
 
-    /// Text that a literal block keeps exactly: no control characters, no leading space, at most one line end at its end.
+    /// YAML 1.1 takes `1e+20` for text: its floats have a point.
+    private static func float(_ number: Double) -> String {
+        let text = String(number)
+        guard !text.utf8.contains(UInt8(ascii: ".")), let exponent = text.firstIndex(of: "e") else {
+            return text
+        }
+        return "\(text[..<exponent]).0\(text[exponent...])"
+    }
+
+    /// Text that a literal block keeps exactly: printable, no blank before its first character, at most one line end
+    /// at its end.
     private static func isBlockText(_ text: String) -> Bool {
-        guard let first = text.unicodeScalars.first, first != " ", first != "\n", !text.hasSuffix("\n\n") else {
+        let scalars = text.unicodeScalars
+        guard let first = scalars.first, first != " ", first != "\n", !text.hasSuffix("\n\n") else {
             return false
         }
-        return text.unicodeScalars.allSatisfy { $0 == "\n" || ($0.value >= 0x20 && $0.value < 0x7f) || $0.value > 0xa0 }
+        return scalars.allSatisfy { $0 == "\n" || PlainScalar.isPrintable($0) }
     }
 
     private static func scalar(_ text: String) -> String {
-        if isPlain(text), case .string = PlainScalar.value(of: text) { return text }
-        return JSONWriter.text(.text(text))
+        PlainScalar.isSafe(text) ? text : quoted(text)
     }
 
-    private static func isPlain(_ text: String) -> Bool {
-        guard let first = text.unicodeScalars.first, text.last != " ", text.last != ":" else { return false }
-        let safeFirst =
-            first.properties.isAlphabetic || ("0"..."9").contains(first) || "/._$".unicodeScalars.contains(first)
-        return safeFirst && first.isASCII && !text.contains(": ") && !text.contains(" #")
-            && text.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value < 0x7f }
+    /// In double quotes, as JSON has them; what is a line end or not allowed in YAML is escaped too.
+    private static func quoted(_ text: String) -> String {
+        let json = JSONWriter.text(.text(text))
+        guard json.unicodeScalars.contains(where: { !PlainScalar.isPrintable($0) }) else { return json }
+        var out = ""
+        for scalar in json.unicodeScalars {
+            if PlainScalar.isPrintable(scalar) {
+                out.unicodeScalars.append(scalar)
+            } else {
+                let digits = String(scalar.value, radix: 16)
+                out += "\\u" + String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+            }
+        }
+        return out
     }
 }
