@@ -57,13 +57,12 @@ public enum JSONSchema {
     }
 
     private static func object(_ fields: [Field]) -> Node {
-        let usable = fields.filter { $0.refusal == nil }
-        return .map([
+        .map([
             ("type", "object"),
             (
                 "properties",
                 .map(
-                    usable.map { field in
+                    fields.map { field in
                         var node = schema(field.shape)
                         node["description"] = .text(field.text)
                         if let fallback = field.fallback { node["default"] = fallback }
@@ -72,7 +71,7 @@ public enum JSONSchema {
             ),
             (
                 "required",
-                usable.contains(where: \.required) ? .list(usable.filter(\.required).map { .text($0.name) }) : nil
+                fields.contains(where: \.required) ? .list(fields.filter(\.required).map { .text($0.name) }) : nil
             ),
             ("additionalProperties", false),
         ])

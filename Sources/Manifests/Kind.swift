@@ -84,7 +84,7 @@ enum CoreFields {
     static func metadata(_ nameRule: StringRule, namespaced: Bool) -> [Field] {
         var fields = [
             Field(
-                "name", .string(nameRule), required: true, immutable: true,
+                "name", .string(nameRule), required: true,
                 text: "Name, unique within kind and namespace."),
             Field("labels", .strings(.labelKey, values: .labelValue), text: "Labels to select objects by."),
             Field(
@@ -96,7 +96,7 @@ enum CoreFields {
         ]
         if namespaced {
             fields.insert(
-                Field("namespace", .string(.label(63)), immutable: true, text: "The tenant; `default` when absent."),
+                Field("namespace", .string(.label(63)), text: "The tenant; `default` when absent."),
                 at: 1)
         }
         // Written by the daemon. Accepted in what is applied, so that what was shown can be applied again; no effect.

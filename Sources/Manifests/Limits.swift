@@ -6,6 +6,10 @@ extension Limits {
     public static let filesMax = 20_000
 
     // MARK: Objects
+    /// Thousandths of a core that one agent may ask for: a million cores.
+    public static let cpuMilliMax: Int64 = 1_000_000_000
+    /// Bytes that one agent may ask for.
+    public static let memoryBytesMax: Int64 = 1 << 60
     public static let replicasMax = 1000
     public static let objectsMax = 100_000
     public static let envMax = 1000

@@ -1,5 +1,7 @@
 /// Linux signals that may be named as `stopSignal`, with or without `SIG`.
 public enum Signals {
+    static let terminate: Int32 = 15
+
     private static let names: [(String, Int32)] = [
         ("SIGHUP", 1), ("SIGINT", 2), ("SIGQUIT", 3), ("SIGKILL", 9), ("SIGUSR1", 10), ("SIGUSR2", 12),
         ("SIGTERM", 15), ("SIGCONT", 18), ("SIGWINCH", 28),

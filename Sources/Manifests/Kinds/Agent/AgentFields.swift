@@ -39,7 +39,7 @@ enum AgentFields {
             text: "ConfigMaps and Secrets whose every key becomes a variable."),
         Field("resources", .object(resources), restarts: true, text: "What the agent needs and may use at most."),
         Field(
-            "restartPolicy", .enumeration(["Always", "OnFailure", "Never"]), fallback: "Always",
+            "restartPolicy", .words(of: AgentSpec.RestartPolicy.self), fallback: "Always",
             text: "When an ended run is followed by another."),
         Field("backoff", .object(backoff), fallback: .emptyMap, text: "Delays between attempts."),
         Field(
@@ -59,14 +59,14 @@ enum AgentFields {
             "consistency",
             .object([
                 Field(
-                    "readyRequires", .enumeration(["Published", "OutboxWritten"]), fallback: "Published",
+                    "readyRequires", .words(of: AgentSpec.Gate.self), fallback: "Published",
                     text: "How far the events of a start must have got before Ready.")
             ]), fallback: .emptyMap, text: "How control state and events align."),
         Field(
             "updateStrategy",
             .object([
                 Field(
-                    "type", .enumeration(["RollingUpdate", "Recreate"]), fallback: "RollingUpdate",
+                    "type", .words(of: AgentSpec.Strategy.self), fallback: "RollingUpdate",
                     text: "Ordinal by ordinal, or all at once."),
                 Field(
                     "maxUnavailable", .integer(1...Int64(Limits.replicasMax)), fallback: 1,
@@ -86,7 +86,7 @@ enum AgentFields {
             "network",
             .object([
                 Field(
-                    "mode", .enumeration(["None", "Host", "Bridge"]), required: true,
+                    "mode", .words(of: AgentSpec.Network.self), required: true,
                     text: "None: loopback only. Host: the machine's. Bridge: an address of its own.")
             ]), restarts: true, text: "Network; containers have None unless they ask, processes the machine's."),
         Field(
@@ -197,19 +197,21 @@ enum AgentFields {
         Field(
             "secret",
             .object([
-                Field("secretName", .string(.subdomain), required: true, text: "Name of the Secret."), volumeMode,
+                Field("secretName", .string(.subdomain), required: true, text: "Name of the Secret."),
+                volumeMode(0o400),
                 Field("optional", .boolean, fallback: false, text: "True: empty when the Secret is missing."),
             ]), text: "A file for each key of a Secret, in memory only."),
         Field(
             "configMap",
             .object([
-                Field("name", .string(.subdomain), required: true, text: "Name of the ConfigMap."), volumeMode,
+                Field("name", .string(.subdomain), required: true, text: "Name of the ConfigMap."), volumeMode(0o644),
                 Field("optional", .boolean, fallback: false, text: "True: empty when the ConfigMap is missing."),
             ]), text: "A file for each key of a ConfigMap."),
     ]
 
-    private static let volumeMode = Field(
-        "defaultMode", .integer(0...0o777), text: "Mode of the files; without it 0644, for a Secret 0400.")
+    private static func volumeMode(_ fallback: Int) -> Field {
+        Field("defaultMode", .integer(0...0o777), fallback: .number(fallback), text: "Mode of the files.")
+    }
 
     private static let volumeMount: [Field] = [
         Field("name", .string(.label(63)), required: true, text: "One of the volumes."),
@@ -229,7 +231,7 @@ enum AgentFields {
     private static let dependency: [Field] = [
         Field("name", .string(.label(53)), required: true, text: "An agent of the same namespace."),
         Field(
-            "condition", .enumeration(["Ready", "Started", "Completed"]), fallback: "Ready",
+            "condition", .words(of: AgentSpec.Dependency.Condition.self), fallback: "Ready",
             text: "How far it must have got."),
     ]
 
@@ -237,7 +239,7 @@ enum AgentFields {
         Field("runAsUser", .integer(0...4_294_967_294), text: "User id; without it an own one, if the daemon is root."),
         Field("runAsGroup", .integer(0...4_294_967_294), text: "Group id; without it as runAsUser."),
         Field(
-            "allowPrivilegeEscalation", .enumerationOfBooleans, fallback: false,
+            "allowPrivilegeEscalation", .boolean, fallback: false,
             text: "Only false: no_new_privs is always set."),
         Field("readOnlyRootFilesystem", .boolean, text: "For containerd and gvisor."),
         Field(
@@ -246,8 +248,4 @@ enum AgentFields {
                 Field("drop", .list(.string(.nonEmpty), max: 64, nonEmpty: false), text: "Capabilities to drop.")
             ]), text: "For containerd and gvisor."),
     ]
-}
-
-extension Shape {
-    static let enumerationOfBooleans = Shape.boolean
 }

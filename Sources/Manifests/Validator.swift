@@ -1,0 +1,106 @@
+public import Values
+
+/// Checks nodes against the description of their kind, fills in defaults, and reports all errors at once.
+public struct Validator {
+    public var file: String
+    public private(set) var diagnostics = Diagnostics()
+
+    public init(file: String) { self.file = file }
+
+    /// The node with defaults filled in. Only meaningful when no diagnostics were added.
+    public mutating func check(_ node: Node, kind: Kind) -> Node {
+        object(node, kind.fields, path: "", fill: true)
+    }
+
+    /// Checks a part of an object as applied: nothing is required at the top, maps get no defaults, list items do.
+    public mutating func canonical(_ node: Node, kind: Kind) -> Node {
+        object(node, kind.fields, path: "", fill: false)
+    }
+
+    public mutating func report(_ mark: Mark, _ path: String, _ message: String) {
+        diagnostics.add(Diagnostic(file: file, mark: mark, path: path, message: message))
+    }
+
+    private mutating func object(_ node: Node, _ fields: [Field], path: String, fill: Bool) -> Node {
+        guard let map = node.map else {
+            report(node.mark, path, Shape.object(fields).problem(with: node) ?? "")
+            return node
+        }
+        var result = NodeMap()
+        result.entries.reserveCapacity(map.entries.count + 4)
+        for entry in map.entries {
+            let place = path.isEmpty ? entry.key : "\(path).\(entry.key)"
+            guard let field = fields.first(where: { $0.name == entry.key }) else {
+                report(
+                    entry.mark, place,
+                    "unknown field\(Suggestion.text(for: entry.key, among: fields.map(\.name)))")
+                continue
+            }
+            if entry.value.isNull, case .anything = field.shape {
+            } else if entry.value.isNull {
+                continue  // null is "not set", as in Kubernetes
+            }
+            result.entries.append(
+                NodeMap.Entry(
+                    key: entry.key, mark: entry.mark,
+                    value: value(entry.value, field.shape, path: place, fill: fill)))
+        }
+        for field in fields where result[field.name] == nil {
+            let place = path.isEmpty ? field.name : "\(path).\(field.name)"
+            if field.required, fill {
+                report(node.mark, place, "required field is missing")
+            } else if fill, let fallback = field.fallback {
+                result[field.name] = value(fallback, field.shape, path: place, fill: true)
+            }
+        }
+        return Node(.map(result), mark: node.mark)
+    }
+
+    private mutating func value(_ node: Node, _ shape: Shape, path: String, fill: Bool) -> Node {
+        if let problem = shape.problem(with: node) {
+            report(node.mark, path, problem)
+            return node
+        }
+        switch shape {
+        case .anything, .string, .integer, .number, .boolean, .quantity, .enumeration: return node
+        case .list(let item, let longest, let nonEmpty):
+            return list(node, item, longest, nonEmpty, path)
+        case .strings(let keys, let values):
+            strings(node, keys, values, path)
+            return node
+        case .object(let fields):
+            return object(node, fields, path: path, fill: fill)
+        case .union(let fields):
+            if let map = node.map, map.entries.count != 1 {
+                report(
+                    node.mark, path, "expected exactly one of \(fields.map(\.name).joined(separator: ", "))")
+            }
+            return object(node, fields, path: path, fill: fill)
+        }
+    }
+
+    private mutating func list(
+        _ node: Node, _ item: Shape, _ longest: Int, _ nonEmpty: Bool, _ path: String
+    ) -> Node {
+        let items = node.list ?? []
+        if items.count > longest { report(node.mark, path, "more than \(longest) items") }
+        if nonEmpty, items.isEmpty { report(node.mark, path, "must not be empty") }
+        var checked: [Node] = []
+        checked.reserveCapacity(items.count)
+        for (index, element) in items.enumerated() {
+            checked.append(value(element, item, path: "\(path)[\(index)]", fill: true))
+        }
+        return Node(.list(checked), mark: node.mark)
+    }
+
+    private mutating func strings(
+        _ node: Node, _ keys: StringRule, _ values: StringRule, _ path: String
+    ) {
+        for entry in node.map?.entries ?? [] {
+            if let problem = keys.problem(with: entry.key) { report(entry.mark, path, problem) }
+            if let problem = Shape.string(values).problem(with: entry.value) {
+                report(entry.value.mark, "\(path).\(entry.key)", problem)
+            }
+        }
+    }
+}

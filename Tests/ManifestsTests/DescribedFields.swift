@@ -1,0 +1,81 @@
+import Manifests
+import Values
+
+/// A field of a kind by its place in the description, with the smallest object that holds it.
+struct DescribedField: CustomStringConvertible {
+    let kind: Kind
+    let path: [String]
+    let shape: Shape
+
+    var description: String { "\(kind.rawValue) \(path.joined(separator: "."))" }
+
+    /// As diagnostics write it.
+    var text: String { path.joined(separator: ".").replacing(".[", with: "[").replacing("[]", with: "[0]") }
+
+    /// All fields of all kinds whose shape is asked for.
+    static func all(where isWanted: (Shape) -> Bool) -> [DescribedField] {
+        Kind.allCases.flatMap { kind in fields(kind, .object(kind.fields), []).filter { isWanted($0.shape) } }
+    }
+
+    private static func fields(_ kind: Kind, _ shape: Shape, _ path: [String]) -> [DescribedField] {
+        let own = path.isEmpty ? [] : [DescribedField(kind: kind, path: path, shape: shape)]
+        switch shape {
+        case .object(let fields), .union(let fields):
+            return own + fields.flatMap { self.fields(kind, $0.shape, path + [$0.name]) }
+        case .list(let item, _, _): return own + fields(kind, item, path + ["[]"])
+        case .string, .integer, .number, .boolean, .quantity, .enumeration, .strings, .anything: return own
+        }
+    }
+
+    /// The smallest object of the kind in which the field has this value.
+    func object(_ value: Node) -> Node {
+        var object = Self.put(value, path[...], .object(kind.fields))
+        object["apiVersion"] = .text(kind.apiVersion)
+        object["kind"] = .text(kind.rawValue)
+        object["metadata"] = object["metadata"] ?? .map([("name", "a")])
+        object["metadata"]?["name"] = "a"
+        if kind == .agent, object[path: "spec", "command"] == nil { object["spec"]?["command"] = ["x"] }
+        return object
+    }
+
+    private static func put(_ value: Node, _ path: ArraySlice<String>, _ shape: Shape) -> Node {
+        guard let step = path.first else { return value }
+        switch shape {
+        case .object(let fields):
+            var node = smallest(shape)
+            for field in fields where field.name == step { node[step] = put(value, path.dropFirst(), field.shape) }
+            return node
+        case .union(let fields):
+            return .map(fields.filter { $0.name == step }.map { ($0.name, put(value, path.dropFirst(), $0.shape)) })
+        case .list(let item, _, _): return [put(value, path.dropFirst(), item)]
+        case .string, .integer, .number, .boolean, .quantity, .enumeration, .strings, .anything: return value
+        }
+    }
+
+    static func smallest(_ shape: Shape) -> Node {
+        switch shape {
+        case .string(let rule): .text(smallest(rule))
+        case .integer(let range): .number(range.lowerBound)
+        case .number(let range): Node(.double(range.lowerBound))
+        case .boolean: false
+        case .quantity: "1"
+        case .enumeration(let words): .text(words[0])
+        case .list(let item, _, let nonEmpty): nonEmpty ? [smallest(item)] : []
+        case .strings, .anything: .emptyMap
+        case .object(let fields): .map(fields.filter(\.required).map { ($0.name, smallest($0.shape)) })
+        case .union(let fields): .map(fields.prefix(1).map { ($0.name, smallest($0.shape)) })
+        }
+    }
+
+    private static func smallest(_ rule: StringRule) -> String {
+        switch rule {
+        case .absolutePath: "/a"
+        case .environmentName: "A"
+        case .signal: "SIGTERM"
+        case .base64: "YQ=="
+        case .duration: "1s"
+        case .gitURL: "https://a/b"
+        case .any, .nonEmpty, .label, .subdomain, .labelKey, .labelValue, .configKey, .headerName, .line: "a"
+        }
+    }
+}
