@@ -40,7 +40,7 @@ public final class Loop {
     private let clock: any Clock
     private let storeThread = Worker(name: "store")
     private let sinkThread = Worker(name: "sink")
-    private let inbox = Mailbox<Input>()
+    private let inbox: Mailbox<Input>
     private let commits = Mailbox<CommitOutcome>()
     private let reports = Mailbox<(operation: Int, result: OperationResult)>()
 
@@ -60,23 +60,22 @@ public final class Loop {
         case publishFailed(StoreFailure)
     }
 
+    /// - Parameter inbox: what drivers, prober and sources report to; they are made first, so it is there before.
     public init(
-        engine: Engine, store: any Store, sink: any EventSink, drivers: [any Driver],
+        engine: Engine, store: any Store, sink: any EventSink, inbox: Mailbox<Input>, drivers: [any Driver],
         prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, clock: any Clock,
         events: EventLoop
     ) {
         self.engine = engine
         self.store = store
         self.sink = sink
+        self.inbox = inbox
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.prober = prober
         self.sources = sources
         self.clock = clock
         self.events = events
     }
-
-    /// Hands inputs to the loop; may be called from any thread.
-    public var input: @Sendable (Input) -> Void { { [inbox] in inbox.send($0) } }
 
     public func start() {
         events.receive(inbox) { [unowned self] inputs in

@@ -125,7 +125,7 @@ final class Daemon {
             throw CommandProblem(.storeFailure, error.message)
         }
 
-        let inbox = InputBox()
+        let inbox = Mailbox<Input>()
         let user = getuid()
         let filter = "\(paths.state)/system-calls.bpf"
         let hasFilter = ProcessDriver.writeSystemCalls(to: filter)
@@ -154,9 +154,8 @@ final class Daemon {
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: settings)
         loop = Loop(
-            engine: engine, store: store, sink: journal, drivers: drivers,
+            engine: engine, store: store, sink: journal, inbox: inbox, drivers: drivers,
             prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
-        inbox.target.send(loop.input)
         server = Server(
             loop: loop, eventLog: journal,
             settings: Server.Settings(
@@ -252,14 +251,6 @@ final class Daemon {
             }
         }
     }
-}
-
-/// Takes inputs from the driver, which starts before the loop that they go to is there.
-private final class InputBox: Sendable {
-    /// Gets the loop's entry once.
-    let target = Handover<@Sendable (Input) -> Void>()
-
-    func send(_ input: Input) { target.wait()(input) }
 }
 
 /// What the machine has to give to agents.

@@ -1,23 +1,6 @@
 import CLinux
 import Glibc
-import Manifests
-import Reconciler
-import Synchronization
 import Values
-
-/// A value that one thread hands to others once; they wait for it.
-final class Handover<Value: Sendable>: Sendable {
-    private let value = Mutex<Value?>(nil)
-
-    func send(_ new: Value) { value.withLock { $0 = new } }
-
-    func wait() -> Value {
-        while true {
-            if let found = value.withLock({ $0 }) { return found }
-            usleep(500)  // only during start-up, until the loop is wired
-        }
-    }
-}
 
 /// Structured log lines on standard error: a constant message plus fields, as text or JSON.
 struct Log: Sendable {
