@@ -76,6 +76,7 @@ let package = Package(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
 
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
+        tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Values"]),
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
