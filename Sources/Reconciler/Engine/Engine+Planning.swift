@@ -185,7 +185,7 @@ extension Engine {
         case .slot: waitingForSlot.insert(key)
         case .capacity: waitingForCapacity.insert(key)
         case .input: waitingForInput.insert(key)
-        case .dependency, .observation, .driver, nil: break
+        case .dependency, .observation, .driver, .invalid, nil: break
         }
     }
 

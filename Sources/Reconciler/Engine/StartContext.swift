@@ -46,11 +46,17 @@ extension Engine {
             return nil
         }
         var variables: [(name: String, value: String)] = []
-        var known: [String: String] = [:]
+        let given = [
+            ("AGENTOS_NAMESPACE", key.namespace), ("AGENTOS_AGENT", key.name),
+            ("AGENTOS_ORDINAL", String(run.id.ordinal)), ("AGENTOS_RUN", run.id.text),
+        ]
+        // All of the agent's variables may refer to the given ones, and none replaces them.
+        var known = Dictionary(given, uniquingKeysWith: { first, _ in first })
         func add(_ name: String, _ value: String) {
             if known.updateValue(value, forKey: name) != nil { variables.removeAll { $0.name == name } }
             variables.append((name, value))
         }
+        func isGiven(_ name: String) -> Bool { given.contains { $0.0 == name } }
         func data(_ kind: Kind, _ name: String) -> [String: String] {
             let values =
                 state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
@@ -60,7 +66,7 @@ extension Engine {
         for from in run.spec.environmentFrom {
             let values = data(from.isSecret ? .secret : .configMap, from.name)
             for (name, value) in values.sorted(by: { $0.key < $1.key })
-            where StringRule.environmentName.accepts(from.prefix + name) {
+            where StringRule.environmentName.accepts(from.prefix + name) && !isGiven(from.prefix + name) {
                 add(from.prefix + name, value)
             }
         }
@@ -74,10 +80,7 @@ extension Engine {
             case .field(let path): add(variable.name, fieldValue(path, object))
             }
         }
-        add("AGENTOS_NAMESPACE", key.namespace)
-        add("AGENTOS_AGENT", key.name)
-        add("AGENTOS_ORDINAL", String(run.id.ordinal))
-        add("AGENTOS_RUN", run.id.text)
+        variables += given.map { (name: $0.0, value: $0.1) }
         let arguments = (run.spec.command + run.spec.arguments).map { Expansion.expand($0, known) }
         return StartContext(
             namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments,

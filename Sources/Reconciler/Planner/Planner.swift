@@ -47,7 +47,7 @@ struct Planner {
         // What one replica does can free another, so all are looked at until they rest; the bound is against our own bugs.
         for _ in 0..<16 {
             let before = plan.replicas
-            plan.waiting = nil
+            plan.waiting = snapshot.spec.problem.map(Waiting.invalid)
             let replaced = replacements()
             let startsBlocked =
                 snapshot.spec.strategy == .recreate && before.contains { isOutdated($0) && $0.phase.isLive }
@@ -371,7 +371,7 @@ struct Planner {
     // MARK: Starts
 
     private mutating func admit(_ index: Int, blocked: Bool) {
-        if blocked { return }
+        if blocked || snapshot.spec.problem != nil { return }
         if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
         guard snapshot.isObserved else { return wait(.observation) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {

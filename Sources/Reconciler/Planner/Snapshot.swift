@@ -71,6 +71,8 @@ public enum Waiting: Sendable, Equatable {
     case slot
     case observation
     case driver(String)
+    /// What the description of the kind refuses in the stored spec.
+    case invalid(String)
 
     public var reason: String {
         switch self {
@@ -80,6 +82,7 @@ public enum Waiting: Sendable, Equatable {
         case .slot: "WaitingForStartSlot"
         case .observation: "WaitingForObservation"
         case .driver: "DriverUnavailable"
+        case .invalid: "InvalidSpec"
         }
     }
 
@@ -94,6 +97,7 @@ public enum Waiting: Sendable, Equatable {
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
         case .driver(let what): what
+        case .invalid(let what): what
         }
     }
 }
