@@ -109,7 +109,7 @@ final class EventFollower {
             for event in lines {
                 offset = event.nextOffset
                 if event.position <= afterPosition { continue }
-                if let namespace, !event.text.contains("\"tenant_id\":\"\(namespace)\"") { continue }
+                if let namespace, JSONReader.read(event.text)?["tenant_id"]?.string != namespace { continue }
                 exchange.write(Array("{\"offset\":\(offset),\"event\":\(event.text)}\n".utf8))
             }
             if lines.isEmpty {

@@ -7,90 +7,149 @@ public import Values
 
 /// The embedded sink: events as JSON lines in segment files of its own, with one fsync per batch.
 ///
-/// A segment is named by the logical offset of its first byte; a reader's place is such an offset. A half-written
-/// last line, as a crash leaves it, is cut off when the journal is opened.
+/// A segment is named by the logical offset of its first byte; a reader's place is such an offset. Beside it lies an index
+/// of its events. A half-written last line, as a crash leaves it, is cut off when the journal is opened.
+/// Guarantee: what is missing or is not what was written is never read as an event, and is told once.
 public final class Journal: EventSink, EventLog, Sendable {
-    private struct State {
+    struct State {
         var fd: Int32 = -1
+        var index: Int32 = -1
         var segmentStart: Int64 = 0
-        var end: Int64 = 0
+        /// Events of the segment.
+        var count = 0
+        var last: SegmentIndex.Entry?
+        /// The highest position of all events.
+        var highest: Int64 = 0
+        /// Segments whose damage was told, and those that were compared with their index.
+        var told: Set<Int64> = []
+        var verified: Set<Int64> = []
+
+        /// The offset after the last durable event.
+        var end: Int64 { segmentStart + (last?.end ?? 0) }
     }
 
-    private let directory: String
+    let directory: String
     private let segmentBytes: Int64
     private let bytesKept: Int64
     private let bytesMax: Int64
-    private let state = Mutex(State())
+    private let report: @Sendable (String) -> Void
+    let state = Mutex(State())
 
-    private init(directory: String, segmentBytes: Int64, bytesKept: Int64, bytesMax: Int64) {
+    private init(
+        directory: String, segmentBytes: Int64, bytesKept: Int64, bytesMax: Int64,
+        report: @escaping @Sendable (String) -> Void
+    ) {
         self.directory = directory
         self.segmentBytes = segmentBytes
         self.bytesKept = bytesKept
         self.bytesMax = bytesMax
+        self.report = report
     }
 
-    deinit { state.withLock { if $0.fd >= 0 { close($0.fd) } } }
+    deinit {
+        state.withLock { state in
+            for fd in [state.fd, state.index] where fd >= 0 { close(fd) }
+        }
+    }
 
+    /// - Parameter report: is told, in words, what of the journal is missing or damaged; called on any thread.
     public static func open(
         _ directory: String, segmentBytes: Int = Limits.journalSegmentBytes, bytesKept: Int = Limits.journalBytesKept,
-        bytesMax: Int = Limits.journalBytesMax
+        bytesMax: Int = Limits.journalBytesMax, report: @escaping @Sendable (String) -> Void = { _ in }
     ) throws(SinkFailure) -> Journal {
-        mkdir(directory, 0o700)
         let journal = Journal(
             directory: directory, segmentBytes: Int64(segmentBytes), bytesKept: Int64(bytesKept),
-            bytesMax: Int64(bytesMax))
-        let last = journal.segments().last ?? 0
-        try journal.openSegment(last, truncating: true)
+            bytesMax: Int64(bytesMax), report: report)
+        let starts = journal.segments()
+        try journal.openSegment(starts.last ?? 0)
+        for start in starts.dropLast() {
+            let highest = journal.last(of: start)?.highest ?? 0
+            journal.state.withLock { $0.highest = max($0.highest, highest) }
+        }
+        journal.tellGaps(starts)
         return journal
     }
 
     /// The offset after the last durable event.
     public var end: Int64 { state.withLock { $0.end } }
 
+    /// The highest position of an event that was ever delivered here and is still kept; 0 without one.
+    public var lastPosition: Int64 { state.withLock { $0.highest } }
+
+    // MARK: Writing
+
     public func append(_ events: [EventRecord]) throws(SinkFailure) -> [DeliveryVerdict] {
+        try healSegment()
+        let (fd, index, start, count, last) = state.withLock { ($0.fd, $0.index, $0.segmentStart, $0.count, $0.last) }
+        let size = last?.end ?? 0
+        if size >= segmentBytes {
+            try openSegment(start + size)
+            drop(before: start + size, whenTotalExceeds: bytesMax)
+            return try append(events)
+        }
+        let lines = events.map { (position: $0.position, text: Array($0.payload.utf8)[...]) }
+        let entries = SegmentIndex.entries(lines, after: last)
+        do throws(SinkFailure) {
+            try write(Self.joined(events), to: fd, at: size)
+            try write(SegmentIndex.encode(entries), to: index, at: Int64(count * SegmentIndex.Entry.bytes))
+            guard fdatasync(fd) == 0 else { throw Self.failure("synced") }
+        } catch {
+            // What is left of the batch is cut off; where that fails, too, the next batch is written over it.
+            ftruncate(fd, off_t(size))
+            ftruncate(index, off_t(count * SegmentIndex.Entry.bytes))
+            throw error
+        }
+        state.withLock { state in
+            state.count += entries.count
+            state.last = entries.last ?? last
+            state.highest = max(state.highest, entries.last?.highest ?? 0)
+        }
+        return events.map { DeliveryVerdict(position: $0.position, uid: $0.uid, sequence: $0.sequence) }
+    }
+
+    private static func joined(_ events: [EventRecord]) -> [UInt8] {
         var bytes: [UInt8] = []
         for event in events {
             bytes.append(contentsOf: event.payload.utf8)
             bytes.append(0x0a)
         }
-        try write(bytes)
-        return events.map { DeliveryVerdict(position: $0.position, uid: $0.uid, sequence: $0.sequence) }
+        return bytes
     }
 
-    private func write(_ bytes: [UInt8]) throws(SinkFailure) {
-        let (fd, end, start) = state.withLock { ($0.fd, $0.end, $0.segmentStart) }
-        if end - start >= segmentBytes {
-            try openSegment(end, truncating: false)
-            drop(before: end, whenTotalExceeds: bytesMax)
-            return try write(bytes)
-        }
+    private func write(_ bytes: [UInt8], to fd: Int32, at offset: Int64) throws(SinkFailure) {
         var written = 0
         while written < bytes.count {
             let count = bytes[written...].withUnsafeBytes {
-                pwrite(fd, $0.baseAddress, $0.count, off_t(end - start) + off_t(written))
+                pwrite(fd, $0.baseAddress, $0.count, off_t(offset) + off_t(written))
             }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else {
-                let why = String(cString: strerror(errno))
-                ftruncate(fd, off_t(end - start))
-                throw SinkFailure(message: "the event journal cannot be written: \(why)")
-            }
+            guard count > 0 else { throw Self.failure("written") }
             written += count
         }
-        guard fdatasync(fd) == 0 else {
-            throw SinkFailure(message: "the event journal cannot be synced: \(String(cString: strerror(errno)))")
-        }
-        state.withLock { $0.end = end + Int64(bytes.count) }
+    }
+
+    private static func failure(_ what: String) -> SinkFailure {
+        SinkFailure(message: "the event journal cannot be \(what): \(String(cString: strerror(errno)))")
+    }
+
+    /// A segment whose file was removed or cut by somebody is given up: events go on in a new one, at the same offset.
+    private func healSegment() throws(SinkFailure) {
+        let (fd, index, start, size) = state.withLock { ($0.fd, $0.index, $0.segmentStart, $0.last?.end ?? 0) }
+        var (segment, entries) = (stat(), stat())
+        guard fstat(fd, &segment) == 0, fstat(index, &entries) == 0 else { throw Self.failure("written") }
+        guard segment.st_nlink == 0 || entries.st_nlink == 0 || Int64(segment.st_size) < size else { return }
+        report("the segment \(name(start)) was removed or cut; its events are lost to those who had not read them")
+        try openSegment(start + size)
     }
 
     // MARK: Segments
 
-    private func name(_ start: Int64) -> String {
+    func name(_ start: Int64, _ suffix: String = "jsonl") -> String {
         let digits = String(start)
-        return "\(directory)/\(String(repeating: "0", count: 20 - digits.utf8.count))\(digits).jsonl"
+        return "\(directory)/\(String(repeating: "0", count: 20 - digits.utf8.count))\(digits).\(suffix)"
     }
 
-    private func segments() -> [Int64] {
+    func segments() -> [Int64] {
         guard let handle = opendir(directory) else { return [] }
         defer { closedir(handle) }
         var starts: [Int64] = []
@@ -98,24 +157,28 @@ public final class Journal: EventSink, EventLog, Sendable {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
-            if name.hasSuffix(".jsonl"), let start = Int64(name.dropLast(6)) { starts.append(start) }
+            if name.hasSuffix(".jsonl"), let start = Int64(name.dropLast(6)), start >= 0 { starts.append(start) }
         }
         return starts.sorted()
     }
 
-    private func openSegment(_ start: Int64, truncating: Bool) throws(SinkFailure) {
+    private func openSegment(_ start: Int64) throws(SinkFailure) {
+        mkdir(directory, 0o700)
         let fd = Glibc.open(name(start), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard fd >= 0 else {
-            throw SinkFailure(
-                message: "the event journal \(name(start)) cannot be opened: \(String(cString: strerror(errno)))")
+        guard fd >= 0 else { throw Self.failure("opened") }
+        let index = Glibc.open(name(start, "index"), O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard index >= 0 else {
+            let failure = Self.failure("opened")
+            close(fd)
+            throw failure
         }
-        var size = Int64(lseek(fd, 0, SEEK_END))
-        if truncating, size > 0 {
-            let whole = lastLineEnd(fd, size)
-            if whole < size {
-                ftruncate(fd, off_t(whole))
-                size = whole
-            }
+        let entries: [SegmentIndex.Entry]
+        do throws(SinkFailure) {
+            entries = try recover(start, fd)
+        } catch {
+            close(fd)
+            close(index)
+            throw error
         }
         let directoryFD = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if directoryFD >= 0 {
@@ -123,35 +186,78 @@ public final class Journal: EventSink, EventLog, Sendable {
             close(directoryFD)
         }
         state.withLock { state in
-            if state.fd >= 0 { close(state.fd) }
-            state = State(fd: fd, segmentStart: start, end: start + size)
+            for old in [state.fd, state.index] where old >= 0 { close(old) }
+            state.fd = fd
+            state.index = index
+            state.segmentStart = start
+            state.count = entries.count
+            state.last = entries.last
+            state.highest = max(state.highest, entries.last?.highest ?? 0)
         }
     }
 
-    private func lastLineEnd(_ fd: Int32, _ size: Int64) -> Int64 {
-        var at = size
-        var block = [UInt8](repeating: 0, count: 65_536)
-        while at > 0 {
-            let from = max(0, at - 65_536)
-            let count = pread(fd, &block, Int(at - from), off_t(from))
-            guard count > 0 else { return 0 }
-            if let index = block[..<count].lastIndex(of: 0x0a) { return from + Int64(index) + 1 }
-            at = from
+    /// Cuts off a half-written last line.
+    private func recover(_ start: Int64, _ fd: Int32) throws(SinkFailure) -> [SegmentIndex.Entry] {
+        let size = lseek(fd, 0, SEEK_END)
+        guard size >= 0 else { throw Self.failure("read") }
+        if size == 0 { return fit(start, []) }
+        guard let bytes = readBytes(fd, 0, Int64(size)) else { throw Self.failure("read") }
+        let whole = bytes.lastIndex(of: 0x0a).map { $0 + 1 } ?? 0
+        if whole < bytes.count, ftruncate(fd, off_t(whole)) != 0 { throw Self.failure("cut") }
+        return fit(start, Array(bytes[..<whole]))
+    }
+
+    /// Compares a whole segment with its index, which is made where there is none.
+    @discardableResult
+    func verify(_ start: Int64) -> [SegmentIndex.Entry] {
+        let fd = Glibc.open(name(start), O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return [] }
+        defer { close(fd) }
+        let size = Int64(lseek(fd, 0, SEEK_END))
+        guard size > 0, let bytes = readBytes(fd, 0, size) else { return [] }
+        return fit(start, bytes)
+    }
+
+    private func fit(_ start: Int64, _ bytes: [UInt8]) -> [SegmentIndex.Entry] {
+        let (entries, damaged) = SegmentIndex(path: name(start, "index")).fit(bytes)
+        if let first = damaged.first {
+            tell(start, "\(damaged.count) events are damaged, the first at position \(first)")
         }
-        return 0
+        return entries
+    }
+
+    func tell(_ start: Int64, _ damage: String) {
+        if state.withLock({ $0.told.insert(start).inserted }) { report("\(name(start)): \(damage)") }
+    }
+
+    /// Segments follow one another without a gap.
+    private func tellGaps(_ starts: [Int64]) {
+        for (start, next) in zip(starts, starts.dropFirst()) {
+            let end = start + (last(of: start)?.end ?? 0)
+            if end < next { tell(start, "the \(next - end) bytes after it are missing") }
+        }
+    }
+
+    /// Goes on at an offset that a reader has reached already, as after the loss of the last segments.
+    public func goOn(at offset: Int64) throws(SinkFailure) {
+        let end = end
+        guard end < offset else { return }
+        report("the journal ends at offset \(end), but was read up to \(offset): its last events were removed")
+        try openSegment(offset)
     }
 
     public func retain(from offset: Int64, nowMs: Int64) -> Int64 {
         drop(before: offset, whenTotalExceeds: bytesKept)
         drop(before: end, whenTotalExceeds: bytesMax)
         var starts = segments()
+        for start in starts.dropLast() where state.withLock({ $0.verified.insert(start).inserted }) { verify(start) }
         // A segment is as old as its last event; the one that is written to stays.
         while starts.count > 1, starts[1] <= offset {
             var status = stat()
             guard stat(name(starts[0]), &status) == 0,
                 Int64(status.st_mtim.tv_sec) * 1000 < nowMs - Limits.retentionMs
             else { break }
-            unlink(name(starts.removeFirst()))
+            remove(starts.removeFirst())
         }
         return starts.first ?? end
     }
@@ -160,62 +266,11 @@ public final class Journal: EventSink, EventLog, Sendable {
     private func drop(before offset: Int64, whenTotalExceeds bytes: Int64) {
         var starts = segments()
         let end = end
-        while starts.count > 1, end - starts[0] > bytes, starts[1] <= offset { unlink(name(starts.removeFirst())) }
+        while starts.count > 1, end - starts[0] > bytes, starts[1] <= offset { remove(starts.removeFirst()) }
     }
 
-    // MARK: Reading
-
-    /// Reads lines from an offset on; an offset before the first segment starts there.
-    ///
-    /// - Returns: at most `limit` lines, of about 1 MiB together; empty at the end.
-    public func read(from offset: Int64, limit: Int = 1000) -> [EventLine] {
-        let starts = segments()
-        let end = end
-        guard let first = starts.first, offset < end else { return [] }
-        var at = max(offset, first)
-        var lines: [EventLine] = []
-        while at < end, lines.count < limit {
-            guard let start = starts.last(where: { $0 <= at }) else { break }
-            let segmentEnd = starts.first { $0 > at } ?? end
-            let chunk = readChunk(start, at, min(segmentEnd - at, 1 << 20))
-            var lineStart = chunk.startIndex
-            while lines.count < limit, let lineEnd = chunk[lineStart...].firstIndex(of: 0x0a) {
-                let text = String(decoding: chunk[lineStart..<lineEnd], as: UTF8.self)
-                at += Int64(lineEnd + 1 - lineStart)
-                lines.append(EventLine(nextOffset: at, position: Self.position(text), text: text))
-                lineStart = lineEnd + 1
-            }
-            if lineStart == chunk.startIndex || lines.count > 0 { break }
-        }
-        return lines
-    }
-
-    public func offset(afterPosition position: Int64) -> Int64 {
-        let starts = segments()
-        return starts.last { start in (read(from: start, limit: 1).first?.position ?? .max) <= position } ?? starts
-            .first ?? 0
-    }
-
-    private func readChunk(_ start: Int64, _ at: Int64, _ count: Int64) -> [UInt8] {
-        let fd = Glibc.open(name(start), O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return [] }
-        defer { close(fd) }
-        var bytes = [UInt8](repeating: 0, count: Int(count))
-        let got = pread(fd, &bytes, bytes.count, off_t(at - start))
-        return got > 0 ? Array(bytes[..<got]) : []
-    }
-
-    /// The field `position` of an envelope, without reading the whole of it.
-    private static func position(_ text: String) -> Int64 {
-        let key = Array("\"position\":".utf8)
-        let bytes = Array(text.utf8)
-        guard bytes.count > key.count else { return 0 }
-        // `data` stands after `position` and is the only part with free text before it is `object`: names have no quotes.
-        for start in 0..<(bytes.count - key.count)
-        where bytes[start] == key[0] && bytes[start..<start + key.count].elementsEqual(key) {
-            return Int64(
-                String(decoding: bytes[(start + key.count)...].prefix { $0 >= 0x30 && $0 <= 0x39 }, as: UTF8.self)) ?? 0
-        }
-        return 0
+    private func remove(_ start: Int64) {
+        unlink(name(start))
+        unlink(name(start, "index"))
     }
 }

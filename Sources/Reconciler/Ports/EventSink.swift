@@ -17,9 +17,11 @@ public struct SinkFailure: Error, Sendable {
 public protocol EventLog: Sendable {
     /// The offset after the last event.
     var end: Int64 { get }
+    /// The highest position of an event that is kept; 0 without one.
+    var lastPosition: Int64 { get }
     /// At most `limit` events from an offset on; empty at the end.
     func read(from offset: Int64, limit: Int) -> [EventLine]
-    /// Where to start reading for events after a position: at or before the first of them.
+    /// Where to start reading for events after a position: no event before it has a higher one.
     func offset(afterPosition position: Int64) -> Int64
 }
 
