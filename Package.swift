@@ -80,7 +80,9 @@ let package = Package(
         tests("ManifestsTests", ["Manifests", "Values"]),
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
-        tests("StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"]),
+        tests(
+            "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
+            exclude: ["Schemas"]),
         tests("GRPCTests", ["GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),

@@ -8,10 +8,18 @@ struct Database: ~Copyable {
 
     private init(handle: OpaquePointer) { self.handle = handle }
 
-    static func open(_ path: String, readOnly: Bool = false) throws(StoreFailure) -> Database {
+    /// What an opened file is for. Only `make` makes one that is not there.
+    enum Purpose { case make, write, read }
+
+    static func open(_ path: String, _ purpose: Purpose = .make) throws(StoreFailure) -> Database {
         var handle: OpaquePointer?
-        let flags = (readOnly ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) | SQLITE_OPEN_NOMUTEX
-        let code = sqlite3_open_v2(path, &handle, flags, nil)
+        let access =
+            switch purpose {
+            case .make: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+            case .write: SQLITE_OPEN_READWRITE
+            case .read: SQLITE_OPEN_READONLY
+            }
+        let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX, nil)
         guard code == SQLITE_OK, let handle else {
             let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(handle)
@@ -32,10 +40,22 @@ struct Database: ~Copyable {
         if code != SQLITE_OK { throw failure(code, sql) }
     }
 
+    /// Runs `body` as one transaction: all of it is durable when this returns, or nothing of it.
+    mutating func transaction(_ body: (inout Database) throws(StoreFailure) -> Void) throws(StoreFailure) {
+        try execute("BEGIN IMMEDIATE")
+        do throws(StoreFailure) {
+            try body(&self)
+            try execute("COMMIT")
+        } catch {
+            try? execute("ROLLBACK")  // the first error is the one to report
+            throw error
+        }
+    }
+
     /// Runs one statement with parameters and reads its rows.
     @discardableResult
     mutating func query<Row>(
-        _ sql: String, _ values: [Bindable] = [], row: (borrowing RowReader) -> Row
+        _ sql: String, _ values: [Bindable] = [], row: (borrowing RowReader) throws(StoreFailure) -> Row
     ) throws(StoreFailure) -> [Row] {
         let statement = try prepare(sql)
         defer {
@@ -48,7 +68,7 @@ struct Database: ~Copyable {
             let code = sqlite3_step(statement)
             if code == SQLITE_DONE { return rows }
             guard code == SQLITE_ROW else { throw failure(code, sql) }
-            rows.append(row(RowReader(statement: statement)))
+            rows.append(try row(RowReader(statement: statement)))
         }
     }
 

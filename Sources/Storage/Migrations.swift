@@ -1,4 +1,5 @@
-/// The numbered steps from an empty database to the current one. A released step is never edited.
+/// The numbered steps from an empty database to the current one. A released step is never edited: databases keep the
+/// checksum of each that they went through.
 enum Migrations {
     static let all: [(number: Int, name: String, sql: String)] = [
         (
@@ -167,6 +168,52 @@ enum Migrations {
             WHERE type = 'table' AND name = 'objects';
             PRAGMA writable_schema = RESET;
             ALTER TABLE objects ADD COLUMN origin TEXT CHECK (origin IS NULL OR json_valid(origin));
+            """
+        ),
+        (
+            4, "kinds",
+            // A kind is a row, which says where its objects lie and whether they have revisions. CHECK cannot look at other
+            // rows: triggers do.
+            """
+            CREATE TABLE kinds (
+              name TEXT PRIMARY KEY CHECK (name <> ''),
+              namespaced INTEGER NOT NULL CHECK (namespaced IN (0, 1)),
+              revised INTEGER NOT NULL CHECK (revised IN (0, 1))
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO kinds VALUES ('Agent', 1, 1), ('ConfigMap', 1, 0), ('Namespace', 0, 0), ('Secret', 1, 0),
+              ('Source', 1, 0);
+            CREATE TABLE new_objects (
+              uid TEXT PRIMARY KEY CHECK (length(uid) = 32),
+              kind TEXT NOT NULL REFERENCES kinds (name),
+              namespace TEXT NOT NULL,
+              name TEXT NOT NULL CHECK (name <> ''),
+              generation INTEGER NOT NULL CHECK (generation >= 1),
+              resource_version INTEGER NOT NULL CHECK (resource_version >= 1),
+              created_ms INTEGER NOT NULL,
+              content TEXT NOT NULL CHECK (json_valid(content)),
+              managers TEXT NOT NULL CHECK (json_valid(managers)),
+              deleted_ms INTEGER,
+              delete_grace_ms INTEGER CHECK (delete_grace_ms IS NULL OR deleted_ms IS NOT NULL),
+              revision INTEGER,
+              own_user INTEGER,
+              status TEXT CHECK (status IS NULL OR json_valid(status)),
+              origin TEXT CHECK (origin IS NULL OR json_valid(origin)),
+              UNIQUE (kind, namespace, name)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO new_objects (uid, kind, namespace, name, generation, resource_version, created_ms, content,
+              managers, deleted_ms, delete_grace_ms, revision, own_user, status, origin)
+            SELECT uid, kind, namespace, name, generation, resource_version, created_ms, content,
+              managers, deleted_ms, delete_grace_ms, revision, own_user, status, origin FROM objects;
+            DROP TABLE objects;
+            ALTER TABLE new_objects RENAME TO objects;
+            CREATE TRIGGER objects_are_made_as_their_kind BEFORE INSERT ON objects
+            WHEN NOT EXISTS (SELECT 1 FROM kinds WHERE name = NEW.kind AND namespaced = (NEW.namespace <> '')
+              AND revised = (NEW.revision IS NOT NULL))
+            BEGIN SELECT RAISE(ABORT, 'the object is not as its kind is described'); END;
+            CREATE TRIGGER objects_stay_as_their_kind BEFORE UPDATE OF kind, namespace, revision ON objects
+            WHEN NOT EXISTS (SELECT 1 FROM kinds WHERE name = NEW.kind AND namespaced = (NEW.namespace <> '')
+              AND revised = (NEW.revision IS NOT NULL))
+            BEGIN SELECT RAISE(ABORT, 'the object is not as its kind is described'); END;
             """
         ),
     ]

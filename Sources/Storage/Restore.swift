@@ -1,52 +1,143 @@
 import Glibc
-import Manifests
-import Planner
 public import Reconciler
 import Values
 
 /// Taking over a backup: the file waits beside the database and is put in place when the daemon starts.
+///
+/// Flow: the waiting file takes, in one transaction, the numbers of the database that it replaces and the events that are
+/// still to be delivered; the replaced one is moved aside; the waiting one gets its name.
+/// Guarantee: no number is given out twice, and no event that was committed is lost where the replaced database can be
+/// read. A daemon that is killed at any point finishes the restore at its next start.
 public enum Restore {
-    /// What is wrong with a database file, or nil when it can be restored.
+    /// What is wrong with a waiting file, or nil when it can be restored.
+    ///
+    /// The file is opened for writing: what a killed restore had begun in it is undone.
     public static func problem(with path: String) -> String? {
         guard access(path, R_OK) == 0 else { return "the file \(path) is not there" }
         do throws(StoreFailure) {
-            var database = try Database.open(path, readOnly: true)
+            var database = try Database.open(path, .write)
             let check = try database.query("PRAGMA quick_check(1)") { $0.text(0) }
             guard check.first == "ok" else { return "it is damaged: \(check.first ?? "unreadable")" }
             let version = try database.query("SELECT max(number) FROM migrations") { Int($0.int(0)) }.first ?? 0
             let known = Migrations.all.last?.number ?? 0
             return version > known ? "it has version \(version), newer than this program's \(known)" : nil
         } catch {
-            switch error {
-            case .retry(let words), .fatal(let words): return "it is not a database of this program: \(words)"
-            }
+            return "it is not a database of this program: \(error.words)"
         }
     }
 
     /// Puts a waiting file in place of the database, which is kept beside it.
     ///
-    /// Numbers go on from the replaced database where it can be read, so that no position, sequence or
-    /// resourceVersion is given out twice. A crash at any point is repaired by the next start.
+    /// - Parameter journal: the events that were delivered, for when the replaced database cannot be read.
     /// - Returns: where the replaced database is, or nil when nothing waited.
-    public static func takeOver(waiting: String, database path: String, nowMs: Int64) throws(StoreFailure) -> String? {
+    public static func takeOver(
+        waiting: String, database path: String, nowMs: Int64, journal: (any EventLog)? = nil
+    ) throws(StoreFailure) -> String? {
         guard access(waiting, F_OK) == 0 else { return nil }
         if let problem = problem(with: waiting) {
             throw .fatal("the file \(waiting) cannot be restored: \(problem); remove it to go on")
         }
         let kept = "\(path).replaced-\(nowMs)"
+        // Without it a restore was killed between its two renamings: all numbers are in the waiting file by then.
         if access(path, F_OK) == 0 {
-            try carryNumbers(from: path, to: waiting)
-            for suffix in ["-wal", "-shm"] { unlink(path + suffix) }
-            guard rename(path, kept) == 0 else {
-                throw .fatal("\(path) cannot be moved away: \(String(cString: strerror(errno)))")
-            }
+            try carry(from: path, to: waiting, journal)
+            try setAside(path, as: kept)
         }
-        for suffix in ["-wal", "-shm"] { unlink(waiting + suffix) }
-        guard rename(waiting, path) == 0 else {
-            throw .fatal("\(waiting) cannot be put in place: \(String(cString: strerror(errno)))")
-        }
+        try rename(waiting, to: path)
         dropOldest("\(path).replaced-*")
         return kept
+    }
+
+    private static func carry(from old: String, to new: String, _ journal: (any EventLog)?) throws(StoreFailure) {
+        var database = try Database.open(new, .write)
+        try database.execute("PRAGMA journal_mode=DELETE")
+        let first =
+            try database.query(
+                """
+                SELECT coalesce((SELECT min(position) - 1 FROM outbox WHERE state IN \(Continuity.pending)),
+                (SELECT cast(value AS INTEGER) FROM meta WHERE key = 'position'), 0)
+                """
+            ) { $0.int(0) }.first ?? 0
+        let delivered = Continuity.delivered(journal, after: first)
+        let mark = CommitMark.read(SQLiteStore.markPath(old))
+        let told = max(mark?.position ?? 0, delivered.map(\.position).max() ?? 0)
+        func note(_ database: inout Database) throws(StoreFailure) {
+            try Continuity.raise(&database, position: told, resourceVersion: (mark?.resourceVersion ?? 0) + 1)
+            try Continuity.note(delivered, in: &database)
+        }
+        do throws(StoreFailure) {
+            try database.run("ATTACH DATABASE ? AS replaced", [.text(old)])
+            try database.transaction { database throws(StoreFailure) in
+                try carryRows(&database)
+                try note(&database)
+            }
+        } catch {
+            // A damaged database is a reason to restore: what has left the house is in the journal.
+            try database.transaction { database throws(StoreFailure) in try note(&database) }
+        }
+    }
+
+    /// Takes what the attached database knows and the restored one does not: numbers, and the progress of delivery.
+    private static func carryRows(_ database: inout Database) throws(StoreFailure) {
+        let numbers = try database.query(
+            "SELECT key, cast(value AS INTEGER) FROM replaced.meta WHERE key IN ('position', 'resource_version')"
+        ) { ($0.text(0), $0.int(1)) }
+        let byKey = Dictionary(numbers, uniquingKeysWith: { first, _ in first })
+        try Continuity.raise(
+            &database, position: byKey["position"] ?? 0, resourceVersion: (byKey["resource_version"] ?? 0) + 1)
+        let isOwn = try database.query(
+            """
+            SELECT (SELECT value FROM main.meta WHERE key = 'store_id')
+            IS (SELECT value FROM replaced.meta WHERE key = 'store_id')
+            """
+        ) { $0.int(0) == 1 }
+        guard isOwn.first == true else { return }  // of another store: its events are not ours to deliver
+        try database.run(
+            """
+            UPDATE outbox SET state = 'Published', published_ms = occurred_ms, retry_at = NULL
+            WHERE state IN \(Continuity.pending) AND sequence <=
+            (SELECT published_sequence FROM replaced.ledgers old WHERE old.uid = outbox.uid)
+            """)
+        try database.run(
+            """
+            INSERT INTO main.outbox (position, uid, sequence, event_type, namespace, occurred_ms, payload)
+            SELECT position, uid, sequence, event_type, namespace, occurred_ms, payload FROM replaced.outbox old
+            WHERE state IN \(Continuity.pending)
+            AND sequence > coalesce((SELECT last_sequence FROM main.ledgers own WHERE own.uid = old.uid), 0)
+            """)
+        try database.run(
+            """
+            INSERT INTO main.ledgers SELECT uid, last_sequence, published_sequence FROM replaced.ledgers WHERE true
+            ON CONFLICT (uid) DO UPDATE SET last_sequence = max(last_sequence, excluded.last_sequence)
+            """)
+    }
+
+    /// Moves a database away, with all that was committed to it in the one file where it can be read.
+    private static func setAside(_ path: String, as kept: String) throws(StoreFailure) {
+        do throws(StoreFailure) {
+            let database = try Database.open(path, .write)
+            try database.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE")
+        } catch {
+            // Damaged: its log is kept beside it, below.
+        }
+        // The files of the replaced database go before it does: SQLite would play them into the one that follows.
+        for suffix in ["-wal", "-journal"] where access(path + suffix, F_OK) == 0 {
+            try rename(path + suffix, to: kept + suffix)
+        }
+        unlink(path + "-shm")
+        try rename(path, to: kept)
+    }
+
+    private static func rename(_ from: String, to: String) throws(StoreFailure) {
+        guard Glibc.rename(from, to) == 0 else {
+            throw .fatal("\(from) cannot be renamed to \(to): \(String(cString: strerror(errno)))")
+        }
+        // Renamings reach the disk in their order.
+        let directory = to.lastIndex(of: "/").map { String(to[..<$0]) } ?? "."
+        let fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else { return }
+        fsync(fd)
+        close(fd)
     }
 
     /// Keeps the newest of the databases that restores have replaced.
@@ -54,41 +145,11 @@ public enum Restore {
         var found = glob_t()
         defer { globfree(&found) }
         guard glob(pattern, 0, nil, &found) == 0 else { return }
+        let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
         // Sorted by name, and the names end with a time of equal length.
-        for index in 0..<max(0, Int(found.gl_pathc) - Limits.backupsMax) {
-            if let path = found.gl_pathv[index] { unlink(path) }
+        let databases = paths.filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-journal") }
+        for path in databases.dropLast(Limits.backupsMax) {
+            for suffix in ["", "-wal", "-journal"] { unlink(path + suffix) }
         }
-    }
-
-    private static func carryNumbers(from old: String, to new: String) throws(StoreFailure) {
-        var meta: [(String, Int64)] = []
-        var ledgers: [(String, Int64)] = []
-        do throws(StoreFailure) {
-            var database = try Database.open(old)
-            try database.execute("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE")
-            meta = try database.query("SELECT key, value FROM meta WHERE key IN ('position', 'resource_version')") {
-                ($0.text(0), Int64($0.text(1)) ?? 0)
-            }
-            ledgers = try database.query("SELECT uid, last_sequence FROM ledgers") { ($0.text(0), $0.int(1)) }
-        } catch {
-            return  // a damaged database is a reason to restore: there is nothing to carry over
-        }
-        var database = try Database.open(new)
-        try database.execute("BEGIN IMMEDIATE")
-        for (key, value) in meta {
-            try database.run(
-                "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = max(cast(value AS INTEGER), ?3) || ''",
-                [.text(key), .text(String(value + 1)), .int(value + 1)])
-        }
-        for (uid, last) in ledgers {
-            // What was told meanwhile is told; the sequence goes on after it.
-            try database.run(
-                "UPDATE ledgers SET published_sequence = ?2, last_sequence = ?2 WHERE uid = ?1 AND last_sequence < ?2",
-                [.text(uid), .int(last)])
-            try database.run(
-                "UPDATE outbox SET state = 'Skipped', retry_at = NULL WHERE uid = ?1 AND state IN ('OutboxWritten', 'Retrying', 'DeadLettered') AND sequence <= ?2",
-                [.text(uid), .int(last)])
-        }
-        try database.execute("COMMIT; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode=DELETE")
     }
 }

@@ -7,31 +7,38 @@ import Values
 extension SQLiteStore {
     public func commit(_ changes: ChangeSet) throws(StoreFailure) {
         try database.execute("BEGIN IMMEDIATE")
-        do {
-            for removed in changes.removed {
-                try database.run("DELETE FROM objects WHERE uid = ?", [.text(removed.uid.hex)])
-            }
-            for write in changes.objects { try save(write) }
-            for write in changes.replicas { try save(write) }
-            for event in changes.events { try save(event) }
-            for record in changes.audit { try save(record) }
-            for delivery in changes.deliveries { try save(delivery) }
-            for consumer in changes.consumers { try save(consumer) }
-            for uid in changes.tombstones {
-                try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])
-            }
-            for uid in changes.tombstonesCleared {
-                try database.run("DELETE FROM tombstones WHERE uid = ?", [.text(uid.hex)])
-            }
-            for (key, value) in [("resource_version", changes.resourceVersion), ("position", changes.position)] {
-                try database.run(
-                    "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
-                    [.text(key), .text(String(value))])
-            }
+        do throws(StoreFailure) {
+            try write(changes)
             try database.execute("COMMIT")
         } catch {
             try? database.execute("ROLLBACK")  // the first error is the one to report
             throw error
+        }
+        mark.write(
+            CommitMark.Numbers(
+                storeID: storeID, position: changes.position, resourceVersion: changes.resourceVersion))
+    }
+
+    private func write(_ changes: ChangeSet) throws(StoreFailure) {
+        for removed in changes.removed {
+            try database.run("DELETE FROM objects WHERE uid = ?", [.text(removed.uid.hex)])
+        }
+        for write in changes.objects { try save(write) }
+        for write in changes.replicas { try save(write) }
+        for event in changes.events { try save(event) }
+        for record in changes.audit { try save(record) }
+        for delivery in changes.deliveries { try save(delivery) }
+        for consumer in changes.consumers { try save(consumer) }
+        for uid in changes.tombstones {
+            try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])
+        }
+        for uid in changes.tombstonesCleared {
+            try database.run("DELETE FROM tombstones WHERE uid = ?", [.text(uid.hex)])
+        }
+        for (key, value) in [("resource_version", changes.resourceVersion), ("position", changes.position)] {
+            try database.run(
+                "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
+                [.text(key), .text(String(value))])
         }
     }
 

@@ -1,5 +1,3 @@
-import CCrypto
-import CLinux
 import Glibc
 import Manifests
 public import Planner
@@ -14,40 +12,44 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     public let path: String
     /// Made once with the database and kept in it; every instance we make carries it.
     public let storeID: String
+    let mark: CommitMark
 
     private init(database: consuming Database, path: String, storeID: String) {
         self.database = database
         self.path = path
         self.storeID = storeID
+        mark = CommitMark.open(Self.markPath(path))
     }
 
     /// Opens or makes the database, checks it and brings it to the current version.
     ///
-    /// - Parameter freshID: the store id for a new database.
-    /// - Throws: `.fatal` with what to do when the database is damaged or newer than this program; it is never changed then.
-    public static func open(_ path: String, freshID: String, nowMs: Int64) throws(StoreFailure) -> SQLiteStore {
+    /// - Parameters:
+    ///   - freshID: the store id for a new database.
+    ///   - journal: the events that were delivered.
+    /// - Throws: `.fatal` with what to do when the database is damaged, has lost commits, or is newer than this program;
+    ///   it is never changed then.
+    public static func open(
+        _ path: String, freshID: String, nowMs: Int64, journal: (any EventLog)? = nil
+    ) throws(StoreFailure) -> SQLiteStore {
+        var status = stat()
+        let wasThere = stat(path, &status) == 0 && status.st_size > 0
         var database = try Database.open(path)
         do {
             try check(&database)
         } catch {
             throw .fatal(
-                "the database \(path) is damaged and was left as it is (\(words(error))); "
+                "the database \(path) is damaged and was left as it is (\(error.words)); "
                     + "restore a backup with 'agentos-apply restore FILE', or move the file away to start empty")
         }
         try database.execute(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"
         )
-        try migrate(&database, path, nowMs)
-        try database.run("INSERT OR IGNORE INTO meta VALUES ('store_id', ?)", [.text(freshID)])
+        try Migrator.migrate(&database, path, nowMs)
+        try registerKinds(&database)
         try registerSchemas(&database)
-        let ids = try database.query("SELECT value FROM meta WHERE key = 'store_id'") { $0.text(0) }
-        return SQLiteStore(database: database, path: path, storeID: ids.first ?? freshID)
-    }
-
-    private static func words(_ failure: StoreFailure) -> String {
-        switch failure {
-        case .retry(let words), .fatal(let words): words
-        }
+        try Continuity.settleLedgers(&database)
+        let storeID = try beginNumbers(&database, path, isNew: !wasThere, freshID: freshID, journal)
+        return SQLiteStore(database: database, path: path, storeID: storeID)
     }
 
     private static func check(_ database: inout Database) throws(StoreFailure) {
@@ -55,50 +57,62 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         if rows.first != "ok" { throw .fatal(rows.first ?? "unreadable") }
     }
 
-    private static func migrate(_ database: inout Database, _ path: String, _ nowMs: Int64) throws(StoreFailure) {
-        try database.execute(
-            "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
-        )
-        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
-            (Int($0.int(0)), $0.text(1))
-        }
-        if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
+    static func markPath(_ path: String) -> String { "\(directory(path))/committed" }
+    private static func directory(_ path: String) -> String {
+        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
+    }
+
+    /// Compares the database with what is known to have been committed and delivered, and gives a new one its id.
+    private static func beginNumbers(
+        _ database: inout Database, _ path: String, isNew: Bool, freshID: String, _ journal: (any EventLog)?
+    ) throws(StoreFailure) -> String {
+        let meta = Dictionary(
+            try database.query("SELECT key, value FROM meta") { ($0.text(0), $0.text(1)) },
+            uniquingKeysWith: { first, _ in first })
+        let (position, version) = (Int64(meta["position"] ?? "") ?? 0, Int64(meta["resource_version"] ?? "") ?? 0)
+        let mark = CommitMark.read(markPath(path))
+        let told = journal?.lastPosition ?? 0
+        let isOwnMark = mark?.storeID == meta["store_id"] || meta["store_id"] == nil
+        let committed = max(told, isOwnMark ? mark?.position ?? 0 : 0)
+        let hasLost = committed > position || (isOwnMark && mark?.resourceVersion ?? 0 > version)
+        let accepting = "\(directory(path))/accept-loss"
+        if hasLost, !isNew, access(accepting, F_OK) != 0 {
             throw .fatal(
-                "the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
-                    + "use the newer program, or restore a backup made before the upgrade")
+                "the database \(path) ends at event \(position), but events up to \(committed) were committed: it is "
+                    + "damaged, or it is an older copy; it was left as it is. Restore a backup with 'agentos-apply "
+                    + "restore FILE'; or, to go on with it without what it has lost, make the file \(accepting)")
         }
-        for (number, checksum) in applied {
-            guard let known = Migrations.all.first(where: { $0.number == number }), sha256(known.sql) == checksum else {
-                throw .fatal(
-                    "migration \(number) of \(path) is not the one this program knows; the database was left as it is")
-            }
+        let storeID = meta["store_id"] ?? freshID
+        let isAhead = told > position || mark?.position ?? 0 > position || mark?.resourceVersion ?? 0 > version
+        guard isAhead || meta["store_id"] == nil else { return storeID }
+        // What was given out before by a database that is gone, or has lost it, is not given out again.
+        let delivered = meta["store_id"] == nil ? [] : Continuity.delivered(journal, after: position)
+        try database.transaction { database throws(StoreFailure) in
+            try database.run("INSERT OR IGNORE INTO meta VALUES ('store_id', ?)", [.text(freshID)])
+            guard isAhead else { return }
+            try Continuity.raise(
+                &database, position: max(told, mark?.position ?? 0), resourceVersion: (mark?.resourceVersion ?? 0) + 1)
+            try Continuity.note(delivered, in: &database)
         }
-        let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
-        if let first = missing.first, !applied.isEmpty {
-            let copy = "\(path).before-\(first.number)"
-            unlink(copy)
-            try database.copy(to: copy)
-        }
-        for step in missing {
-            try database.execute("BEGIN IMMEDIATE")
-            do {
-                try database.execute(step.sql)
-                try database.run(
-                    "INSERT INTO migrations VALUES (?, ?, ?, ?)",
-                    [.int(Int64(step.number)), .text(step.name), .text(sha256(step.sql)), .int(nowMs)])
-                try database.execute("COMMIT")
-            } catch {
-                try? database.execute("ROLLBACK")  // the first error is the one to report
-                throw error
-            }
+        unlink(accepting)
+        return storeID
+    }
+
+    /// The kinds of this program are rows: SQL accepts objects of no other.
+    private static func registerKinds(_ database: inout Database) throws(StoreFailure) {
+        for kind in Kind.allCases {
+            try database.run(
+                "INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)",
+                [.text(kind.rawValue), .int(kind.isNamespaced ? 1 : 0), .int(kind == .agent ? 1 : 0)])
         }
     }
 
-    static func sha256(_ text: String) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        let bytes = Array(text.utf8)
-        _ = SHA256(bytes, bytes.count, &digest)
-        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    /// Up to which event the journal has confirmed delivery, as far as it is remembered.
+    public func publishedPosition() throws(StoreFailure) -> Int64 {
+        try database.query("SELECT max(position) FROM outbox WHERE state IN ('Published', 'Acknowledged')") {
+            $0.int(0)
+        }
+        .first ?? 0
     }
 
     /// Event schemas are registered once and never edited.
@@ -169,8 +183,8 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             """)
     }
 
-    /// Copies the database, consistent at one moment, while it is in use.
-    public func backup(to path: String) throws(StoreFailure) { try database.copy(to: path) }
+    /// Copies the database, consistent at one moment, while it is in use: over a connection of its own, beside commits.
+    public func backup(to path: String) throws(StoreFailure) { try Database.open(self.path, .read).copy(to: path) }
 
     /// Without it the next start finds the same in the write-ahead log.
     public func finish() { try? database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }

@@ -7,26 +7,6 @@ import Storage
 import Testing
 import Values
 
-/// A directory that is gone after the test.
-func inDirectory(_ body: (String) throws -> Void) rethrows {
-    var template = Array("/tmp/agentos-store.XXXXXX".utf8CString)
-    let path = mkdtemp(&template).map { String(cString: $0) } ?? "/tmp/agentos-store"
-    defer { _ = systemRemove(path) }
-    try body(path)
-}
-
-private func systemRemove(_ path: String) -> Int32 {
-    guard let handle = opendir(path) else { return unlink(path) }
-    while let entry = readdir(handle) {
-        let name = withUnsafePointer(to: &entry.pointee.d_name) {
-            $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-        }
-        if name != ".", name != ".." { _ = systemRemove("\(path)/\(name)") }
-    }
-    closedir(handle)
-    return rmdir(path)
-}
-
 func namespaceRequest(_ name: String, id: Int = 1) -> Input {
     let apply = Request.Apply(
         key: ObjectKey(.namespace, namespace: "", name: name), node: .emptyMap, manager: "test", force: true,
@@ -109,7 +89,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            #expect(changeFromOutside(path, "INSERT INTO migrations VALUES (999, 'later', 'x', 1)"))
+            #expect(Outside.change(path, "INSERT INTO migrations VALUES (999, 'later', 'x', 1)"))
             do {
                 _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
                 Issue.record("it was opened")
@@ -123,7 +103,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            #expect(changeFromOutside(path, "UPDATE migrations SET checksum = 'x'"))
+            #expect(Outside.change(path, "UPDATE migrations SET checksum = 'x'"))
             #expect(throws: StoreFailure.self) { try SQLiteStore.open(path, freshID: "id", nowMs: 1) }
         }
     }
@@ -143,7 +123,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
             let store = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
             var engine = Engine(state: try store.load(), settings: EngineSettings())
             try store.commit(engine.step([namespaceRequest("default")], someMoment).changes)
-            #expect(!changeFromOutside(path, "PRAGMA foreign_keys=ON; \(sql)"))
+            #expect(!Outside.change(path, "PRAGMA foreign_keys=ON; \(sql)"))
         }
     }
 
@@ -215,20 +195,4 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
                 ])
         }
     }
-}
-
-/// Changes a database from outside, as an operator's tool would; false when it is refused.
-func changeFromOutside(_ path: String, _ sql: String) -> Bool {
-    let code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.executescript(sys.argv[2]); db.commit()"
-    let words: [String] = ["python3", "-c", code, path, sql]
-    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    defer { for text in arguments { free(text) } }
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    var pid: pid_t = 0
-    guard posix_spawnp(&pid, "python3", &actions, nil, &arguments, environ) == 0 else { return false }
-    var status: Int32 = 0
-    return waitpid(pid, &status, 0) == pid && status == 0
 }

@@ -17,7 +17,7 @@ public protocol Store: Sendable {
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node]
     /// Puts all into the one file; nothing is written afterwards.
     func finish()
-    /// Copies the store to a new file, consistent at one moment, while it is in use.
+    /// Copies the store to a new file, consistent at one moment, while it is in use. May be called from any thread.
     func backup(to path: String) throws(StoreFailure)
 }
 
@@ -27,4 +27,10 @@ public enum StoreFailure: Error, Sendable {
     case retry(String)
     /// The store cannot be trusted or reached any more; the daemon ends, agents run on.
     case fatal(String)
+
+    public var words: String {
+        switch self {
+        case .retry(let words), .fatal(let words): words
+        }
+    }
 }

@@ -104,26 +104,8 @@ final class Daemon {
         self.log = log
         let clock = SystemClock()
         let nowMs = clock.now().wallMs
-        let store: SQLiteStore
-        var state: EngineState
-        do throws(StoreFailure) {
-            let path = "\(paths.state)/store/agentos.db"
-            let waiting = "\(paths.state)/store/restore.db"
-            if let kept = try Restore.takeOver(waiting: waiting, database: path, nowMs: nowMs) {
-                log.info("database restored", [("replaced", kept)])
-            }
-            var random = SystemRandomNumberGenerator()
-            store = try SQLiteStore.open(path, freshID: UID(high: random.next(), low: random.next()).hex, nowMs: nowMs)
-            state = try store.load()
-        } catch {
-            switch error {
-            case .retry(let why), .fatal(let why): throw CommandProblem(.storeFailure, why)
-            }
-        }
-        let journal: Journal
-        do throws(SinkFailure) { journal = try Journal.open("\(paths.state)/journal") } catch {
-            throw CommandProblem(.storeFailure, error.message)
-        }
+        let (journal, store, opened) = try Self.openStore(paths, log, nowMs: nowMs)
+        var state = opened
 
         let inbox = Mailbox<Input>()
         let user = getuid()
@@ -165,6 +147,52 @@ final class Daemon {
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
         state = EngineState()
+    }
+
+    /// Opens the journal and the store, after a restore where one waits, and compares them.
+    private static func openStore(_ paths: Paths, _ log: Log, nowMs: Int64) throws -> (
+        Journal, SQLiteStore, EngineState
+    ) {
+        let journal: Journal
+        do throws(SinkFailure) {
+            journal = try Journal.open("\(paths.state)/journal") { problem in
+                log.error("the event journal is damaged", [("problem", problem)])
+            }
+        } catch {
+            throw CommandProblem(.storeFailure, error.message)
+        }
+        let (store, state) = try openStore(paths, log, journal, nowMs: nowMs)
+        // A reader is never told of other events at an offset that it has passed.
+        let passed = state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset).max() ?? 0
+        do throws(SinkFailure) { try journal.goOn(at: passed) } catch {
+            throw CommandProblem(.storeFailure, error.message)
+        }
+        return (journal, store, state)
+    }
+
+    private static func openStore(
+        _ paths: Paths, _ log: Log, _ journal: Journal, nowMs: Int64
+    ) throws -> (SQLiteStore, EngineState) {
+        let path = "\(paths.state)/store/agentos.db"
+        do throws(StoreFailure) {
+            if let kept = try Restore.takeOver(
+                waiting: "\(paths.state)/store/restore.db", database: path, nowMs: nowMs, journal: journal)
+            {
+                log.info("database restored", [("replaced", kept)])
+            }
+            var random = SystemRandomNumberGenerator()
+            let freshID = UID(high: random.next(), low: random.next()).hex
+            let store = try SQLiteStore.open(path, freshID: freshID, nowMs: nowMs, journal: journal)
+            let published = try store.publishedPosition()
+            if published > journal.lastPosition {
+                log.error(
+                    "events that were delivered are missing in the journal",
+                    [("after", String(journal.lastPosition)), ("up to", String(published))])
+            }
+            return (store, try store.load())
+        } catch {
+            throw CommandProblem(.storeFailure, error.words)
+        }
     }
 
     /// The supervisor lies beside this program.

@@ -34,6 +34,8 @@ func restoreVerb(_ invocation: Invocation) throws -> ExitCode {
         throw CommandProblem(
             .failure, "\(store) is not there: start the daemon once with 'agentos-apply daemon start', then restore")
     }
+    // What SQLite left beside a file that waited before belongs to that one.
+    for suffix in ["-journal", "-wal", "-shm"] { unlink("\(store)/restore.db\(suffix)") }
     try LocalFile.copy(invocation.positionals[0], to: "\(store)/restore.db")
     guard session.isAnswered else {
         Terminal.print("the backup takes effect when the daemon starts")

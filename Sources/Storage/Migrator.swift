@@ -1,0 +1,63 @@
+import CCrypto
+import Glibc
+import Reconciler
+
+/// Brings a database to the version of this program, in one transaction for each missing step.
+///
+/// A step that changes a table makes a new one, copies the rows, drops the old one and renames, as SQLite's documentation
+/// of ALTER TABLE says. References are not enforced in between; they and all pages are checked before the commit.
+enum Migrator {
+    static func migrate(_ database: inout Database, _ path: String, _ nowMs: Int64) throws(StoreFailure) {
+        try database.execute(
+            "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
+        )
+        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
+            (Int($0.int(0)), $0.text(1))
+        }
+        if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
+            throw .fatal(
+                "the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
+                    + "use the newer program, or restore a backup made before the upgrade")
+        }
+        for (number, checksum) in applied {
+            guard let known = Migrations.all.first(where: { $0.number == number }), sha256(known.sql) == checksum else {
+                throw .fatal(
+                    "migration \(number) of \(path) is not the one this program knows; the database was left as it is")
+            }
+        }
+        let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
+        if let first = missing.first, !applied.isEmpty {
+            let copy = "\(path).before-\(first.number)"
+            unlink(copy)
+            try database.copy(to: copy)
+        }
+        try database.execute("PRAGMA foreign_keys=OFF")  // has no effect inside a transaction
+        for step in missing {
+            try database.transaction { database throws(StoreFailure) in
+                try database.execute(step.sql)
+                try check(&database, step.number)
+                try database.run(
+                    "INSERT INTO migrations VALUES (?, ?, ?, ?)",
+                    [.int(Int64(step.number)), .text(step.name), .text(sha256(step.sql)), .int(nowMs)])
+            }
+        }
+        try database.execute("PRAGMA foreign_keys=ON")
+    }
+
+    private static func check(_ database: inout Database, _ number: Int) throws(StoreFailure) {
+        let dangling = try database.query("PRAGMA foreign_key_check") { $0.text(0) }
+        let damage = try database.query("PRAGMA integrity_check(1)") { $0.text(0) }.filter { $0 != "ok" }
+        if let table = dangling.first {
+            throw .fatal(
+                "migration \(number) would leave rows of \(table) without what they refer to; nothing was changed")
+        }
+        if let words = damage.first { throw .fatal("migration \(number) found damage: \(words); nothing was changed") }
+    }
+
+    private static func sha256(_ text: String) -> String {
+        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        let bytes = Array(text.utf8)
+        _ = SHA256(bytes, bytes.count, &digest)
+        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

@@ -1,0 +1,51 @@
+import Glibc
+import Storage
+import Testing
+
+/// Databases as each released version has left them, in `Schemas`: made by the programs of that time, with rows in every
+/// table and delivery in each of its states.
+@Suite struct MigrationTests {
+    private static let versions = 1...3
+
+    @Test(arguments: versions) func aDatabaseOfEachVersionIsUpgradedWithAllItsRows(_ version: Int) throws {
+        try inDirectory { directory in
+            let (old, path) = ("\(directory)/old.db", "\(directory)/agentos.db")
+            for database in [old, path] {
+                #expect(python("load", database, "\(Outside.schemas)/version-\(version).sql") == 0)
+            }
+            let store = try SQLiteStore.open(path, freshID: "other", nowMs: 1)
+            let state = try store.load()
+            #expect(state.objects.count == (version < 3 ? 7 : 8) && state.backlog == 3)
+            #expect(python("compare", old, path) == 0, "a row was lost or changed, or the result is not sound")
+            // The copy that was made before is the old database.
+            #expect(python("compare", old, "\(path).before-\(version + 1)") == 0)
+            #expect(try SQLiteStore.open(path, freshID: "other", nowMs: 1).storeID == store.storeID)
+        }
+    }
+
+    @Test func everyReleasedVersionIsThere() throws {
+        try inDirectory { directory in
+            let path = "\(directory)/agentos.db"
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            #expect(python("version", path, String(Self.versions.upperBound + 1)) == 0)
+        }
+    }
+
+    /// What SQL holds of a kind, by the row that describes it.
+    @Test(arguments: [
+        "UPDATE objects SET kind = 'Ghost'", "UPDATE objects SET namespace = 'x'", "UPDATE objects SET revision = 1",
+        "DELETE FROM kinds WHERE name = 'Namespace'",
+    ])
+    func anObjectIsOfAKindThatSQLKnows(_ sql: String) throws {
+        try inDirectory { directory in
+            let path = "\(directory)/agentos.db"
+            #expect(python("load", path, "\(Outside.schemas)/version-3.sql") == 0)
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            #expect(
+                !Outside.change(
+                    path, "PRAGMA foreign_keys=ON; \(sql) \(sql.hasPrefix("U") ? "WHERE kind = 'Namespace'" : "")"))
+        }
+    }
+
+    private func python(_ words: String...) -> Int32 { Outside.databases(words) }
+}

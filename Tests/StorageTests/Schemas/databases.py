@@ -1,0 +1,46 @@
+"""Makes and compares databases from outside, as an operator's tool would."""
+import os
+import signal
+import sqlite3
+import sys
+
+
+def rows(database, table, columns):
+    return set(database.execute(f"SELECT {', '.join(columns)} FROM {table}"))
+
+
+def load(path, script):
+    with open(script, encoding="utf-8") as file:
+        sqlite3.connect(path).executescript(file.read())
+
+
+def compare(old_path, new_path):
+    """Every row of the old database is in the new one, unchanged; tables of the program itself may have gained rows."""
+    old, new = sqlite3.connect(old_path), sqlite3.connect(new_path)
+    assert not new.execute("PRAGMA foreign_key_check").fetchall()
+    assert new.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    for (table,) in old.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall():
+        columns = [row[1] for row in old.execute(f"PRAGMA table_info({table})")]
+        before, after = rows(old, table, columns), rows(new, table, columns)
+        assert before, f"{table} has no row"
+        assert before <= after, f"{table} has lost {before - after}"
+        assert before == after or table in ("migrations", "event_schemas"), f"{table} has gained {after - before}"
+
+
+def version(path, number):
+    assert sqlite3.connect(path).execute("SELECT max(number) FROM migrations").fetchone() == (int(number),)
+
+
+def tear(path):
+    """Dies within a transaction that has reached the file: what it wrote has to be rolled back from its journal."""
+    database = sqlite3.connect(path, isolation_level=None)
+    database.execute("PRAGMA journal_mode=DELETE")
+    database.execute("PRAGMA cache_size=1")
+    database.execute("BEGIN")
+    for number in range(5000):
+        database.execute("INSERT INTO tombstones VALUES (?)", (f"{number:032x}",))
+    assert os.path.getsize(f"{path}-journal") > 0
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+{"load": load, "compare": compare, "version": version, "tear": tear}[sys.argv[1]](*sys.argv[2:])
