@@ -83,7 +83,7 @@ let package = Package(
         tests(
             "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
             exclude: ["Schemas"]),
-        tests("GRPCTests", ["GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
+        tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),

@@ -163,7 +163,7 @@ import Values
                 return fields.count > 12 ? (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0) : 0
             }
             let before = (used(), World.now())
-            usleep(2_000_000)
+            World.until("it has used 0.4 s of a processor", 30_000) { used() - before.0 >= 40 }
             let share = Double(used() - before.0) * 10 / Double(World.now() - before.1)
             #expect(share < 0.4, "\(share) of a core")
             if isolation == .containerd {

@@ -44,11 +44,7 @@ import Testing
                 "one", "--", "sh", "-c",
                 "sh -c 'i=0; while :; do i=$((i+1)); echo $i > $HOME/beat; sleep 0.05; done'; true",
             ]
-            func isBeating() -> Bool {
-                let before = World.read(beat)
-                usleep(300_000)
-                return World.read(beat) != before
-            }
+            func isBeating() -> Bool { World.changes(within: 300) { World.read(beat) } }
             let late = world.run(["exec", "--timeout", "1s"] + beats)
             #expect(late.code == 5, "\(late.text)")
             World.until("all of the command is gone") { !isBeating() }
@@ -70,17 +66,21 @@ import Testing
                 import fcntl, os, pty, struct, sys, termios, time, select, signal
                 pid, fd = pty.fork()
                 if pid == 0:
-                    time.sleep(0.2)
+                    while struct.unpack("HHHH", fcntl.ioctl(0, termios.TIOCGWINSZ, bytes(8)))[1] != 100: pass
                     os.execv(sys.argv[1], [sys.argv[1], "exec", "-it", "one", "--", "sh"])
                 def size(columns):
                     fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, columns, 0, 0))
                 size(100)
                 seen = b""
-                def until(text):
+                def until(text, again=b""):
                     global seen
                     end = time.time() + 15
+                    if again: os.write(fd, again)
                     while text not in seen:
-                        if not select.select([fd], [], [], max(0, end - time.time()))[0]: sys.exit("no " + repr(text) + " in " + repr(seen))
+                        if not select.select([fd], [], [], 1)[0]:
+                            if time.time() > end: sys.exit("no " + repr(text) + " in " + repr(seen))
+                            if again: os.write(fd, again)
+                            continue
                         try: chunk = os.read(fd, 4096)
                         except OSError: chunk = b""
                         if not chunk: sys.exit("ended before " + repr(text) + ": " + repr(seen))
@@ -90,14 +90,12 @@ import Testing
                 until(b"is-terminal")
                 size(120)
                 os.kill(pid, signal.SIGWINCH)
-                time.sleep(0.5)
-                os.write(fd, b"stty size\\n")
-                until(b"33 120")
-                os.write(fd, b"sleep 1000\\n")
-                time.sleep(0.5)
-                os.write(fd, b"\\x03")
-                os.write(fd, b"echo after''wards\\n")
-                until(b"afterwards")
+                os.write(fd, b"until stty size | grep '33 120'; do :; done; echo gr''own\\n")
+                until(b"grown")
+                os.write(fd, b"echo beg''in; sleep 1000\\n")
+                until(b"begin")
+                # The interrupt may come before there is something to interrupt.
+                until(b"afterwards", again=b"\\x03echo after''wards\\n")
                 os.write(fd, b"exit 9\\n")
                 while True:
                     try:

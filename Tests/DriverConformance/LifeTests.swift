@@ -112,9 +112,10 @@ import Testing
                     "one", isolation, "while ! test -e $HOME/end; do sleep 0.05; done; exit 7", "restartPolicy: Never"))
             let homes = "\(world.state)/homes"
             let home = try #require(World.names(homes).first)
+            let pid = world.pid("one")
             world.killDaemon()
             world.write("\(homes)/\(home)/0/end", "")
-            usleep(500_000)
+            World.until("it has ended") { !World.isAlive(pid) }
             world.startDaemon()
             World.until("its end is known") { world.phase("one") == "Failed" }
             #expect(world.lastExit("one")?["code"]?.int == 7)
@@ -225,7 +226,7 @@ import Testing
             let script = "echo run $AGENTOS_RUN >> $HOME/starts; \(World.stays)"
             world.apply(world.agent("many", isolation, script, "replicas: 6\nupdateStrategy: {type: Recreate}"))
             for round in 0..<4 {
-                usleep(useconds_t(40_000 + 60_000 * round))
+                World.until("starts have begun") { World.names("\(world.state)/runs").count > round }
                 world.killDaemon()
                 world.startDaemon()
             }
@@ -312,11 +313,7 @@ import Testing
             world.ready(world.agent("one", isolation, script, "suspendMode: Freeze"))
             let home = try #require(World.names("\(world.state)/homes").first)
             let beat = "\(world.state)/homes/\(home)/0/beat"
-            func isBeating() -> Bool {
-                let before = World.read(beat)
-                usleep(400_000)
-                return World.read(beat) != before
-            }
+            func isBeating() -> Bool { World.changes(within: 400) { World.read(beat) } }
             World.until("it beats") { isBeating() }
             let run = world.runOf("one")?["id"]?.string
             apply("suspend: true")

@@ -52,7 +52,7 @@ import Testing
             world.startDaemon()
             world.apply(world.agent("many", isolation, server, "replicas: 4\nnetwork: {mode: Bridge}"))
             for round in 0..<4 {
-                usleep(useconds_t(60_000 + 50_000 * round))
+                World.until("starts have begun") { World.names("\(world.state)/runs").count > round }
                 world.killDaemon()
                 world.startDaemon()
             }

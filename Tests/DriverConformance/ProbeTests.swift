@@ -21,7 +21,8 @@ import Values
                     """))
             World.until("it runs", 30_000) { world.pid("one") > 1 }
             func exec(_ script: String) { #expect(world.run("exec", "one", "--", "sh", "-c", script).code == 0) }
-            usleep(1_500_000)
+            func message(_ name: String) -> String { world.condition(name, "Ready")?["message"]?.string ?? "" }
+            World.until("its probe says no") { message("one").contains("the readiness probe fails") }
             #expect(world.phase("one") == "Starting", "not ready before its probe says so")
             exec("touch $HOME/ready")
             World.until("ready") { world.phase("one") == "Ready" }
@@ -58,9 +59,7 @@ import Values
             let beat = "\(world.state)/homes/\(home)/0/beat"
             World.until("the probe runs") { !World.read(beat).isEmpty }
             World.until("it is killed with its child", 30_000) {
-                let before = World.read(beat)
-                usleep(400_000)
-                return World.read(beat) == before
+                !World.changes(within: 400) { World.read(beat) }
             }
             #expect(world.phase("one") == "Starting")
         }
@@ -88,8 +87,10 @@ import Values
                 world.agent(
                     "missing", isolation, World.stays,
                     network + "readinessProbe: {httpGet: {path: /none, port: \(port)}, periodSeconds: 1}"))
-            usleep(2_000_000)
-            #expect(world.phase("missing") == "Starting", "404 is no success")
+            World.until("404 is no success") {
+                world.condition("missing", "Ready")?["message"]?.string?.contains("HTTP status 404") == true
+            }
+            #expect(world.phase("missing") == "Starting")
             #expect(world.run("delete", "agent", "http").code == 0)
             World.until("what depends on it is not ready") {
                 world.condition("tcp", "Ready")?["status"]?.string == "False"

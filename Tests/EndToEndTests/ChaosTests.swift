@@ -24,7 +24,7 @@ import Values
                     _ = world.spawn([World.program, "-f", path, "--no-autostart"], timeoutMs: 20_000)
                 }
                 blow(world, &random)
-                usleep(UInt32(random.below(250)) * 1000)
+                World.pass(ms: random.below(250))
                 killDaemon(world)
                 checkNoDoubles(world)
                 // Every third daemon dies while it starts: while it opens the store, adopts, or begins to serve.
@@ -32,7 +32,7 @@ import Values
                     let path = "\(world.directory)/starting"
                     let pid = World.start(
                         [World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
-                    usleep(UInt32(random.below(40)) * 1000)
+                    World.pass(ms: random.below(40))
                     Glibc.kill(pid, SIGKILL)
                     _ = World.wait(pid, timeoutMs: 5000)
                 }
@@ -190,7 +190,7 @@ import Values
             inWorld { world in
                 let path = "\(world.directory)/first"
                 let pid = World.start([World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
-                usleep(UInt32(delay) * 1000)
+                World.pass(ms: delay)
                 Glibc.kill(pid, SIGKILL)
                 _ = World.wait(pid, timeoutMs: 5000)
                 let result = world.apply(World.agent("one", World.stays), "--wait")

@@ -200,7 +200,7 @@ import Values
                 let pid = world.pid("one")
                 let before = ticks(pid)
                 let start = World.now()
-                usleep(2_000_000)
+                World.until("it has used 0.4 s of a processor", 30_000) { ticks(pid) - before >= 40 }
                 let share = Double(ticks(pid) - before) * 10 / Double(World.now() - start)
                 #expect(share < 0.35, "\(share) of a core")
                 world.run("delete", "agent", "one", "--grace-period", "0")

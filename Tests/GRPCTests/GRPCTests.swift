@@ -1,5 +1,6 @@
 import Glibc
 import Machine
+import Support
 import Testing
 
 @testable import GRPC
@@ -31,13 +32,12 @@ private final class Peer {
         let result = posix_spawn(&pid, "/usr/bin/python3", nil, nil, &words, environ)
         try #require(result == 0)
         // The name is there before the server listens.
-        for _ in 0..<2000 {
+        World.until("the server answers") {
             let (outcome, channel) = (Outcome(), channel())
             outcome.call(channel, "/echo")
             run { outcome.ends > 0 }
             channel.close()
-            if outcome.failure == nil { return }
-            usleep(5000)
+            return outcome.failure == nil
         }
     }
 

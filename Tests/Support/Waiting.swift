@@ -14,11 +14,11 @@ extension World {
     }
 
     /// Whether a condition comes true in time. The whole time passes only when it does not.
-    package static func becomes(within timeoutMs: Int, _ condition: () -> Bool) -> Bool {
+    package static func becomes(within timeoutMs: Int, every pauseMs: Int = 10, _ condition: () -> Bool) -> Bool {
         let deadline = now() + timeoutMs
         while now() < deadline {
             if condition() { return true }
-            usleep(10_000)
+            pass(ms: pauseMs)
         }
         return condition()
     }

@@ -108,11 +108,8 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     /// The exit code, or 128 + the signal; nil and a kill when the time is up.
     package static func wait(_ pid: pid_t, timeoutMs: Int) -> Int32? {
         var status: Int32 = 0
-        for _ in 0..<(timeoutMs / 2 + 1) {
-            if waitpid(pid, &status, WNOHANG) == pid {
-                return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
-            }
-            usleep(2000)
+        if becomes(within: timeoutMs, every: 2, { waitpid(pid, &status, WNOHANG) == pid }) {
+            return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
         }
         kill(pid, SIGKILL)
         waitpid(pid, &status, 0)
