@@ -37,10 +37,6 @@ import Testing
     /// Where a switch over an enum of ours may have a default: everything else is one case there, also what comes later.
     private static let defaults: [String: String] = [
         "Sources/Values/Node.swift: switch value": "asks for a number; every other value is none",
-        "Sources/Values/Quantity.swift: switch node.value": "a quantity is a number or a text; the rest is refused",
-        "Sources/Values/YAMLReader.swift: switch key.value": "keys are scalars; the rest is refused",
-        "Sources/Values/YAMLWriter.swift: switch node.value":
-            "maps and lists that are not empty take lines of their own",
         "Tests/Simulation/Simulation.swift: switch replica.phase": "names the phases in which a calm world may rest",
     ]
 
