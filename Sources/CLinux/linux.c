@@ -2,6 +2,7 @@
 
 #include <linux/openat2.h>
 #include <linux/magic.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
 #include <arpa/inet.h>
@@ -57,6 +58,8 @@ int agentos_eventfd(void) { return eventfd(0, EFD_CLOEXEC); }
 int agentos_pidfd_open(pid_t pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 
 int agentos_pidfd_signal(int pidfd, int signal) { return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0); }
+
+int agentos_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int agentos_close_on_exec_pipe(int fds[2]) { return pipe2(fds, O_CLOEXEC); }
 

@@ -1,5 +1,6 @@
 import CSeccomp
 import Glibc
+import Machine
 import Manifests
 import Values
 
@@ -54,28 +55,30 @@ enum SystemCalls {
     /// Flags of clone(2) that make new namespaces.
     static let namespaceFlags: UInt64 = 0x7e02_0000
 
-    /// Writes the filter for processes, as the kernel takes it. False when this machine cannot have one.
-    static func write(to path: String) -> Bool {
-        guard let context = seccomp_init(agentos_scmp_missing) else { return false }
+    /// The filter for processes, as the kernel takes it, in hexadecimal digits; nil when this machine cannot have one.
+    static func filter() -> String? {
+        guard let context = seccomp_init(agentos_scmp_missing) else { return nil }
         defer { seccomp_release(context) }
         for (names, action) in [(allowed, agentos_scmp_allow), (refused, agentos_scmp_refused)] {
             for name in names.sorted() {
                 let number = seccomp_syscall_resolve_name(name)
                 // Not every machine has every call.
                 guard number != agentos_scmp_unknown, number >= 0 else { continue }
-                guard seccomp_rule_add_array(context, action, number, 0, nil) == 0 else { return false }
+                guard seccomp_rule_add_array(context, action, number, 0, nil) == 0 else { return nil }
             }
         }
         var sameNamespaces = scmp_arg_cmp(
             arg: 0, op: SCMP_CMP_MASKED_EQ, datum_a: namespaceFlags, datum_b: 0)
         let clone = seccomp_syscall_resolve_name("clone")
-        guard seccomp_rule_add_array(context, agentos_scmp_allow, clone, 1, &sameNamespaces) == 0 else { return false }
-        let temporary = "\(path).new"
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard fd >= 0 else { return false }
-        let isWritten = seccomp_export_bpf(context, fd) == 0
-        close(fd)
-        return isWritten && rename(temporary, path) == 0
+        guard seccomp_rule_add_array(context, agentos_scmp_allow, clone, 1, &sameNamespaces) == 0,
+            let file = try? Files.memory([])
+        else { return nil }
+        defer { close(file) }
+        guard seccomp_export_bpf(context, file) == 0 else { return nil }
+        var program = [UInt8](repeating: 0, count: Int(max(0, lseek(file, 0, SEEK_CUR))))
+        guard !program.isEmpty, pread(file, &program, program.count, 0) == program.count else { return nil }
+        let digits = Array("0123456789abcdef".utf8)
+        return String(decoding: program.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
     }
 
     /// The profile as the OCI runtime specification writes it.
@@ -101,5 +104,30 @@ enum SystemCalls {
                 ])
             ),
         ])
+    }
+}
+
+/// What holds an agent's system calls.
+public enum SystemCallFilter: Sendable {
+    /// The program of seccomp(2), in hexadecimal digits.
+    case program(String)
+    /// This machine cannot have one: nothing that needs it is started.
+    case missing
+    /// The agent lives behind a kernel of its own.
+    case unneeded
+
+    /// The filter of process agents on this machine.
+    public static func ofThisMachine() -> SystemCallFilter { SystemCalls.filter().map { .program($0) } ?? .missing }
+
+    /// What the supervisor takes. What cannot be protected is not started.
+    var digits: String {
+        get throws(Files.Failure) {
+            switch self {
+            case .program(let digits): return digits
+            case .unneeded: return ""
+            case .missing:
+                throw Files.Failure(code: ENOSYS, what: "system calls of agents cannot be filtered on this machine")
+            }
+        }
     }
 }

@@ -29,7 +29,6 @@ public final class ChildProgram {
 
     /// Calls `done` once, on the loop's thread.
     ///
-    /// - Parameter input: at most what fits into a pipe, 64 KiB.
     public static func run(
         _ words: [String], environment: [String], input: [UInt8] = [], directory: String = "/", timeoutMs: Int64,
         supervisor: String, events: EventLoop, done: @escaping (Result) -> Void
@@ -59,18 +58,16 @@ public final class ChildProgram {
             pipes.append(pipe)
             return pipe
         }
-        // What is still here when this ends is nobody's.
+        // The program has its own copies of these.
         defer { for fd in pipes.flatMap(\.self) where fd >= 0 { close(fd) } }
-        let (given, output, error) = (try makePipe(), try makePipe(), try makePipe())
-        guard write(given[1], input, input.count) == input.count else {
-            throw Files.Failure(code: errno, what: "pipe")
-        }
+        let (output, error) = (try makePipe(), try makePipe())
+        let given = try Files.memory(input)
+        defer { close(given) }
         let specification = Supervisor.Specification(
-            boot: ProcessTable.bootID, user: nil, group: nil, directory: directory, openFiles: -1, systemCalls: "",
-            readable: nil, logBytes: 0, logFiles: 0, cgroups: [], arguments: words, environment: environment)
+            boot: ProcessTable.bootID, directory: directory, arguments: words, environment: environment)
         let report = try Supervisor(path: supervisor).start(
             ["exec", String(timeoutMs)], in: nil, specification,
-            streams: (input: given[0], output: output[1], error: error[1]))
+            streams: (input: given, output: output[1], error: error[1]))
         open = 3
         collect(dup(output[0])) { self.result.output += $0 }
         collect(dup(error[0])) { self.result.error += $0 }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// Small reads and writes that the drivers need; errors are errno.
@@ -37,6 +38,25 @@ public enum Files {
         defer { close(fd) }
         let bytes = Array(text.utf8)
         guard Glibc.write(fd, bytes, bytes.count) == bytes.count else { throw Failure(code: errno, what: path) }
+    }
+
+    /// A file in memory, at its beginning; the caller closes it.
+    package static func memory(_ bytes: [UInt8]) throws(Failure) -> Int32 {
+        let fd = agentos_memory_file("agentos")
+        guard fd >= 0 else { throw Failure(code: errno, what: "memfd_create") }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else {
+                let code = errno
+                close(fd)
+                throw Failure(code: code, what: "a file in memory")
+            }
+            rest = rest.dropFirst(count)
+        }
+        lseek(fd, 0, SEEK_SET)
+        return fd
     }
 
     /// A new file that is there whole or not at all, in place of an old one.

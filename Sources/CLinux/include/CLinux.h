@@ -18,6 +18,8 @@ int agentos_eventfd(void);
 int agentos_pidfd_open(pid_t pid);
 int agentos_pidfd_signal(int pidfd, int signal);
 int agentos_close_on_exec_pipe(int fds[2]);
+/// A file in memory, closed on exec.
+int agentos_memory_file(const char *name);
 
 /// Starts a program without copying this process (vfork semantics): signals are reset, descriptors 0, 1, 2 and
 /// 3 are the given ones, 4 too unless it is -1, all others are closed, the working directory is `cwd`.

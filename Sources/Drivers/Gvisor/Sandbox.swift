@@ -37,14 +37,16 @@ final class Sandbox {
     let containers: ContainerSettings
     let images: UnpackedImages
     private let runs: String
+    private let store: String
     /// Runs whose program does not run yet, and those whose does.
     private var starting: Set<RunID> = []
     private var up: Set<RunID> = []
     private var inotify: Int32 = -1
     private var states: String { "\(containers.volumes.memory)/runsc" }
 
-    init(_ settings: SandboxSettings, state: String, runs: String, openFiles: Int64) {
+    init(_ settings: SandboxSettings, state: String, runs: String, store: String, openFiles: Int64) {
         self.settings = settings
+        self.store = store
         self.runs = runs
         containers = ContainerSettings(
             volumes: Volumes(state: state, runs: runs, hostPaths: settings.hostPaths), network: settings.network,
@@ -89,10 +91,13 @@ final class Sandbox {
     private func supervised(
         _ words: [String], boot: String, cgroups: [String], mark: String
     ) -> Supervisor.Specification {
-        Supervisor.Specification(
-            boot: boot, user: nil, group: nil, directory: "/", openFiles: -1, systemCalls: "", readable: nil,
-            logBytes: Limits.logBytesMax, logFiles: Limits.logFilesMax, cgroups: cgroups, arguments: words,
-            environment: Self.environment + [mark])
+        var specification = Supervisor.Specification(
+            boot: boot, directory: "/", arguments: words, environment: Self.environment + [mark])
+        specification.store = store
+        specification.logBytes = Limits.logBytesMax
+        specification.logFiles = Limits.logFilesMax
+        specification.cgroups = cgroups
+        return specification
     }
 
     /// The agent's program runs: runsc says so in its state. What has come up once is up until it ends.

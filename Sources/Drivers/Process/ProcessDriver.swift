@@ -16,8 +16,8 @@ public struct ProcessDriver: Driver {
         /// Path of the program `agentos-supervise`.
         public var supervisor: String
         public var storeID: String
-        /// File with the filter of system calls; empty where none can be had.
-        public var systemCalls: String
+        /// The filter of system calls that agents get.
+        public var systemCalls: SystemCallFilter
         /// The limit of open files that agents get unless they ask for another.
         public var openFiles: Int64
         /// `process`, or `gvisor` when agents live in sandboxes.
@@ -27,7 +27,8 @@ public struct ProcessDriver: Driver {
         public var state = ""
 
         public init(
-            runs: String, homes: String, supervisor: String, storeID: String, systemCalls: String, openFiles: Int64
+            runs: String, homes: String, supervisor: String, storeID: String, systemCalls: SystemCallFilter,
+            openFiles: Int64
         ) {
             self.runs = runs
             self.homes = homes
@@ -69,7 +70,8 @@ public struct ProcessDriver: Driver {
             let events = EventLoop()
             let sandbox = configuration.sandbox.map {
                 Sandbox(
-                    $0, state: configuration.state, runs: configuration.runs, openFiles: configuration.openFiles)
+                    $0, state: configuration.state, runs: configuration.runs, store: configuration.storeID,
+                    openFiles: configuration.openFiles)
             }
             let keeper = ProcessKeeper(
                 configuration, cgroups, user: user, events: events, sandbox: sandbox, mailbox: mailbox, report: report)
@@ -77,9 +79,6 @@ public struct ProcessDriver: Driver {
             events.run()
         }
     }
-
-    /// Writes the filter of system calls that agents get. False when this machine cannot have one.
-    public static func writeSystemCalls(to path: String) -> Bool { SystemCalls.write(to: path) }
 
     public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
         var causes = cgroups.refusals(spec.resources).map {

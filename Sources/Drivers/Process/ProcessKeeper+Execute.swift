@@ -60,13 +60,17 @@ extension ProcessKeeper {
                 ? line?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) } : nil
         }
         let confinement = directory.confinement
-        return Supervisor.Specification(
-            boot: bootID, user: identity("Uid:"), group: identity("Gid:"),
-            directory: String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self),
-            openFiles: configuration.openFiles, systemCalls: configuration.systemCalls,
-            readable: confinement?.readable, writable: confinement?.writable ?? [], logBytes: 0, logFiles: 0,
-            cgroups: process.cgroups, arguments: execution.command,
-            environment: environment.split(separator: "\0").map(String.init))
+        var specification = Supervisor.Specification(
+            boot: bootID, directory: String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self),
+            arguments: execution.command, environment: environment.split(separator: "\0").map(String.init))
+        specification.user = identity("Uid:")
+        specification.group = identity("Gid:")
+        specification.openFiles = configuration.openFiles
+        specification.systemCalls = try configuration.systemCalls.digits
+        specification.readable = confinement?.readable
+        specification.writable = confinement?.writable ?? []
+        specification.cgroups = process.cgroups
+        return specification
     }
 
     private func awaitEnd(

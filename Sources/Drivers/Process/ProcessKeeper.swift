@@ -247,7 +247,7 @@ final class ProcessKeeper {
             try Files.makeDirectory(directory.path)
             let home = try makeHome(run, context)
             let groups = try cgroups.make(run.id, run.spec.resources)
-            let specification = specification(run, context, home: home, cgroups: groups)
+            let specification = try specification(run, context, home: home, cgroups: groups)
             if let readable = specification.readable {
                 try directory.write(confinement: (readable, specification.writable))
             }
@@ -275,21 +275,29 @@ final class ProcessKeeper {
 
     private func specification(
         _ run: Run, _ context: StartContext, home: String, cgroups: [String]
-    ) -> Supervisor.Specification {
+    ) throws(Files.Failure) -> Supervisor.Specification {
         var environment = context.environment
         let names = Set(environment.map(\.name))
         if !names.contains("PATH") {
             environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         }
         if !names.contains("HOME") { environment.append(("HOME", home)) }
-        return Supervisor.Specification(
-            boot: bootID, user: user == 0 ? run.spec.runAsUser ?? context.ownUser : nil,
-            group: user == 0 ? run.spec.runAsGroup : nil, directory: run.spec.workingDir ?? home,
-            openFiles: run.spec.resources.limitOpenFiles ?? configuration.openFiles,
-            systemCalls: configuration.systemCalls, readable: run.spec.filesystem?.read,
-            writable: (run.spec.filesystem?.write ?? []) + [home], logBytes: Limits.logBytesMax,
-            logFiles: Limits.logFilesMax, cgroups: cgroups, arguments: context.arguments,
+        var specification = Supervisor.Specification(
+            boot: bootID, directory: run.spec.workingDir ?? home, arguments: context.arguments,
             environment: environment.map { "\($0.name)=\($0.value)" })
+        specification.store = configuration.storeID
+        specification.user = user == 0 ? run.spec.runAsUser ?? context.ownUser : nil
+        specification.group = user == 0 ? run.spec.runAsGroup : nil
+        // A limit that was asked for holds; the daemon's own is a beginning, which programs may raise.
+        specification.openFiles = run.spec.resources.limitOpenFiles ?? configuration.openFiles
+        specification.openFilesMost = run.spec.resources.limitOpenFiles
+        specification.systemCalls = try configuration.systemCalls.digits
+        specification.readable = run.spec.filesystem?.read
+        specification.writable = (run.spec.filesystem?.write ?? []) + [home]
+        specification.logBytes = Limits.logBytesMax
+        specification.logFiles = Limits.logFilesMax
+        specification.cgroups = cgroups
+        return specification
     }
 
     func awaitReport(_ run: RunID, _ fd: Int32, _ done: @escaping @Sendable (OperationResult) -> Void) {

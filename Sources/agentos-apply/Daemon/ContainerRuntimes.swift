@@ -94,7 +94,7 @@ struct ContainerRuntimes: Sendable {
             guard let programs else { return [] }
             var configuration = ProcessDriver.Configuration(
                 runs: "\(state)/sandboxes", homes: "\(state)/homes", supervisor: supervisor, storeID: storeID,
-                systemCalls: "", openFiles: openFiles)
+                systemCalls: .unneeded, openFiles: openFiles)
             configuration.name = "gvisor"
             configuration.state = state
             configuration.sandbox = SandboxSettings(

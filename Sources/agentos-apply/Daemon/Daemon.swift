@@ -109,12 +109,13 @@ final class Daemon {
 
         let inbox = Mailbox<Input>()
         let user = getuid()
-        let filter = "\(paths.state)/system-calls.bpf"
-        let hasFilter = ProcessDriver.writeSystemCalls(to: filter)
-        if !hasFilter { log.error("system calls of process agents cannot be filtered on this machine", []) }
+        let filter = SystemCallFilter.ofThisMachine()
+        if case .missing = filter {
+            log.error("system calls cannot be filtered on this machine: agents of the driver process do not start", [])
+        }
         let configuration = ProcessDriver.Configuration(
             runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
-            storeID: store.storeID, systemCalls: hasFilter ? filter : "", openFiles: openFiles)
+            storeID: store.storeID, systemCalls: filter, openFiles: openFiles)
         var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
         drivers += try runtimes.drivers(
             supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
