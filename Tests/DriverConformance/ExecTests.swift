@@ -24,7 +24,7 @@ import Testing
             #expect(exec("sh", "-c", "kill -9 $$").code == 137)
             let missing = exec("/no/such/program")
             #expect(
-                missing.code == 1 && missing.error.contains("no such file") || missing.error.contains("No such file"))
+                missing.code == 1 && missing.error.contains("no such file") || missing.error.contains("there is no"))
             // What the command leaves behind does not hold it up, and does not stay.
             #expect(exec("sh", "-c", "sleep 1000 & echo started").output == "started\n")
             if !isolation.isGvisor { World.until("it is gone") { World.processes(with: "sleep 1000").isEmpty } }

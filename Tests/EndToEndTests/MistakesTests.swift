@@ -118,7 +118,8 @@ import Testing
             world.apply(
                 "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: {name: a}\nspec: {command: [/no/such/program]}\n")
             World.until("the failure is told") {
-                world.condition("a", "Ready")?["message"]?.string?.contains("there is no file \"/no/such/program\"") ?? false
+                world.condition("a", "Ready")?["message"]?.string?.contains("there is no file \"/no/such/program\"")
+                    ?? false
             }
             #expect(world.runOf("a")?[path: "lastExit", "reason"]?.string == "StartError")
             #expect(world.events().contains { $0["event_type"]?.string == "run.compensated" })

@@ -9,6 +9,8 @@ struct SimulatedMachine {
         var instance: Instance?
         var ignoresSignals = false
         var endsAt: Int64?
+        /// When the rest of its tree has ended, after its main process.
+        var treeEndsAt: Int64?
     }
 
     private(set) var runs: [RunID: Entry] = [:]
@@ -17,7 +19,10 @@ struct SimulatedMachine {
 
     var living: [RunID] {
         runs.filter {
-            if case .running = $0.value.instance { true } else { false }
+            switch $0.value.instance {
+            case .running, .ending: true
+            case .starting, .exited, .absent, nil: false
+            }
         }.map(\.key).sorted()
     }
 
@@ -26,6 +31,7 @@ struct SimulatedMachine {
         if runs[run, default: Entry()].claim != .none, !ignoresClaims { return }
         if case .running = runs[run]?.instance { return }
         if case .exited = runs[run]?.instance { return }
+        if case .ending = runs[run]?.instance { return }
         runs[run, default: Entry()].claim = .supervisor
         if random.chance(7) {
             let exit = Exit(reason: .startError, message: "executing the command", atMs: nowMs)
@@ -34,6 +40,7 @@ struct SimulatedMachine {
         }
         runs[run]?.instance = .running(pid: Int32(random.below(30_000) + 2), startedAtMs: nowMs)
         runs[run]?.ignoresSignals = random.chance(15)
+        if random.chance(25) { runs[run]?.treeEndsAt = Int64(random.below(15_000)) }
         if random.chance(35) { runs[run]?.endsAt = nowMs + Int64(random.below(20_000)) }
     }
 
@@ -54,7 +61,10 @@ struct SimulatedMachine {
         if runs[run]?.ignoresSignals != true { end(run, Exit(signal: 15, reason: .error, atMs: nowMs)) }
     }
 
-    mutating func kill(_ run: RunID, nowMs: Int64) { end(run, Exit(signal: 9, reason: .error, atMs: nowMs)) }
+    mutating func kill(_ run: RunID, nowMs: Int64) {
+        runs[run]?.treeEndsAt = nil
+        end(run, Exit(signal: 9, reason: .error, atMs: nowMs))
+    }
 
     mutating func giveUp(_ run: RunID) {
         if runs[run, default: Entry()].claim == .none {
@@ -66,7 +76,18 @@ struct SimulatedMachine {
     mutating func forget(_ uid: UID) { runs = runs.filter { $0.key.uid != uid } }
 
     mutating func end(_ run: RunID, _ exit: Exit) {
-        if case .running = runs[run]?.instance { runs[run]?.instance = .exited(exit) }
+        switch runs[run]?.instance {
+        case .running:
+            guard let restMs = runs[run]?.treeEndsAt else {
+                runs[run, default: Entry()].instance = .exited(exit)
+                return
+            }
+            runs[run]?.instance = .ending(exit)
+            runs[run]?.treeEndsAt = nil
+            runs[run]?.endsAt = exit.atMs + restMs
+        case .ending(let first): runs[run]?.instance = .exited(first)
+        case .starting, .exited, .absent, nil: break
+        }
     }
 
     /// Ends what is due by itself.
@@ -83,12 +104,17 @@ struct SimulatedMachine {
 
     mutating func reboot(nowMs: Int64) {
         for run in living {
+            runs[run]?.treeEndsAt = nil
             end(run, Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: nowMs))
         }
     }
 
     mutating func becomeCalm() {
-        for run in runs.keys { runs[run]?.endsAt = nil }
+        for run in runs.keys {
+            if case .ending = runs[run]?.instance { continue }
+            runs[run]?.endsAt = nil
+            runs[run]?.treeEndsAt = nil
+        }
     }
 
     var seen: [RunID: Instance] { runs.compactMapValues(\.instance) }

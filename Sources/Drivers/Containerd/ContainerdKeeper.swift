@@ -347,7 +347,7 @@ actor ContainerdKeeper {
     private func giveUp(_ run: RunID) async throws(GRPCFailure) -> OperationResult {
         let directory = directory(run)
         switch try await look(run) {
-        case .running, .exited, .absent: break
+        case .running, .ending, .exited, .absent: break
         case .starting, nil:
             do throws(Files.Failure) { try directory.giveUpRuntimeClaim() } catch { return .failed(error.words) }
             try await clear(run)

@@ -99,10 +99,12 @@ final class ProcessKeeper {
         if let exit = directory.exit { return .exited(sandbox?.exit(of: run, exit) ?? exit) }
         if let process = directory.process {
             guard process.boot == bootID else { return .exited(lost(.machineRestarted, "the machine was restarted")) }
-            let isAlive =
-                ProcessTable.isAlive(process.pid, process.start)
-                || ProcessTable.isAlive(process.supervisor, process.supervisorStart)
-            if isAlive {
+            let isSupervised = ProcessTable.isAlive(process.supervisor, process.supervisorStart)
+            if let ending = directory.ending {
+                // Without its supervisor nobody waits for the rest of its tree: it is ended before anything follows.
+                return isSupervised && directory.exit == nil ? .ending(ending) : .exited(directory.exit ?? ending)
+            }
+            if isSupervised || ProcessTable.isAlive(process.pid, process.start) {
                 if let sandbox, !sandbox.isUp(run) { return .starting }
                 let started = sandbox == nil ? nil : directory.started
                 return .running(
@@ -166,7 +168,7 @@ final class ProcessKeeper {
                 sandbox.awaitStart(run, events) { [unowned self] in tell($0) }
             }
             if case .supervisor(let pid, let start, _) = directory(run).claim { watchSupervisor(run, pid, start) }
-        case .running:
+        case .running, .ending:
             guard let process = directory(run).process else { return }
             watchSupervisor(run, process.supervisor, process.supervisorStart)
             watchAgent(run, process.pid, process.start)
@@ -199,17 +201,19 @@ final class ProcessKeeper {
             events.unwatch(fd)
             close(fd)
             watches[run]?.agent = -1
-            // Its supervisor writes the exit now; only one that is stopped or gone does not.
-            events.after(ms: watches[run]?.supervisor ?? -1 >= 0 ? 1000 : 0) { [unowned self] in checkEnd(run) }
+            // Its supervisor writes how it ended now; only one that is stopped or gone does not.
+            let delay: Int64 = watches[run]?.supervisor ?? -1 >= 0 ? 5 : 0
+            events.after(ms: delay) { [unowned self] in checkEnd(run, after: delay) }
         }
     }
 
-    private func checkEnd(_ run: RunID) {
+    private func checkEnd(_ run: RunID, after delay: Int64) {
         let directory = directory(run)
-        guard directory.exit == nil, let process = directory.process else { return tell(run) }
+        guard directory.exit == nil, directory.ending == nil, let process = directory.process else { return tell(run) }
         if ProcessTable.isAlive(process.supervisor, process.supervisorStart) {
             if ProcessTable.isStopped(process.supervisor) { endHard(run, process) }
-            events.after(ms: 1000) { [unowned self] in checkEnd(run) }
+            let next = min(1000, 4 * delay)
+            events.after(ms: next) { [unowned self] in checkEnd(run, after: next) }
         } else {
             tell(run)
         }
@@ -296,6 +300,8 @@ final class ProcessKeeper {
         specification.writable = (run.spec.filesystem?.write ?? []) + [home]
         specification.logBytes = Limits.logBytesMax
         specification.logFiles = Limits.logFilesMax
+        specification.stopSignal = run.spec.stopSignal
+        specification.graceMs = run.spec.gracePeriodMs
         specification.cgroups = cgroups
         return specification
     }
@@ -322,12 +328,16 @@ final class ProcessKeeper {
     }
 
     private func endTree(_ run: RunID) {
+        // What has ended has no processes: those that its record names may be somebody else's by now.
+        guard directory(run).exit == nil else { return }
         guard let process = directory(run).process, process.boot == bootID else {
             if case .supervisor(let pid, let start, bootID) = directory(run).claim { send(SIGKILL, pid, start) }
             return
         }
         process.cgroups.forEach(Cgroups.end)
         send(SIGKILL, process.pid, process.start)
+        // It ends all of the tree at once, which is its own.
+        send(SIGTERM, process.supervisor, process.supervisorStart)
         if ProcessTable.isStopped(process.supervisor)
             || !ProcessTable.isAlive(process.supervisor, process.supervisorStart)
         {

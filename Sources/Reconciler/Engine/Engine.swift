@@ -175,7 +175,7 @@ public struct Engine: Sendable {
     /// An instance of this store without a committed intent: it is ended, and its attempt is never used again.
     private mutating func noteStray(_ run: RunID, _ instance: Instance, _ driver: String) {
         switch instance {
-        case .running, .starting: orphans[run] = driver
+        case .running, .starting, .ending: orphans[run] = driver
         case .exited, .absent: orphans[run] = nil
         }
         guard let key = state.keysByUID[run.uid],

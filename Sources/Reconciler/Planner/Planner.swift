@@ -142,14 +142,16 @@ struct Planner {
                 plan.replicas[index].phase = .stopped(wanted)
             }
         case .completed(let run, let removed):
-            guard removed else { return remove(index, run) { .completed(run, removed: true) } }
+            guard removed else {
+                return hasTree(run, desire) ? () : remove(index, run) { .completed(run, removed: true) }
+            }
             if desire == .run, run.revision < snapshot.revision { admit(index, blocked: startsBlocked) }
         }
     }
 
     private mutating func stepStarting(_ index: Int, _ run: Run, seen: Bool, _ desire: Desire) {
         switch snapshot.instances[run.id] {
-        case .exited(let exit):
+        case .exited(let exit), .ending(let exit):
             return ended(index, run, exit, wasSeen: seen)
         case .absent:
             let exit = Exit(reason: .startTimeout, message: "the start was given up", atMs: now.wallMs)
@@ -189,7 +191,7 @@ struct Planner {
 
     private mutating func stepReady(_ index: Int, _ run: Run, _ desire: Desire) {
         switch snapshot.instances[run.id] {
-        case .exited(let exit): ended(index, run, exit, wasSeen: true)
+        case .exited(let exit), .ending(let exit): ended(index, run, exit, wasSeen: true)
         case .absent:
             ended(index, run, Exit(reason: .unknown, message: "the instance vanished", atMs: now.wallMs), wasSeen: true)
         case .running(_, _, _, let isFrozen) where desire == .freeze || isFrozen:
@@ -208,7 +210,7 @@ struct Planner {
 
     private mutating func stepFailed(_ index: Int, _ run: Run, removed: Bool, _ desire: Desire, blocked: Bool) {
         guard removed else {
-            return remove(index, run) { .failed(run, removed: true) }
+            return hasTree(run, desire) ? () : remove(index, run) { .failed(run, removed: true) }
         }
         let exit = plan.replicas[index].lastExit ?? Exit(reason: .unknown, atMs: now.wallMs)
         if case .stop(let reason) = desire, reason != .replaced {
@@ -272,11 +274,22 @@ struct Planner {
                 operate(run, .signal(run.spec.stopSignal))
                 wake(killAt)
             }
+        case .ending(let exit):
+            // The rest of its tree was asked by its driver.
+            if reason != .unhealthy { plan.replicas[index].lastExit = exit }
+            if killAt.isDue(now) { operate(run, .kill) } else { wake(killAt) }
         case .starting:
             if killAt.isDue(now) { operate(run, .kill) } else { wake(killAt) }
         case nil:
             if snapshot.isObserved { operate(run, .giveUp) }
         }
+    }
+
+    /// True while something of an ended run's tree is left, which has its grace period: nothing is removed under it.
+    private mutating func hasTree(_ run: Run, _ desire: Desire) -> Bool {
+        guard case .ending = snapshot.instances[run.id] else { return false }
+        if desire == .stop(.deleted), snapshot.deleteGraceMs == 0 { operate(run, .kill) }
+        return true
     }
 
     private func isShorter(_ killAt: Deadline) -> Bool {

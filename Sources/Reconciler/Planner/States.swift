@@ -42,6 +42,8 @@ public enum Instance: Sendable, Equatable {
     case starting
     /// `isFrozen`: it holds its memory and gets no time.
     case running(pid: Int32, startedAtMs: Int64, facts: InstanceFacts = InstanceFacts(), isFrozen: Bool = false)
+    /// Its main process has ended; what is left of its tree was asked to end too and has the rest of its grace period.
+    case ending(Exit)
     /// Ended; nothing of it runs any more.
     case exited(Exit)
     /// We hold its claim: it never ran and never will.
