@@ -40,7 +40,7 @@ let package = Package(
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
-        library("Values", ["CYAML"]),
+        library("Values", ["CYAML", "CCrypto"]),
         library("Machine", ["Values", "CLinux"]),
         library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CLinux"]),
         library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
@@ -48,13 +48,12 @@ let package = Package(
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
         library("Reconciler", ["Planner", "Manifests", "Values"], path: "Sources/Reconciler", exclude: ["Planner"]),
         library("Loop", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
-        library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CCrypto", "CLinux"]),
+        library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library(
             "Drivers",
             [
-                "Reconciler", "Planner", "Manifests", "GRPC", "Machine", "Values", "CSeccomp", "CCrypto", "CArchive",
-                "CLinux",
+                "Reconciler", "Planner", "Manifests", "GRPC", "Machine", "Values", "CSeccomp", "CArchive", "CLinux",
             ],
             settings: [staysOnItsThread]),
         library("GitOps", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
@@ -84,6 +83,7 @@ let package = Package(
             "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
             exclude: ["Schemas"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
+        tests("DriversTests", ["Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),

@@ -1,6 +1,6 @@
-import CCrypto
 import Glibc
 import Reconciler
+import Values
 
 /// Brings a database to the version of this program, in one transaction for each missing step.
 ///
@@ -54,10 +54,5 @@ enum Migrator {
         if let words = damage.first { throw .fatal("migration \(number) found damage: \(words); nothing was changed") }
     }
 
-    private static func sha256(_ text: String) -> String {
-        var digest = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
-        let bytes = Array(text.utf8)
-        _ = SHA256(bytes, bytes.count, &digest)
-        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    private static func sha256(_ text: String) -> String { SHA256Digest.hex(Array(text.utf8)) }
 }

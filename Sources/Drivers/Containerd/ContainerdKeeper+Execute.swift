@@ -27,23 +27,15 @@ extension ContainerdKeeper {
         defer { control.stop() }
         do throws(GRPCFailure) {
             let process = try await process(of: container, execution, id)
-            _ = try await client.call("tasks.v1.Tasks/Exec") {
-                $0.put(1, container)
-                $0.put(2, relay?.input ?? "")
-                $0.put(3, relay?.output ?? "")
+            let command = ContainerdClient.Tasks.Command(
+                id: id, input: relay?.input ?? "", output: relay?.output ?? "",
                 // A terminal has one output.
-                $0.put(4, execution.isTerminal ? "" : relay?.error ?? "")
-                $0.put(5, execution.isTerminal)
-                ContainerdClient.any(
-                    &$0, 6, type: "types.containerd.io/opencontainers/runtime-spec/1/Process", process)
-                $0.put(7, id)
-            }
+                error: execution.isTerminal ? "" : relay?.error ?? "", isTerminal: execution.isTerminal,
+                process: process)
+            try await client.tasks.execute(container, command)
             let result = await runExecution(execution, container, id, relay)
             await relay?.drain()
-            _ = try? await client.call("tasks.v1.Tasks/DeleteProcess") {
-                $0.put(1, container)
-                $0.put(2, id)
-            }
+            try? await client.tasks.deleteCommand(container, exec: id)  // it goes with its container
             return result
         } catch {
             return .failed(error.message)
@@ -65,14 +57,8 @@ extension ContainerdKeeper {
             lateCommands.remove(id)
         }
         do throws(GRPCFailure) {
-            let waiting = client.start("tasks.v1.Tasks/Wait", deadlineMs: nil) {
-                $0.put(1, container)
-                $0.put(2, id)
-            }
-            _ = try await client.call("tasks.v1.Tasks/Start") {
-                $0.put(1, container)
-                $0.put(2, id)
-            }
+            let waiting = client.tasks.wait(container, exec: id)
+            try await client.tasks.start(container, exec: id)
             relay?.open {
                 // The shim holds the input open itself until it is told.
                 self.spawn { await $0.closeInput(container, id) }
@@ -80,10 +66,10 @@ extension ContainerdKeeper {
             await resize(execution, id)
             // Late before there was anything to kill.
             if lateCommands.contains(id) { await killExecution(container, id) }
-            let status = try await waiting.value()
+            let status = try await waiting.exitStatus()
             // What it left behind ends with it.
             await killProcesses(container, id)
-            return lateCommands.contains(id) ? .timedOut : .exited(Int(truncatingIfNeeded: status.number(1)))
+            return lateCommands.contains(id) ? .timedOut : .exited(status)
         } catch {
             await killExecution(container, id)
             return lateCommands.contains(id) ? .timedOut : .failed(error.message)
@@ -93,11 +79,7 @@ extension ContainerdKeeper {
     private func killExecution(_ container: String, _ id: String) async {
         if let root = configuration.runtimes[.none] { await endInSandbox(root, container, id) }
         await killProcesses(container, id)
-        _ = try? await client.call("tasks.v1.Tasks/Kill") {
-            $0.put(1, container)
-            $0.put(2, id)
-            $0.put(3, UInt64(SIGKILL))
-        }
+        try? await client.tasks.kill(container, exec: id, signal: SIGKILL)  // it may have ended
     }
 
     /// Kills all of the container's processes that carry the command's mark.
@@ -105,12 +87,9 @@ extension ContainerdKeeper {
         if !configuration.runtimes.isEmpty { return }  // not visible outside the sandbox
         let mark = "\(Self.mark)=\(id)"
         for _ in 0..<10 {
-            guard let answer = try? await client.call("tasks.v1.Tasks/ListPids", { $0.put(1, container) }),
-                let processes = try? answer.messages(1)
-            else { return }
+            guard let processes = try? await client.tasks.pids(container) else { return }
             var isClean = true
-            for process in processes {
-                let pid = pid_t(clamping: process.number(1))
+            for pid in processes {
                 let pidfd = agentos_pidfd_open(pid)
                 guard pidfd >= 0 else { continue }
                 defer { close(pidfd) }
@@ -146,11 +125,7 @@ extension ContainerdKeeper {
     }
 
     private func closeInput(_ container: String, _ id: String) async {
-        _ = try? await client.call("tasks.v1.Tasks/CloseIO") {
-            $0.put(1, container)
-            $0.put(2, id)
-            $0.put(3, true)
-        }
+        try? await client.tasks.closeInput(container, exec: id)  // it may have ended
     }
 
     /// Gives the command's terminal the size of the caller's.
@@ -159,21 +134,15 @@ extension ContainerdKeeper {
         guard execution.isTerminal, let streams = execution.streams,
             agentos_get_window(streams.input, &size.columns, &size.rows) == 0
         else { return }
-        _ = try? await client.call("tasks.v1.Tasks/ResizePty") {
-            $0.put(1, execution.run.text)
-            $0.put(2, id)
-            $0.put(3, UInt64(size.columns))
-            $0.put(4, UInt64(size.rows))
-        }
+        try? await client.tasks.resizeTerminal(execution.run.text, exec: id, columns: size.columns, rows: size.rows)
     }
 
     /// The agent's own process with another command: its user, environment and rights.
     private func process(of container: String, _ execution: Execution, _ id: String) async throws(GRPCFailure)
         -> [UInt8]
     {
-        let answer = try await client.call("containers.v1.Containers/Get") { $0.put(1, container) }
-        let bytes = answer.message(1).message(5).bytes(2)
-        guard var process = JSONReader.read(String(decoding: bytes, as: UTF8.self))?["process"] else {
+        let spec = try await client.containers.get(container)?.spec ?? []
+        guard var process = JSONReader.read(String(decoding: spec, as: UTF8.self))?["process"] else {
             throw GRPCFailure(.internalError, "the container has no process")
         }
         process["args"] = .list(execution.command.map { .text($0) })

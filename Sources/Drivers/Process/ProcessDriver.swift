@@ -47,7 +47,7 @@ public struct ProcessDriver: Driver {
         case measure([RunID], @Sendable ([RunID: RunUsage]) -> Void)
         /// The root file system of a run that starts is there.
         case unpacked(
-            Run, StartContext, Result<UnpackedImages.Root, ContainerdImages.Problem>,
+            Run, StartContext, Result<UnpackedImages.Root, ImageProblem>,
             @Sendable (OperationResult) -> Void)
     }
 

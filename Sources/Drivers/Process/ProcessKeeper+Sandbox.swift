@@ -18,7 +18,7 @@ extension ProcessKeeper {
     }
 
     func unpacked(
-        _ run: Run, _ context: StartContext, _ root: Result<UnpackedImages.Root, ContainerdImages.Problem>,
+        _ run: Run, _ context: StartContext, _ root: Result<UnpackedImages.Root, ImageProblem>,
         _ done: @escaping @Sendable (OperationResult) -> Void
     ) {
         guard let sandbox else { return }
@@ -32,9 +32,7 @@ extension ProcessKeeper {
             launch(run, context, sandbox, Sandbox.Prepared(root: root, address: address), done)
         }
         switch root {
-        case .failure(.missing(let message)): refuse(run.id, .imageNotFound, message, done)
-        case .failure(.unusable(let message)): refuse(run.id, .startError, message, done)
-        case .failure(.runtime(let failure)): refuse(run.id, .startError, failure.message, done)
+        case .failure(let problem): refuse(run.id, problem.reason, problem.message, done)
         case .success(let root) where run.spec.network == .bridge:
             // The directory says that the network is somebody's.
             do throws(Files.Failure) { try Files.makeDirectory(directory(run.id).path) } catch {

@@ -1,31 +1,29 @@
 import CArchive
-import CCrypto
 import CLinux
 import Glibc
 import Machine
+import Values
 
 /// Unpacks the layers of an image, one over the other, into a directory.
 ///
 /// Source: the OCI image specification, "Image Layer Filesystem Changeset"; `.wh.NAME` removes what lower layers have.
 struct LayerUnpacker {
-    typealias Problem = ImageArchive.Problem
-
     let archive: ImageArchive
     /// Without symbolic links in its path.
     let root: String
 
-    func unpack(_ layer: ImageArchive.Blob) throws(Problem) {
+    func unpack(_ layer: ImageArchive.Blob) throws(ImageProblem) {
         try check(layer)
-        try each(layer) { (_, entry, name) throws(Problem) in
+        try each(layer) { (_, entry, name) throws(ImageProblem) in
             if let removed = Self.whiteout(name) { try remove(removed, in: Self.parent(of: name)) }
         }
-        guard let writer = archive_write_disk_new() else { throw Problem(message: "cannot be unpacked") }
+        guard let writer = archive_write_disk_new() else { throw archive.problem("cannot be unpacked") }
         defer { archive_write_free(writer) }
         archive_write_disk_set_options(
             writer,
             ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR
                 | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT)
-        try each(layer) { (reader, entry, name) throws(Problem) in
+        try each(layer) { (reader, entry, name) throws(ImageProblem) in
             // Devices are the sandbox's own.
             let type = mode_t(archive_entry_filetype(entry))
             if Self.whiteout(name) != nil || type == S_IFCHR || type == S_IFBLK { return }
@@ -34,34 +32,30 @@ struct LayerUnpacker {
                 archive_entry_set_hardlink(entry, "\(root)/\(Self.plain(String(cString: target)))")
             }
             guard archive_read_extract2(reader, entry, writer) >= ARCHIVE_WARN else {
-                throw Problem(message: "layer \(layer.digest): \(name): \(Self.words(writer))")
+                throw archive.problem("layer \(layer.digest): \(name): \(Self.words(writer))")
             }
         }
     }
 
     /// What is in the archive is what its name says.
-    func check(_ blob: ImageArchive.Blob) throws(Problem) {
-        guard let context = EVP_MD_CTX_new() else { throw Problem(message: "no memory") }
-        defer { EVP_MD_CTX_free(context) }
-        EVP_DigestInit_ex(context, EVP_sha256(), nil)
+    func check(_ blob: ImageArchive.Blob) throws(ImageProblem) {
+        var digest = SHA256Digest()
         var offset = 0
         while offset < blob.size {
             let bytes = try archive.read(blob, at: offset, count: 1 << 20)
-            EVP_DigestUpdate(context, bytes, bytes.count)
+            digest.add(bytes)
             offset += bytes.count
         }
-        var digest = [UInt8](repeating: 0, count: 32)
-        EVP_DigestFinal_ex(context, &digest, nil)
-        let found = "sha256:" + digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-        if found != blob.digest { throw Problem(message: "the blob \(blob.digest) is damaged: it has \(found)") }
+        let found = "sha256:" + digest.hex()
+        if found != blob.digest { throw archive.problem("the blob \(blob.digest) is damaged: it has \(found)") }
     }
 
     // MARK: Entries
 
     private func each(
-        _ layer: ImageArchive.Blob, _ body: (OpaquePointer, OpaquePointer, String) throws(Problem) -> Void
-    ) throws(Problem) {
-        guard let reader = archive_read_new() else { throw Problem(message: "cannot be unpacked") }
+        _ layer: ImageArchive.Blob, _ body: (OpaquePointer, OpaquePointer, String) throws(ImageProblem) -> Void
+    ) throws(ImageProblem) {
+        guard let reader = archive_read_new() else { throw archive.problem("cannot be unpacked") }
         defer { archive_read_free(reader) }
         archive_read_support_filter_all(reader)
         archive_read_support_format_tar(reader)
@@ -71,13 +65,13 @@ struct LayerUnpacker {
             { _, source, buffer in
                 Unmanaged<LayerSource>.fromOpaque(source!).takeUnretainedValue().next(buffer)
             }, nil)
-        guard opened == ARCHIVE_OK else { throw Problem(message: "layer \(layer.digest): \(Self.words(reader))") }
+        guard opened == ARCHIVE_OK else { throw archive.problem("layer \(layer.digest): \(Self.words(reader))") }
         var entry: OpaquePointer?
         while true {
             let code = archive_read_next_header(reader, &entry)
             if code == ARCHIVE_EOF { break }
             guard code >= ARCHIVE_WARN, let entry, let path = archive_entry_pathname(entry) else {
-                throw source.problem ?? Problem(message: "layer \(layer.digest): \(Self.words(reader))")
+                throw source.problem ?? archive.problem("layer \(layer.digest): \(Self.words(reader))")
             }
             let name = Self.plain(String(cString: path))
             if !name.isEmpty { try body(reader, entry, name) }
@@ -104,10 +98,10 @@ struct LayerUnpacker {
         return last == ".wh..wh..opq" ? "" : String(last.dropFirst(4))
     }
 
-    private func remove(_ name: String, in directory: String) throws(Problem) {
+    private func remove(_ name: String, in directory: String) throws(ImageProblem) {
         let fd = agentos_open_beneath(root, directory)
         if fd < 0, errno == ENOENT || errno == ENOTDIR { return }
-        guard fd >= 0, name != "..", name != "." else { throw Problem(message: "\(directory)/.wh.\(name) leaves it") }
+        guard fd >= 0, name != "..", name != "." else { throw archive.problem("\(directory)/.wh.\(name) leaves it") }
         defer { close(fd) }
         let place = "/proc/self/fd/\(fd)"
         for victim in name.isEmpty ? Files.names(in: place) : [name] { Files.removeTree("\(place)/\(victim)") }
@@ -120,7 +114,7 @@ private final class LayerSource {
     private let blob: ImageArchive.Blob
     private var offset = 0
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
-    private(set) var problem: ImageArchive.Problem?
+    private(set) var problem: ImageProblem?
 
     init(_ archive: ImageArchive, _ blob: ImageArchive.Blob) {
         self.archive = archive
@@ -131,7 +125,7 @@ private final class LayerSource {
 
     func next(_ place: UnsafeMutablePointer<UnsafeRawPointer?>?) -> Int {
         guard offset < blob.size else { return 0 }
-        do throws(ImageArchive.Problem) {
+        do throws(ImageProblem) {
             let bytes = try archive.read(blob, at: offset, count: buffer.count)
             buffer.copyBytes(from: bytes)
             place?.pointee = UnsafeRawPointer(buffer.baseAddress)

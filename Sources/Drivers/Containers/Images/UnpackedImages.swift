@@ -1,8 +1,5 @@
-import CLinux
 import Glibc
 import Machine
-import Manifests
-import Reconciler
 import Synchronization
 import Values
 
@@ -18,37 +15,29 @@ final class UnpackedImages: Sendable {
     private let directory: String
     /// One at a time: two would unpack the same.
     private let worker = Worker(name: "images")
-    private let known = Mutex<[String: Root]>([:])
+    private let known = Mutex<[ImageArchive.Stamp: Root]>([:])
 
     init(directory: String) { self.directory = directory }
 
     /// Finds or unpacks; `done` is called once, on another thread.
-    func resolve(archive path: String, done: @escaping @Sendable (Result<Root, ContainerdImages.Problem>) -> Void) {
+    func resolve(archive path: String, done: @escaping @Sendable (Result<Root, ImageProblem>) -> Void) {
         worker.run { [self] in
-            do throws(ContainerdImages.Problem) { done(.success(try find(path))) } catch { done(.failure(error)) }
+            do throws(ImageProblem) { done(.success(try find(path))) } catch { done(.failure(error)) }
         }
     }
 
-    private func find(_ path: String) throws(ContainerdImages.Problem) -> Root {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw .missing("imageArchive \(path): \(String(cString: strerror(errno)))")
-        }
-        let stamp = "\(path):\(status.st_size):\(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    private func find(_ path: String) throws(ImageProblem) -> Root {
+        let stamp = try ImageArchive.stamp(path)
         if let root = known.withLock({ $0[stamp] }), Files.exists(root.path) { return root }
-        do throws(ImageArchive.Problem) {
-            let root = try unpacked(try ImageArchive.open(path))
-            known.withLock { $0[stamp] = root }
-            return root
-        } catch {
-            throw .unusable("imageArchive \(path): \(error.message)")
-        }
+        let root = try unpacked(try ImageArchive.open(path))
+        known.withLock { $0[stamp] = root }
+        return root
     }
 
-    private func unpacked(_ archive: ImageArchive) throws(ImageArchive.Problem) -> Root {
+    private func unpacked(_ archive: ImageArchive) throws(ImageProblem) -> Root {
         let blobs = try archive.blobs()
         guard let manifest = blobs.last, let config = blobs.first, blobs.count > 2 else {
-            throw ImageArchive.Problem(message: "holds no image")
+            throw archive.problem("holds no image")
         }
         let bytes = try archive.read(config, at: 0, count: min(config.size, Limits.inputBytesMax))
         let image = ResolvedImage(
@@ -62,16 +51,16 @@ final class UnpackedImages: Sendable {
             try Files.makeDirectory(directory, mode: 0o711)
             try Files.makeDirectory(new, mode: 0o711)
             try Files.makeDirectory("\(new)/rootfs", mode: 0o755)
-        } catch { throw ImageArchive.Problem(message: error.words) }
+        } catch { throw archive.problem(error.words) }
         guard let plain = realpath("\(new)/rootfs", nil) else {
-            throw ImageArchive.Problem(message: String(cString: strerror(errno)))
+            throw archive.problem(String(cString: strerror(errno)))
         }
         defer { free(plain) }
         let unpacker = LayerUnpacker(archive: archive, root: String(cString: plain))
         try unpacker.check(manifest)
         try unpacker.check(config)
         for layer in blobs.dropFirst().dropLast() { try unpacker.unpack(layer) }
-        guard rename(new, place) == 0 else { throw ImageArchive.Problem(message: String(cString: strerror(errno))) }
+        guard rename(new, place) == 0 else { throw archive.problem(String(cString: strerror(errno))) }
         return root
     }
 

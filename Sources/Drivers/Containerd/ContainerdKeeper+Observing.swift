@@ -1,0 +1,120 @@
+import CLinux
+import GRPC
+import Machine
+import Planner
+import Reconciler
+
+/// What containerd and the run directories say.
+extension ContainerdKeeper {
+    /// Nil when its start has to begin or go on.
+    func look(_ run: RunID) async throws(GRPCFailure) -> Instance? {
+        if let exit = directory(run).exit { return .exited(exit) }
+        if starts.isUnderWay(run) { return .starting }
+        return try await look(run, try await client.tasks.get(run.text))
+    }
+
+    private func look(_ run: RunID, _ task: ContainerdClient.Tasks.State?) async throws(GRPCFailure) -> Instance? {
+        let directory = directory(run)
+        if let exit = directory.exit { return .exited(exit) }
+        if starts.isUnderWay(run) { return .starting }
+        if let ending = directory.ending { return try await finish(run, ending) }
+        switch task?.status {
+        case .running, .paused, .pausing:
+            let started = directory.started
+            return .running(
+                pid: task?.pid ?? 0, startedAtMs: started?.atMs ?? 0,
+                facts: InstanceFacts(image: started?.image, address: started?.address),
+                isFrozen: task?.status == .paused)
+        case .stopped:
+            guard let task else { return nil }
+            return try await finish(run, exit(of: run, task))
+        case .created, .unknown:
+            if case .daemon = directory.claim { try await clear(run) } else { return nil }
+            return .absent
+        case nil:
+            if let started = directory.started { return .exited(lost(started)) }
+            if case .daemon = directory.claim { return .absent }
+            return nil
+        }
+    }
+
+    private func lost(_ started: RunDirectory.Started) -> Exit {
+        started.boot == bootID
+            ? Exit(reason: .unknown, message: "containerd does not know how it ended", atMs: agentos_wall_ms())
+            : Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: agentos_wall_ms())
+    }
+
+    private func exit(of run: RunID, _ task: ContainerdClient.Tasks.State) -> Exit {
+        let status = task.exitStatus
+        // Runtimes report signals as shells do.
+        let signal = (129...192).contains(status) ? status - 128 : nil
+        var reason: Exit.Reason = status == 0 ? .completed : .error
+        if status != 0, memoryGroups.ranOutOfMemory(cgroupsPath(run)) { reason = .oomKilled }
+        return Exit(
+            code: signal == nil ? status : nil, signal: signal, reason: reason,
+            atMs: task.exitedAtMs > 0 ? task.exitedAtMs : agentos_wall_ms())
+    }
+
+    /// The exit is written down before containerd forgets it, and told when the log is complete and nothing lives.
+    func finish(_ run: RunID, _ exit: Exit) async throws(GRPCFailure) -> Instance {
+        let directory = directory(run)
+        if Files.exists(directory.path), directory.ending == nil {
+            try onDisk { () throws(Files.Failure) in try directory.write(ending: exit) }
+        }
+        try await forgetTask(run)
+        if directory.ending != nil { try onDisk { () throws(Files.Failure) in try directory.finishEnding() } }
+        return .exited(exit)
+    }
+
+    private func onDisk(_ body: () throws(Files.Failure) -> Void) throws(GRPCFailure) {
+        do throws(Files.Failure) { try body() } catch { throw GRPCFailure(.internalError, error.words) }
+    }
+
+    func tell(_ run: RunID) async {
+        do throws(GRPCFailure) {
+            let instance = try await look(run)
+            fresh?[run] = .some(instance)
+            if let instance { report(.observed(driver: configuration.name, [run: instance], complete: false)) }
+        } catch {
+            _ = failed(error)
+        }
+    }
+
+    func observeAll() async {
+        do throws(GRPCFailure) {
+            try await connect()
+            guard fresh == nil else { return }  // one is under way
+            fresh = [:]
+            defer { fresh = nil }
+            let tasks = try await client.tasks.list()
+            let byID = Dictionary(tasks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+            var seen: [RunID: Instance] = [:]
+            for name in Files.names(in: configuration.runs).sorted() {
+                guard let run = RunID(name) else { continue }
+                if let instance = try await look(run, byID[name]) { seen[run] = instance }
+            }
+            for task in tasks where task.status != .stopped {
+                guard let run = RunID(task.id), seen[run] == nil, !Files.exists(directory(run).path),
+                    try await isOurs(run)
+                else { continue }
+                seen[run] = .running(pid: task.pid, startedAtMs: 0)
+            }
+            for (run, instance) in fresh ?? [:] { seen[run] = instance }
+            report(.observed(driver: configuration.name, seen, complete: true))
+            noteSuccess()
+        } catch {
+            note(error)
+        }
+    }
+
+    private func isOurs(_ run: RunID) async throws(GRPCFailure) -> Bool {
+        let labels = try await client.containers.get(run.text)?.labels ?? [:]
+        return labels[Self.storeLabel] == configuration.storeID && labels[Self.driverLabel] == configuration.name
+    }
+
+    func measure(_ runs: [RunID]) async -> [RunID: RunUsage] {
+        let known = (try? await client.tasks.usages()) ?? [:]  // nothing is known about any
+        return Dictionary(
+            runs.compactMap { run in known[run.text].map { (run, $0) } }, uniquingKeysWith: { first, _ in first })
+    }
+}

@@ -1,0 +1,30 @@
+import CCrypto
+
+/// A SHA-256 digest, made of bytes that come part by part.
+public struct SHA256Digest: ~Copyable {
+    private let context: OpaquePointer
+
+    public init() {
+        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+            preconditionFailure("no memory for a digest")
+        }
+        self.context = context
+    }
+
+    deinit { EVP_MD_CTX_free(context) }
+
+    public mutating func add(_ bytes: [UInt8]) { EVP_DigestUpdate(context, bytes, bytes.count) }
+
+    /// 64 hex digits.
+    public consuming func hex() -> String {
+        var digest = [UInt8](repeating: 0, count: 32)
+        EVP_DigestFinal_ex(context, &digest, nil)
+        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    public static func hex(_ bytes: [UInt8]) -> String {
+        var digest = SHA256Digest()
+        digest.add(bytes)
+        return digest.hex()
+    }
+}
