@@ -111,6 +111,14 @@ public final class Loop {
         driver.execute(execution, report: report)
     }
 
+    /// Runs a command beside an agent with the streams of a caller; nil when no such driver serves here.
+    public func open(_ execution: Execution, driver: String) -> (any CommandSession)? {
+        drivers[driver]?.open(execution)
+    }
+
+    /// What a run has written; nil when no such driver serves here.
+    public func logs(_ request: LogRequest, driver: String) -> (any LogSession)? { drivers[driver]?.logs(request) }
+
     /// Measures all runs that are live, or those of a namespace; `done` is called once on this loop.
     public func measure(namespace: String?, _ done: @escaping ([(RunID, ObjectKey, RunUsage)]) -> Void) {
         var runs: [String: [RunID]] = [:]

@@ -98,6 +98,14 @@ public struct ContainerdDriver: Driver {
         mailbox.send(.execute(execution, report))
     }
 
+    public func open(_ execution: Execution) -> any CommandSession {
+        CommandHandle(execution) { [mailbox] in mailbox.send(.execute($0, $1)) }
+    }
+
+    public func logs(_ request: LogRequest) -> any LogSession {
+        LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
+    }
+
     public func observe() { mailbox.send(.observe) }
 
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }

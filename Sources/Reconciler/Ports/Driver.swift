@@ -14,8 +14,12 @@ public protocol Driver: Sendable {
     func observe()
     /// Runs a command beside an agent; `report` is called once.
     func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void)
+    /// Runs a command beside an agent with the streams of a caller; those of the execution itself are left out.
+    func open(_ execution: Execution) -> any CommandSession
     /// Measures running agents; `report` is called once, without those about which nothing is known.
     func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void)
+    /// What a run has written.
+    func logs(_ request: LogRequest) -> any LogSession
     /// The log files of a run that are there, oldest first, in the CRI format.
     func logFiles(_ run: RunID) -> [String]
     /// Removes homes and run directories of a deleted agent.
