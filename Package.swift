@@ -83,7 +83,7 @@ let package = Package(
             "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
             exclude: ["Schemas"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
-        tests("DriversTests", ["Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
+        tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),

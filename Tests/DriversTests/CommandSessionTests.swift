@@ -2,6 +2,7 @@ import Drivers
 import Glibc
 import Planner
 import Reconciler
+import Support
 import Synchronization
 import Testing
 import Values
@@ -103,13 +104,9 @@ import Values
             var status = stat()
             return stat("\(scratch.path)/count", &status) == 0 ? Int(status.st_size) : 0
         }
-        var before = -1
-        for _ in 0..<500 where before != count() {
-            before = count()
-            usleep(300_000)
-        }
+        let hasStopped = World.becomes(within: 30_000) { !World.changes(within: 300) { String(count()) } }
         // A pipe holds 64 KiB, and as much may be on its way.
-        #expect(before == count() && before < 20_000, "\(before) lines were taken although nobody asked")
+        #expect(hasStopped && count() < 20_000, "\(count()) lines were taken although nobody asked")
         session.hangUp()
     }
 
@@ -119,8 +116,7 @@ import Values
         for _ in 0..<100 {
             let taken = Answer<Bool>()
             session.send(.bytes([UInt8](repeating: 1, count: 65_536))) { taken.give(true) }
-            usleep(20_000)
-            if !taken.isThere { break }
+            if !World.becomes(within: 200, every: 1, { taken.isThere }) { break }
             sent += 1
         }
         #expect(sent < 10, "\(sent) messages were taken although nobody read")
@@ -133,8 +129,7 @@ import Values
         #expect(try next(session) == .output(Array("started\n".utf8)))
         let pid = scratch.number("pid")
         session.hangUp()
-        for _ in 0..<1000 where kill(pid, 0) == 0 { usleep(10_000) }
-        #expect(pid > 1 && kill(pid, 0) != 0)
+        #expect(pid > 1 && World.becomes(within: 10_000) { kill(pid, 0) != 0 })
     }
 
     @Test func aTerminalHasASizeAndOneOutput() throws {

@@ -2,6 +2,7 @@ import Drivers
 import Glibc
 import Planner
 import Reconciler
+import Support
 import Synchronization
 import Testing
 
@@ -43,11 +44,8 @@ final class Answer<Value: Sendable>: Sendable {
     var isThere: Bool { value.withLock { $0 != nil } }
 
     func wait() throws -> Value {
-        for _ in 0..<10_000 {
-            if let value = value.withLock({ $0 }) { return value }
-            usleep(2000)
-        }
-        return try #require(nil as Value?, "no answer within 20 s")
+        _ = World.becomes(within: 20_000, every: 1) { isThere }
+        return try #require(value.withLock { $0 }, "no answer within 20 s")
     }
 }
 
@@ -134,8 +132,7 @@ final class Answer<Value: Sendable>: Sendable {
         #expect(try next(session)?.count == 1)
         let answer = Answer<[LogRecord]?>()
         session.next(bytesMax: 100) { answer.give($0) }
-        usleep(250_000)
-        #expect(!answer.isThere, "nothing was written")
+        #expect(!World.becomes(within: 250) { answer.isThere }, "nothing was written")
         // Twice put aside between two looks: nothing is lost.
         scratch.write("log", Self.line("1"), appending: true)
         for number in 2...3 {
