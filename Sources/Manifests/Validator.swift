@@ -8,9 +8,10 @@ public struct Validator {
     public init(file: String) { self.file = file }
 
     /// The node with defaults filled in. Only meaningful when no diagnostics were added.
-    public mutating func check(_ node: Node, kind: Kind) -> Node {
-        object(node, kind.fields, path: "", fill: true)
-    }
+    public mutating func check(_ node: Node, kind: Kind) -> Node { check(node, fields: kind.fields) }
+
+    /// The same for what is no object and has fields all the same, such as a settings file.
+    public mutating func check(_ node: Node, fields: [Field]) -> Node { object(node, fields, path: "", fill: true) }
 
     /// Checks a part of an object as applied: nothing is required at the top, maps get no defaults, list items do.
     public mutating func canonical(_ node: Node, kind: Kind) -> Node {
