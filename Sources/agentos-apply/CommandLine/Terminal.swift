@@ -1,7 +1,4 @@
 import Glibc
-import Manifests
-import Reconciler
-import Values
 
 /// What the user sees.
 enum Terminal {
@@ -9,71 +6,43 @@ enum Terminal {
     static let hasColor =
         isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
 
-    static func print(_ text: String) {
-        write(text.hasSuffix("\n") ? text : text + "\n", to: 1)
+    /// Throws when standard output does not take everything: what is lost is never a success.
+    static func print(_ text: String) throws {
+        try write(Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...])
     }
 
-    static func printError(_ text: String) {
-        write("agentos-apply: " + (text.hasSuffix("\n") ? text : text + "\n"), to: 2)
-    }
-
-    /// A note for people, beside the result.
-    static func note(_ text: String) { write(text + "\n", to: 2) }
-
-    private static func write(_ text: String, to fd: Int32) {
-        var rest = Array(text.utf8)[...]
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return }
-            rest = rest.dropFirst(count)
+    static func write(_ bytes: ArraySlice<UInt8>) throws {
+        let problem = Self.put(bytes, to: 1)
+        if problem != 0 {
+            throw CommandProblem(.failure, "cannot write standard output: \(String(cString: strerror(problem)))")
         }
     }
+
+    /// Writes everything, also to a pipe that does not block; the error number when that cannot be done.
+    static func put(_ bytes: ArraySlice<UInt8>, to fd: Int32) -> Int32 {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count >= 0 {
+                rest = rest.dropFirst(count)
+            } else if errno == EAGAIN {
+                var ready = pollfd(fd: fd, events: Int16(POLLOUT), revents: 0)
+                _ = poll(&ready, 1, -1)
+            } else if errno != EINTR {
+                return errno
+            }
+        }
+        return 0
+    }
+
+    static func printError(_ text: String) { note("agentos-apply: \(text)") }
+
+    /// A note for people, beside the result.
+    static func note(_ text: String) { _ = put(Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...], to: 2) }
 
     /// Replaces the current line on a terminal; nothing elsewhere.
     static func live(_ text: String) {
         guard isInteractive else { return }
-        write("\r\u{1b}[K\(text)", to: 1)
-    }
-
-    static func colored(_ text: String, phase: String) -> String {
-        guard hasColor else { return text }
-        let code =
-            switch phase {
-            case "Ready", "Completed", "True": "32"
-            case "Failed", "BackingOff", "False": "31"
-            case "Starting", "Stopping", "Scheduled", "Created": "33"
-            default: "0"
-            }
-        return "\u{1b}[\(code)m\(text)\u{1b}[0m"
-    }
-
-    /// Columns as wide as their widest cell; the column named PHASE is coloured.
-    static func table(_ header: [String], _ rows: [[String]], withHeader: Bool = true) -> String {
-        var widths = header.map(\.count)
-        for row in rows { for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) } }
-        let phase = header.firstIndex(of: "PHASE")
-        func line(_ cells: [String], colours: Bool) -> String {
-            var out = ""
-            for (index, cell) in cells.enumerated() {
-                let shown = colours && index == phase ? colored(cell, phase: cell) : cell
-                out += shown
-                if index < cells.count - 1 { out += String(repeating: " ", count: widths[index] - cell.count + 2) }
-            }
-            return out + "\n"
-        }
-        return (withHeader ? line(header, colours: false) : "") + rows.map { line($0, colours: true) }.joined()
-    }
-
-    /// `12s`, `5m`, `3h`, `2d`: how long ago.
-    static func age(_ timestamp: String?, nowMs: Int64) -> String {
-        guard let timestamp, let ms = Timestamp.parse(timestamp) else { return "<unknown>" }
-        let seconds = max(0, (nowMs - ms) / 1000)
-        switch seconds {
-        case ..<120: return "\(seconds)s"
-        case ..<7200: return "\(seconds / 60)m"
-        case ..<172_800: return "\(seconds / 3600)h"
-        default: return "\(seconds / 86_400)d"
-        }
+        _ = put(Array("\r\u{1b}[K\(text)".utf8)[...], to: 1)
     }
 }

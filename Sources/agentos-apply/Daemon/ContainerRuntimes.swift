@@ -4,7 +4,7 @@ import Manifests
 import Reconciler
 import Values
 
-/// Which container runtimes this daemon may use, from its options and from what is on the machine.
+/// Which container runtimes this daemon may use, from its settings and from what is on the machine.
 struct ContainerRuntimes: Sendable {
     private let state: String
     private let socket: String
@@ -16,45 +16,16 @@ struct ContainerRuntimes: Sendable {
     private let subnet: String
     private let plugins: String
 
-    static let options = [
-        Option(
-            "containerd-socket", value: "PATH", "socket of containerd (default: /run/containerd/containerd.sock)"),
-        Option("containerd-namespace", value: "NAME", "containerd namespace of images and agents (default: agentos)"),
-        Option("runsc", value: "PATH", "gVisor's program (default: runsc on PATH)"),
-        Option("runsc-platform", value: "NAME", "gVisor's platform: ptrace or systrap (default: ptrace)"),
-        Option("bridge-subnet", value: "CIDR", "addresses of agents with network Bridge (default: 10.90.0.0/16)"),
-        Option("cni-plugins", value: "DIR", "plugins for network Bridge (default: /usr/lib/cni)"),
-        Option("host-path", value: "DIR", "directory of this machine that manifests may name; may be repeated"),
-    ]
-
-    /// Options win over variables of the environment, which a daemon that was started in the background inherits.
-    init(_ paths: Paths, _ invocation: Invocation, isRoot: Bool) throws {
-        func given(_ option: String) -> String? {
-            let variable = "AGENTOS_" + option.uppercased().replacing("-", with: "_")
-            return invocation.value(option) ?? Paths.environment(variable)
-        }
-        state = paths.state
-        socket = Paths.absolute(given("containerd-socket") ?? "/run/containerd/containerd.sock")
-        namespace = given("containerd-namespace") ?? "agentos"
-        let program = given("runsc").map(Paths.absolute) ?? Self.program("runsc")
+    init(_ settings: Settings, state: String, isRoot: Bool) {
+        self.state = state
+        socket = settings.containerdSocket
+        namespace = settings.containerdNamespace
+        let program = settings.runsc ?? Self.program("runsc")
         runsc = program.flatMap { access($0, X_OK) == 0 ? $0 : nil }
-        platform = given("runsc-platform") ?? "ptrace"
-        guard ["ptrace", "systrap", "kvm"].contains(platform) else {
-            throw invocation.usage("--runsc-platform: expected ptrace or systrap, found \"\(platform)\"")
-        }
-        let directories = invocation.all("host-path")
-        let inherited = (Paths.environment("AGENTOS_HOST_PATH") ?? "").split(separator: ":").map(String.init)
-        hostPaths = try (directories.isEmpty ? inherited : directories).map { path in
-            guard path.hasPrefix("/") else { throw invocation.usage("--host-path: \"\(path)\" is no absolute path") }
-            return path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-        }
-        subnet = given("bridge-subnet") ?? "10.90.0.0/16"
-        let parts = subnet.split(separator: "/")
-        let numbers = parts.first?.split(separator: ".").compactMap { UInt8($0) } ?? []
-        guard parts.count == 2, numbers.count == 4, let bits = Int(parts[1]), (8...29).contains(bits) else {
-            throw invocation.usage("--bridge-subnet: expected a network such as 10.90.0.0/16, found \"\(subnet)\"")
-        }
-        plugins = Paths.absolute(given("cni-plugins") ?? "/usr/lib/cni")
+        platform = settings.runscPlatform
+        hostPaths = settings.hostPaths
+        subnet = settings.bridgeSubnet
+        plugins = settings.cniPlugins
         self.isRoot = isRoot
     }
 

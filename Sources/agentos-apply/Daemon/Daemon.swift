@@ -25,9 +25,10 @@ final class Daemon {
     private var restarts = false
 
     /// Runs until it is told to stop; agents run on.
-    static func run(
-        _ paths: Paths, _ runtimes: ContainerRuntimes, _ sources: SourceOptions, _ log: Log
-    ) throws -> ExitCode {
+    static func run(_ settings: Settings, _ paths: Paths) throws -> ExitCode {
+        let log = Log(isJSON: settings.logFormat == "json")
+        let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
+        let sources = SourceOptions(settings)
         agentos_ignore_sigpipe()
         agentos_ignore_children()
         // Before there is a second thread: each of them would have to hold these signals back.
@@ -54,7 +55,7 @@ final class Daemon {
         let isRoot = getuid() == 0
         // As root, agents have users of their own and must pass through to their homes; nothing else can be read there.
         let open: mode_t = isRoot ? 0o711 : 0o700
-        try makePath(paths.state)
+        try LocalFile.makePath(paths.state)
         chmod(paths.state, open)
         for (name, mode) in [
             ("store", 0o700), ("journal", 0o700), ("runs", 0o700), ("containers", 0o700), ("sandboxes", 0o700),
@@ -65,16 +66,7 @@ final class Daemon {
             chmod(path, mode)
         }
         if let slash = paths.socket.lastIndex(of: "/"), slash != paths.socket.startIndex {
-            try makePath(String(paths.socket[..<slash]))
-        }
-    }
-
-    private static func makePath(_ path: String) throws {
-        var made = ""
-        for part in path.split(separator: "/") {
-            made += "/\(part)"
-            if access(made, F_OK) == 0 { continue }
-            guard mkdir(made, made == path ? 0o700 : 0o755) == 0 || errno == EEXIST else { throw cannot("make", made) }
+            try LocalFile.makePath(String(paths.socket[..<slash]))
         }
     }
 
@@ -176,7 +168,7 @@ final class Daemon {
     ) throws -> (SQLiteStore, EngineState) {
         let path = "\(paths.state)/store/agentos.db"
         do throws(StoreFailure) {
-            if let kept = try Restore.takeOver(
+            if let kept = try Storage.Restore.takeOver(
                 waiting: "\(paths.state)/store/restore.db", database: path, nowMs: nowMs, journal: journal)
             {
                 log.info("database restored", [("replaced", kept)])
@@ -214,7 +206,7 @@ final class Daemon {
         }
         let database = "\(paths.state)/store/restore.db"
         server.onRestore = { [unowned self] in
-            if let problem = Restore.problem(with: database) { return problem }
+            if let problem = Storage.Restore.problem(with: database) { return problem }
             restarts = true
             events.after(ms: 100) { [unowned self] in stop("restore") }
             return nil

@@ -5,54 +5,21 @@ import Planner
 import Reconciler
 import Values
 
-/// What the daemon's options allow to Sources, and the directories that it watches by itself.
+/// What the daemon's settings allow to Sources, and the directories that it watches by itself.
 struct SourceOptions: Sendable {
     /// Directories of `--watch`, without a slash at the end.
     let watched: [String]
     private let paths: [String]
     private let secretPaths: [String]
     private let secretVariables: Set<String>
-    /// `namespace/name` of a Source, or `*`, to the namespaces that it may write to, or `*`.
-    private let namespaces: [(source: String, targets: Set<String>)]
+    private let namespaces: [SourceRule]
 
-    static let options = [
-        Option("watch", value: "DIR", "keep what is declared in a directory true; may be repeated"),
-        Option("source-path", value: "DIR", "directory below which Sources may name paths; may be repeated"),
-        Option(
-            "source-namespaces", value: "SOURCE=NAMES",
-            "namespaces beside its own that a Source may write to, as default/fleet=team-a,team-b; * for all; may be repeated"
-        ),
-        Option("secret-path", value: "DIR", "directory below which Secrets of Sources may name files; may be repeated"),
-        Option(
-            "secret-environment", value: "NAME",
-            "variable of the daemon that Secrets of Sources may name; may be repeated"),
-    ]
-
-    init(_ invocation: Invocation) throws {
-        func given(_ option: String, separator: Character) -> [String] {
-            let words = invocation.all(option)
-            if !words.isEmpty { return words }
-            let variable = "AGENTOS_" + option.uppercased().replacing("-", with: "_")
-            return (Paths.environment(variable) ?? "").split(separator: separator).map(String.init)
-        }
-        func directories(_ option: String) -> [String] {
-            given(option, separator: ":").map(Paths.absolute).map { path in
-                path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
-            }
-        }
-        watched = directories("watch")
-        paths = directories("source-path")
-        secretPaths = directories("secret-path")
-        secretVariables = Set(given("secret-environment", separator: ":"))
-        namespaces = try given("source-namespaces", separator: ";").map { text in
-            let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
-            guard parts.count == 2, parts[0] == "*" || parts[0].split(separator: "/").count == 2, !parts[1].isEmpty
-            else {
-                throw invocation.usage(
-                    "--source-namespaces: expected NAMESPACE/NAME=NAMESPACE,… or *=*, found \"\(text)\"")
-            }
-            return (parts[0], Set(parts[1].split(separator: ",").map(String.init)))
-        }
+    init(_ settings: Settings) {
+        watched = settings.watchedDirectories
+        paths = settings.sourcePaths
+        secretPaths = settings.secretPaths
+        secretVariables = Set(settings.secretVariables)
+        namespaces = settings.sourceNamespaces.compactMap(SourceRule.init)
     }
 
     func settings(state: String, supervisor: String) -> SourceWatcher.Settings {
@@ -63,10 +30,7 @@ struct SourceOptions: Sendable {
 
     func mayWrite(_ source: ObjectKey, _ namespace: String) -> Bool {
         namespace == source.namespace
-            || namespaces.contains { rule in
-                (rule.source == "*" || rule.source == "\(source.namespace)/\(source.name)")
-                    && (rule.targets.contains("*") || rule.targets.contains(namespace))
-            }
+            || namespaces.contains { $0.allows("\(source.namespace)/\(source.name)", namespace) }
     }
 
     /// The Sources that `--watch` stands for.
@@ -87,5 +51,23 @@ struct SourceOptions: Sendable {
             }
             return (name, path)
         }
+    }
+}
+
+/// `default/fleet=team-a,team-b`: a Source, or `*`, and the namespaces that it may write to, or `*`.
+package struct SourceRule {
+    private let source: String
+    private let targets: Set<String>
+
+    package init?(_ text: String) {
+        let parts = text.split(separator: "=", omittingEmptySubsequences: false).map(String.init)
+        guard parts.count == 2, parts[0] == "*" || parts[0].split(separator: "/").count == 2, !parts[1].isEmpty
+        else { return nil }
+        source = parts[0]
+        targets = Set(parts[1].split(separator: ",").map(String.init))
+    }
+
+    package func allows(_ name: String, _ namespace: String) -> Bool {
+        (source == "*" || source == name) && (targets.contains("*") || targets.contains(namespace))
     }
 }

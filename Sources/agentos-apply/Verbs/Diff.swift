@@ -6,98 +6,113 @@ import Values
 ///
 /// Exit codes as `diff` has them: 0 no difference, 1 differences, more: an error. `AGENTOS_EXTERNAL_DIFF` names
 /// another program, as `KUBECTL_EXTERNAL_DIFF` does for kubectl.
-func diffVerb(_ invocation: Invocation) throws -> ExitCode {
-    let source = invocation.value("source")
-    if source != nil, !invocation.all("filename").isEmpty { throw invocation.usage("give either -f or --source") }
-    let manifests = try source == nil ? readManifests(invocation) : []
-    let session = try Session(invocation)
-    var template = Array("\(Paths.environment("TMPDIR") ?? "/tmp")/agentos-diff.XXXXXX".utf8CString)
-    guard let directory = mkdtemp(&template).map({ String(cString: $0) }) else {
-        throw CommandProblem(.invalid, "cannot make a temporary directory: \(String(cString: strerror(errno)))")
+struct Diff: Verb {
+    static let name = "diff"
+    static let usage = "diff -f PATH… | --source NAME"
+    static let text = "Show what applying, or the next sync of a Source, would change; exit code 1 when it would."
+
+    let manifests = ManifestOptions()
+    @Option("source", value: "NAME", "what the next sync of this Source would change") var source: String?
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        if source != nil, !manifests.paths.isEmpty { throw invocation.usage("give either -f or --source") }
+        let manifests = try source == nil ? ManifestFiles.read(manifests, invocation) : []
+        let session = try invocation.session()
+        let sides = try Sides()
+        defer { sides.remove() }
+        for manifest in manifests { try add(manifest, to: sides, session) }
+        if let source { try add(source: source, to: sides, session) }
+        return try sides.compare()
     }
-    let (live, merged) = ("\(directory)/LIVE", "\(directory)/MERGED")
-    var written: [String] = []
-    defer {
+
+    private func add(_ manifest: Manifest, to sides: Sides, _ session: Session) throws {
+        let path = Session.path(manifest.kind, namespace: manifest.namespace, name: manifest.name)
+        let found = try session.answer(Client.Request("GET", path))
+        if !found.isSuccess, found.status != 404 { throw session.problem(found) }
+        let would = try session.answer(ApplyRequest.request(manifest, isDryRun: true))
+        guard would.isSuccess else {
+            for line in ApplyRequest.places(manifest, would) ?? [] { Terminal.printError(line) }
+            let problem = session.problem(would)
+            // Exit code 1 says that there are differences.
+            throw problem.code == .failure ? CommandProblem(.invalid, problem.message) : problem
+        }
+        try sides.add(
+            manifest.kind, live: found.isSuccess ? ObjectView(session.node(found)) : nil,
+            merged: ObjectView(session.node(would)),
+            hasSecretChanges: ApplyResult(would.headers).result == "configured")
+    }
+
+    private func add(source: String, to sides: Sides, _ session: Session) throws {
+        let path = Session.path(.source, namespace: manifests.namespace ?? "default", name: source)
+        for node in try session.node("GET", "\(path)/preview").items() {
+            let item = PreviewView(node)
+            try sides.add(
+                (item.merged ?? item.live)?.kind ?? .agent, live: item.live, merged: item.merged,
+                hasSecretChanges: true)
+        }
+    }
+}
+
+/// Two directories of files, one a state, for a program that compares them.
+private final class Sides {
+    private let directory: String
+    private var written: [String] = []
+    private var live: String { "\(directory)/LIVE" }
+    private var merged: String { "\(directory)/MERGED" }
+
+    init() throws {
+        var template = Array("\(Paths.environment("TMPDIR") ?? "/tmp")/agentos-diff.XXXXXX".utf8CString)
+        guard let made = mkdtemp(&template).map({ String(cString: $0) }) else {
+            throw CommandProblem(.invalid, "cannot make a temporary directory: \(String(cString: strerror(errno)))")
+        }
+        directory = made
+        mkdir(live, 0o700)
+        mkdir(merged, 0o700)
+    }
+
+    func remove() {
         for path in written { unlink(path) }
         for path in [live, merged, directory] { rmdir(path) }
     }
-    mkdir(live, 0o700)
-    mkdir(merged, 0o700)
-    func save(_ text: String, _ path: String) throws {
-        try LocalFile.write(text, to: path)
+
+    /// - Parameter hasSecretChanges: the values of a Secret are hidden on both sides; that they differ is said all the
+    ///   same.
+    func add(_ kind: Kind, live: ObjectView?, merged: ObjectView?, hasSecretChanges: Bool) throws {
+        guard let object = merged ?? live else { return }
+        let name = "\(kind.qualifiedSingular).\(object.namespace).\(object.name)"
+        if let live { try save(YAMLWriter.text(live.declared), "\(self.live)/\(name)") }
+        guard let merged else { return }
+        let note =
+            kind == .secret && hasSecretChanges ? "# values or metadata of this Secret change\n" : ""
+        try save(YAMLWriter.text(merged.declared) + note, "\(self.merged)/\(name)")
+    }
+
+    private func save(_ text: String, _ path: String) throws {
+        // A part of a file would be shown as a difference.
+        do { try LocalFile.write(text, to: path) } catch let problem as CommandProblem {
+            throw CommandProblem(.invalid, problem.message)
+        }
         written.append(path)
     }
 
-    for manifest in manifests {
-        let path = Session.path(manifest.kind, namespace: manifest.namespace, name: manifest.name)
-        let name = "\(manifest.kind.qualifiedSingular).\(manifest.namespace).\(manifest.name)"
-        let found = session.client.send(Client.Request(method: "GET", path: path))
-        if found.failure != nil || found.status != 404 { try session.check(found) }
-        let would = session.client.perform([request(manifest, isDryRun: true)])[0]
-        if !would.isSuccess {
-            for line in places(manifest, would) ?? [] { Terminal.printError(line) }
-            // Exit code 1 says that there are differences.
-            do { try session.check(would) } catch let problem as CommandProblem where problem.code == .failure {
-                throw CommandProblem(.invalid, problem.message)
-            }
+    func compare() throws -> ExitCode {
+        let program = Paths.environment("AGENTOS_EXTERNAL_DIFF") ?? "diff"
+        var words = [program]
+        if program == "diff" { words += ["-u", "-N", "-r", "--color=\(Terminal.hasColor ? "always" : "never")"] }
+        words += [live, merged]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let code = posix_spawnp(&pid, program, nil, nil, &arguments, environ)
+        guard code == 0 else {
+            throw CommandProblem(.invalid, "cannot run \(program): \(String(cString: strerror(code)))")
         }
-        let isChanged = would.headers["agentos-result"] == "configured"
-        if found.isSuccess, let node = found.node { try save(YAMLWriter.text(declared(node)), "\(live)/\(name)") }
-        if let node = would.node {
-            var text = YAMLWriter.text(declared(node))
-            if manifest.kind == .secret, isChanged { text += secretChanges }
-            try save(text, "\(merged)/\(name)")
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        switch status & 0x7f == 0 ? (status >> 8) & 0xff : 2 {
+        case 0: return .success
+        case 1: return .failure
+        default: throw CommandProblem(.invalid, "\(program) failed")
         }
-    }
-    if let source {
-        let path = Session.path(.source, namespace: invocation.value("namespace") ?? "default", name: source)
-        for item in try session.send("GET", "\(path)/preview").node?["items"]?.list ?? [] {
-            let node = item["merged"] ?? item["live"] ?? .emptyMap
-            let kind = node["kind"]?.string.flatMap(Kind.init) ?? .agent
-            let namespace = node[path: "metadata", "namespace"]?.string ?? ""
-            let name = "\(kind.qualifiedSingular).\(namespace).\(node[path: "metadata", "name"]?.string ?? "")"
-            if let node = item["live"] { try save(YAMLWriter.text(declared(node)), "\(live)/\(name)") }
-            guard let node = item["merged"] else { continue }
-            var text = YAMLWriter.text(declared(node))
-            if kind == .secret { text += secretChanges }
-            try save(text, "\(merged)/\(name)")
-        }
-    }
-    return try compare(live, merged)
-}
-
-/// The values of a Secret are hidden on both sides; that they differ is said all the same.
-private let secretChanges = "# values or metadata of this Secret change\n"
-
-/// An object without what the daemon writes.
-private func declared(_ node: Node) -> Node {
-    var result = node
-    var metadata = node["metadata"] ?? .emptyMap
-    for name in ["uid", "resourceVersion", "generation", "creationTimestamp", "managedFields", "declaredBy"] {
-        metadata[name] = nil
-    }
-    result["metadata"] = metadata
-    result["status"] = nil
-    return result
-}
-
-private func compare(_ live: String, _ merged: String) throws -> ExitCode {
-    let program = Paths.environment("AGENTOS_EXTERNAL_DIFF") ?? "diff"
-    var words = [program]
-    if program == "diff" { words += ["-u", "-N", "-r", "--color=\(Terminal.hasColor ? "always" : "never")"] }
-    words += [live, merged]
-    var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-    defer { for argument in arguments { free(argument) } }
-    var pid: pid_t = 0
-    let code = posix_spawnp(&pid, program, nil, nil, &arguments, environ)
-    guard code == 0 else {
-        throw CommandProblem(.invalid, "cannot run \(program): \(String(cString: strerror(code)))")
-    }
-    var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-    switch status & 0x7f == 0 ? (status >> 8) & 0xff : 2 {
-    case 0: return .success
-    case 1: return .failure
-    default: throw CommandProblem(.invalid, "\(program) failed")
     }
 }

@@ -1,36 +1,52 @@
-import Glibc
 import Manifests
-import Values
 
 /// Reads Sources now and says what came of it.
-func syncVerb(_ invocation: Invocation) throws -> ExitCode {
-    guard !invocation.positionals.isEmpty else { throw invocation.usage("give the NAME of a Source") }
-    let session = try Session(invocation)
-    let namespace = invocation.value("namespace") ?? "default"
-    let timeoutMs = try invocation.milliseconds("timeout", default: 300_000)
-    var worst = ExitCode.success
-    for name in invocation.positionals {
-        let path = Session.path(.source, namespace: namespace, name: name)
-        let query = invocation.flag("force") ? [("force", "true")] : []
-        let response = session.client.send(
-            Client.Request(method: "POST", path: "\(path)/sync", query: query), timeoutMs: timeoutMs)
-        do { try session.check(response) } catch let problem as CommandProblem where problem.code != .noDaemon {
-            Terminal.printError(problem.message)
-            worst = problem.code
-            continue
+struct Sync: Verb {
+    static let name = "sync"
+    static let usage = "sync NAME…"
+    static let text = "Read Sources and apply what they declare now."
+
+    let namespace = NamespaceOption()
+    let timeout = TimeoutOption()
+    @Flag("force", "delete what is no longer declared, however much it is") var isForced
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        guard !invocation.words.isEmpty else { throw invocation.usage("give the NAME of a Source") }
+        let session = try invocation.session()
+        var worst = ExitCode.success
+        for name in invocation.words {
+            let code = try sync(name, session)
+            if code != .success { worst = code }
         }
-        let status = response.node?["status"]
-        let synced = status?["conditions"]?.list?.first { $0["type"]?.string == "Synced" }
-        if synced?["status"]?.string == "True" {
-            Terminal.print(
-                "source.agentos.dev/\(name) synced: \(status?["declared"]?.int ?? 0) objects at \(status?["revision"]?.string ?? "")"
-            )
-        } else {
-            Terminal.printError(
-                "source.agentos.dev/\(name): \(synced?["reason"]?.string ?? "not synced"): \(synced?["message"]?.string ?? "")"
-            )
-            worst = .failure
-        }
+        return worst
     }
-    return worst
+
+    private func sync(_ name: String, _ session: Session) throws -> ExitCode {
+        let path = Session.path(.source, namespace: namespace.name, name: name)
+        var request = Client.Request("POST", "\(path)/sync", query: isForced ? [("force", "true")] : [])
+        request.timeoutMs = timeout.ms
+        let response: Client.Response
+        do throws(Client.Failure) { response = try session.client.send(request) } catch {
+            guard case .late = error else { throw session.problem(error) }
+            Terminal.printError(
+                "timed out waiting for the sync of source.agentos.dev/\(name), which goes on; see 'agentos-apply describe source \(name) -n \(namespace.name)'"
+            )
+            return .timeout
+        }
+        guard response.isSuccess else {
+            let problem = session.problem(response)
+            Terminal.printError(problem.message)
+            return problem.code
+        }
+        let source = SourceView(ObjectView(try session.node(response)))
+        let synced = source.synced
+        if synced?.isTrue == true {
+            try Terminal.print(
+                "source.agentos.dev/\(name) synced: \(source.declared) objects at \(source.revision ?? "")")
+            return .success
+        }
+        Terminal.printError(
+            "source.agentos.dev/\(name): \(synced?.reason ?? "not synced"): \(synced?.message ?? "")")
+        return .failure
+    }
 }

@@ -1,0 +1,64 @@
+import Manifests
+import Values
+
+/// Server-side apply of one manifest: the request, and what its answer says.
+enum ApplyRequest {
+    static func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
+        var request = Client.Request(
+            "PATCH", Session.path(manifest.kind, namespace: manifest.namespace, name: manifest.name),
+            query: [("fieldManager", "agentos-apply"), ("force", "true")])
+        request.headers = [
+            "Content-Type: application/apply-patch+yaml",
+            "Agentos-Source: \(Percent.encode("\(manifest.file):\(manifest.mark.line)"))",
+        ]
+        if isDryRun { request.query.append(("dryRun", "All")) }
+        var node = manifest.applied
+        if manifest.kind.isNamespaced {
+            var metadata = node["metadata"] ?? .emptyMap
+            metadata["namespace"] = .text(manifest.namespace)
+            // Written by the daemon; what was shown may be applied again.
+            metadata["managedFields"] = nil
+            node["metadata"] = metadata
+        }
+        request.body = JSONWriter.bytes(node)
+        return request
+    }
+
+    /// What the daemon refused, field by field, each with its place in the file.
+    static func places(_ manifest: Manifest, _ response: Client.Response) -> [String]? {
+        guard response.status == 422, let node = try? Answer.node(response.body) else { return nil }
+        let causes = CauseView.all(in: node)
+        if causes.isEmpty { return nil }
+        return causes.map { cause in
+            let mark = manifest.applied.mark(of: cause.field)
+            return "\(manifest.file):\(mark.line):\(mark.column): \(cause.field): \(cause.message)"
+        }
+    }
+}
+
+/// What became of an applied manifest, or would become of it.
+package struct ApplyResult {
+    package var result: String
+    /// Fields whose change restarts replicas.
+    package var restarts: [String]
+    /// What the agent waits for before it starts.
+    package var waits: [String]
+
+    package init(_ headers: [String: String]) {
+        func words(_ name: String) -> [String] {
+            (headers[name] ?? "").split(separator: ",").map { word in
+                Percent.decode(String(word.drop { $0 == " " }))
+            }
+        }
+        result = headers["agentos-result"] ?? "configured"
+        restarts = words("agentos-restarts")
+        waits = words("agentos-waits")
+    }
+
+    package func line(_ name: String, isDryRun: Bool) -> String {
+        var line = "\(name) \(result)"
+        if !restarts.isEmpty { line += " (restarts its replicas: \(restarts.joined(separator: ", ")) changed)" }
+        if !waits.isEmpty { line += " (waits: \(waits.joined(separator: "; ")))" }
+        return line + (isDryRun ? " (dry run)" : "")
+    }
+}

@@ -1,0 +1,191 @@
+import CCurl
+import CLinux
+import Glibc
+
+/// Talks to the daemon over its unix socket.
+package final class Client {
+    package struct Request {
+        package var method: String
+        package var path: String
+        package var query: [(String, String)] = []
+        package var headers: [String] = []
+        package var body: [UInt8]?
+        /// The longest that the whole answer may take; nil: as long as the daemon is alive.
+        package var timeoutMs: Int64? = 60_000
+
+        package init(_ method: String, _ path: String, query: [(String, String)] = [], body: [UInt8]? = nil) {
+            self.method = method
+            self.path = path
+            self.query = query
+            self.body = body
+        }
+    }
+
+    /// A whole answer.
+    package struct Response: Sendable {
+        package var status = 0
+        package var headers: [String: String] = [:]
+        package var body: [UInt8] = []
+
+        package var isSuccess: Bool { (200..<300).contains(status) }
+    }
+
+    /// Why there is no whole answer. Each of them is told; none is ever taken for an empty answer.
+    package enum Failure: Error, Equatable, Sendable {
+        /// Nobody listens.
+        case absent(String)
+        /// Somebody listens and may not be spoken to.
+        case forbidden(String)
+        /// Somebody listens and says nothing: stopped, or overloaded.
+        case silent(afterMs: Int64)
+        /// The time of the request was up while the daemon was alive.
+        case late(afterMs: Int64)
+        case cut(String)
+        case tooLarge(bytesMax: Int)
+        case notUnderstood(String)
+    }
+
+    /// How long a daemon may be silent before it is asked whether it lives, and how long it has to say so.
+    package struct Patience: Sendable {
+        package var silenceMs: Int64 = 15_000
+        package var probeMs: Int64 = 5_000
+
+        package init() {}
+    }
+
+    package let socket: String
+    private let patience: Patience
+
+    package init(socket: String, patience: Patience = Patience()) {
+        self.socket = socket
+        self.patience = patience
+        curl_global_init(Int(CURL_GLOBAL_NOTHING))
+    }
+
+    /// Sends one request and reads the whole answer.
+    package func send(_ request: Request) throws(Failure) -> Response { try perform([request])[0].get() }
+
+    /// Sends requests, several at a time; the answers are in the order of the requests.
+    package func perform(_ requests: [Request], concurrency: Int = 32) -> [Result<Response, Failure>] {
+        drive(requests.count, concurrency) { (requests[$0], nil) }
+    }
+
+    /// Gives what a successful answer holds to `take` as it comes; `take` returns false to stop.
+    ///
+    /// - Returns: the answer without its content, or with it when it is no success.
+    package func receive(
+        _ request: Request, take: @escaping (UnsafeRawBufferPointer) throws -> Bool
+    ) throws -> Response {
+        let sink = Transfer.Sink(take)
+        let result = drive(1, 1) { _ in (request, sink) }[0]
+        if let problem = sink.problem { throw problem }
+        return try result.get()
+    }
+
+    /// Reads an answer line by line; `take` returns false to stop.
+    package func lines(_ request: Request, take: @escaping ([UInt8]) throws -> Bool) throws -> Response {
+        var line: [UInt8] = []
+        var isStopped = false
+        let response = try receive(request) { bytes in
+            line.append(contentsOf: bytes)
+            guard line.count <= Self.lineBytesMax else { throw Failure.tooLarge(bytesMax: Self.lineBytesMax) }
+            var start = line.startIndex
+            while !isStopped, let end = line[start...].firstIndex(of: 0x0a) {
+                isStopped = try !take(Array(line[start..<end]))
+                start = end + 1
+            }
+            line.removeSubrange(..<start)
+            return !isStopped
+        }
+        if !isStopped, !line.isEmpty { throw Failure.cut("it ended in the middle of a line") }
+        return response
+    }
+
+    /// One line of a watch or of the events: an object with what stands around it.
+    private static let lineBytesMax = 64 << 20
+
+    private func drive(
+        _ count: Int, _ concurrency: Int, _ request: (Int) -> (Request, Transfer.Sink?)
+    ) -> [Result<Response, Failure>] {
+        var results = [Result<Response, Failure>](repeating: .failure(.cut("nothing was sent")), count: count)
+        guard let multi = curl_multi_init() else { return results }
+        defer { curl_multi_cleanup(multi) }
+        var running: [UnsafeMutableRawPointer: (index: Int, transfer: Transfer)] = [:]
+        var idle: [Transfer] = []
+        var next = 0
+        var silence = Silence(patience)
+        while next < count || !running.isEmpty {
+            while next < count, running.count < concurrency {
+                let transfer = idle.popLast() ?? Transfer()
+                let (request, sink) = request(next)
+                transfer.prepare(request, socket: socket, sink: sink)
+                running[transfer.handle] = (next, transfer)
+                curl_multi_add_handle(multi, transfer.handle)
+                next += 1
+            }
+            var active: Int32 = 0
+            curl_multi_perform(multi, &active)
+            var left: Int32 = 0
+            while let message = curl_multi_info_read(multi, &left) {
+                guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
+                    let (index, transfer) = running.removeValue(forKey: handle)
+                else { continue }
+                results[index] = transfer.finish(message.pointee.data.result, socket: socket)
+                curl_multi_remove_handle(multi, handle)
+                idle.append(transfer)
+                silence.end()
+            }
+            if running.isEmpty { continue }
+            if running.values.contains(where: { $0.transfer.takeNews() }) { silence.end() }
+            if silence.asksWhetherItLives, let failure = probe(silence.ms) {
+                for (index, transfer) in running.values {
+                    curl_multi_remove_handle(multi, transfer.handle)
+                    results[index] = .failure(failure)
+                }
+                for index in next..<count { results[index] = .failure(failure) }
+                return results
+            }
+            curl_multi_poll(multi, nil, 0, Int32(min(1000, patience.silenceMs)), nil)
+        }
+        return results
+    }
+
+    /// Asks on a connection of its own; what is wrong with the daemon, or nil when it is alive.
+    private func probe(_ silentMs: Int64) -> Failure? {
+        let transfer = Transfer()
+        var request = Request("GET", "/livez")
+        request.timeoutMs = patience.probeMs
+        transfer.prepare(request, socket: socket, sink: nil)
+        switch transfer.finish(curl_easy_perform(transfer.handle), socket: socket) {
+        case .success: return nil
+        case .failure(.late(let ms)): return .silent(afterMs: silentMs + ms)
+        case .failure(let failure): return failure
+        }
+    }
+}
+
+/// Since when nothing has come from the daemon.
+private struct Silence {
+    private let patience: Client.Patience
+    private var since = agentos_boot_ms()
+    private var askedAt: Int64?
+
+    init(_ patience: Client.Patience) { self.patience = patience }
+
+    var ms: Int64 { agentos_boot_ms() - since }
+
+    /// True once for each span of silence.
+    var asksWhetherItLives: Bool {
+        mutating get {
+            let now = agentos_boot_ms()
+            guard now - (askedAt ?? since) >= patience.silenceMs else { return false }
+            askedAt = now
+            return true
+        }
+    }
+
+    mutating func end() {
+        since = agentos_boot_ms()
+        askedAt = nil
+    }
+}

@@ -1,0 +1,73 @@
+package import Manifests
+
+/// One object that a command waits for.
+package struct Awaited {
+    package var kind: Kind
+    package var namespace: String
+    package var name: String
+    /// Status of an older generation says nothing.
+    package var generation: Int
+    /// It is known to have been there: when it is not, somebody has deleted it.
+    package var wasThere: Bool
+
+    package init(_ kind: Kind, namespace: String, name: String, generation: Int = 0, wasThere: Bool) {
+        self.kind = kind
+        self.namespace = namespace
+        self.name = name
+        self.generation = generation
+        self.wasThere = wasThere
+    }
+
+    /// As the command line names it.
+    var shown: String { "\(kind.qualifiedSingular)/\(name)" }
+}
+
+/// What is waited for.
+package enum Goal: Equatable, Sendable {
+    case readyOrCompleted
+    case condition(String)
+    case completed
+    case phase(String)
+    case deleted
+
+    package enum Verdict: Equatable, Sendable {
+        case met(phase: String?)
+        case notYet(phase: String)
+        case failed(String)
+        case gone
+    }
+
+    /// What an object says about the goal; nil: the object does not exist.
+    package func judge(_ object: ObjectView?, generation: Int) -> Verdict {
+        guard let object else { return self == .deleted ? .met(phase: nil) : .gone }
+        if self == .deleted { return .notYet(phase: object.phase ?? "Terminating") }
+        let phase = object.phase ?? "Unknown"
+        guard object.observedGeneration ?? .max >= max(generation, object.generation) else {
+            return .notYet(phase: phase)
+        }
+        if isMet(object, phase) { return .met(phase: object.phase) }
+        let ready = object.condition("Ready")
+        if let progressing = object.condition("Progressing"), progressing.isFalse {
+            return .failed(ready?.message ?? progressing.message ?? "failed")
+        }
+        // Of a Source: what stays so until somebody changes what it declares.
+        if self == .readyOrCompleted, ["SyncFailed", "AgentFailed", "HealthTimeout"].contains(phase) {
+            return .failed(ready?.message ?? phase)
+        }
+        return .notYet(phase: phase)
+    }
+
+    private func isMet(_ object: ObjectView, _ phase: String) -> Bool {
+        func holds(_ type: String) -> Bool { object.condition(type)?.isTrue ?? false }
+        switch self {
+        case .readyOrCompleted:
+            // Nothing to run is what was asked for.
+            let isIdle = phase == "Suspended" || (AgentView(object).replicas == 0 && phase == "Stopped")
+            return holds("Ready") || phase == "Completed" || isIdle
+        case .condition(let type): return holds(type)
+        case .completed: return phase == "Completed"
+        case .phase(let wanted): return phase == wanted
+        case .deleted: return false
+        }
+    }
+}

@@ -1,0 +1,102 @@
+import Values
+
+/// One event, as delivered.
+struct EventView {
+    let node: Node
+
+    var position: Int { node["position"]?.int ?? 0 }
+    var occurredAt: String? { node["occurred_at"]?.string }
+    var type: String { node["event_type"]?.string ?? "" }
+
+    /// `namespace/name` of its object.
+    var objectName: String {
+        let namespace = node[path: "object", "namespace"]?.string ?? ""
+        return (namespace.isEmpty ? "" : "\(namespace)/") + (node[path: "object", "name"]?.string ?? "")
+    }
+
+    /// `ordinal/attempt` of its run.
+    var run: String {
+        guard let id = node["run_id"]?.string else { return "-" }
+        let parts = id.split(separator: "-")
+        return parts.count == 3 ? "\(Int(parts[1]) ?? 0)/\(Int(parts[2]) ?? 0)" : id
+    }
+
+    /// Reason, code or signal, message, and what restarts.
+    var detail: String {
+        let data = node["data"]
+        let code = data?["exitCode"]?.int.map { "code \($0)" } ?? data?["signal"]?.string
+        let restarts = data?["restarts"]?.list.map { "restarts: \($0.compactMap(\.string).joined(separator: ", "))" }
+        return [data?["reason"]?.string, code, data?["message"]?.string, restarts].compactMap(\.self)
+            .joined(separator: ", ")
+    }
+}
+
+/// One line of the event log: the event, and where the log goes on behind it.
+struct EventLogView {
+    let event: EventView
+    let offset: Int
+
+    init?(_ node: Node) {
+        guard let event = node["event"] else { return nil }
+        self.event = EventView(node: event)
+        offset = node["offset"]?.int ?? 0
+    }
+}
+
+/// What one run uses: counters since its start.
+struct UsageView {
+    let node: Node
+
+    var namespace: String { node["namespace"]?.string ?? "" }
+    var agent: String { node["agent"]?.string ?? "" }
+    var ordinal: Int { node["ordinal"]?.int ?? 0 }
+    var run: String { node["run"]?.string ?? "" }
+    var cpuNanoseconds: Int { node["cpuNanoseconds"]?.int ?? 0 }
+    var memoryBytes: Int { node["memoryBytes"]?.int ?? 0 }
+    var processes: Int { node["processes"]?.int ?? 0 }
+}
+
+/// One event whose delivery is looked after.
+struct OutboxView {
+    let node: Node
+
+    var position: Int { node["position"]?.int ?? 0 }
+    var state: String { node["state"]?.string ?? "" }
+    var attempts: Int { node["attempts"]?.int ?? 0 }
+    var type: String { node["event_type"]?.string ?? "" }
+    var objectName: String { node[path: "event", "object", "name"]?.string ?? "" }
+    var error: String { node["error"]?.string ?? "" }
+}
+
+/// What the daemon refused, field by field.
+struct CauseView {
+    let field: String
+    let message: String
+
+    static func all(in status: Node) -> [CauseView] {
+        (status[path: "details", "causes"]?.list ?? []).map {
+            CauseView(field: $0["field"]?.string ?? "", message: $0["message"]?.string ?? "")
+        }
+    }
+}
+
+/// What a Source would make of one object: one side is absent when it is created or deleted.
+struct PreviewView {
+    let live: ObjectView?
+    let merged: ObjectView?
+
+    init(_ node: Node) {
+        live = node["live"].map(ObjectView.init)
+        merged = node["merged"].map(ObjectView.init)
+    }
+}
+
+extension Node {
+    /// The items of an answer that is a list.
+    func items() throws -> [Node] {
+        guard let items = self["items"]?.list else {
+            throw CommandProblem(Client.Failure.notUnderstood("it is no list"), socket: "")
+        }
+        return items
+    }
+}

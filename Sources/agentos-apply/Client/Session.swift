@@ -1,0 +1,112 @@
+import CLinux
+import Glibc
+import Manifests
+import Values
+
+/// What the verbs share: the client, and what each of its failures means for a person.
+struct Session {
+    let client: Client
+    let paths: Paths
+
+    init(_ paths: Paths, patience: Client.Patience = Client.Patience()) {
+        self.paths = paths
+        client = Client(socket: paths.socket, patience: patience)
+    }
+
+    /// Whether a daemon serves the socket. That somebody listens is not enough: the socket of one that was killed is open
+    /// a moment longer.
+    enum Presence: Equatable {
+        case alive
+        case absent
+        /// Somebody listens, and no other daemon can be started beside it.
+        case unusable(CommandProblem)
+    }
+
+    var presence: Presence {
+        let fd = agentos_connect_unix(paths.socket)
+        if fd >= 0 { close(fd) }
+        if fd < 0, errno == ENOENT || errno == ECONNREFUSED { return .absent }
+        var request = Client.Request("GET", "/livez")
+        request.timeoutMs = 5000
+        do throws(Client.Failure) {
+            return try client.send(request).isSuccess ? .alive : .absent
+        } catch {
+            switch error {
+            case .late(let ms): return .unusable(problem(.silent(afterMs: ms)))
+            case .silent, .forbidden: return .unusable(problem(error))
+            case .absent, .cut, .tooLarge, .notUnderstood: return .absent
+            }
+        }
+    }
+
+    /// Sends one request; throws what an answer that is no success means for the command.
+    func send(_ request: Client.Request) throws -> Client.Response {
+        let response = try answer(request)
+        if !response.isSuccess { throw problem(response) }
+        return response
+    }
+
+    /// The answer to a request, whatever the daemon says in it.
+    func answer(_ request: Client.Request) throws -> Client.Response {
+        do throws(Client.Failure) { return try client.send(request) } catch { throw problem(error) }
+    }
+
+    /// The answer to a request as JSON.
+    func node(_ method: String, _ path: String, query: [(String, String)] = [], body: [UInt8]? = nil) throws -> Node {
+        let response = try send(Client.Request(method, path, query: query, body: body))
+        return try self.node(response)
+    }
+
+    func node(_ response: Client.Response) throws -> Node {
+        do throws(Client.Failure) { return try Answer.node(response.body) } catch { throw problem(error) }
+    }
+
+    // MARK: Problems
+
+    func problem(_ response: Client.Response) -> CommandProblem {
+        let message =
+            (try? Answer.node(response.body))?["message"]?.string ?? String(decoding: response.body, as: UTF8.self)
+        return CommandProblem(ExitCode(status: response.status), message)
+    }
+
+    func problem(_ failure: Client.Failure) -> CommandProblem {
+        CommandProblem(failure, socket: paths.socket, holder: LockHolder.pid(paths))
+    }
+
+    static func path(_ kind: Kind, namespace: String?, name: String? = nil) -> String {
+        let base = kind.group.isEmpty ? "/api/v1" : "/apis/\(kind.group)/\(kind.version)"
+        let place = kind.isNamespaced ? namespace.map { "/namespaces/\(Percent.encode($0))" } ?? "" : ""
+        return "\(base)\(place)/\(kind.resource)\(name.map { "/\(Percent.encode($0))" } ?? "")"
+    }
+}
+
+extension CommandProblem {
+    /// What a failure means for a person, and the code it ends with.
+    package init(_ failure: Client.Failure, socket: String, holder: Int32? = nil) {
+        switch failure {
+        case .absent(let why):
+            self.init(
+                .noDaemon, "no daemon answers at \(socket) (\(why))\nStart one with 'agentos-apply daemon start'.")
+        case .forbidden(let why):
+            self.init(.failure, "the daemon at \(socket) may not be spoken to: \(why); it serves its own user and root")
+        case .silent(let ms):
+            let who = holder.map { " with pid \($0)" } ?? ""
+            let since = ms > 0 ? "has said nothing for \(ms / 1000) s" : "takes no connection"
+            self.init(
+                .timeout, "the daemon\(who) at \(socket) \(since): it is stopped, or has more to do than it can")
+        case .late(let ms): self.init(.timeout, "the daemon did not answer within \(ms / 1000) s; it is alive")
+        case .cut(let why): self.init(.failure, "the answer of the daemon is not complete: \(why)")
+        case .tooLarge(let bytesMax):
+            self.init(.failure, "the answer of the daemon is larger than \(bytesMax >> 20) MiB, the most that is read")
+        case .notUnderstood(let why): self.init(.failure, "the answer of the daemon is not understood: \(why)")
+        }
+    }
+}
+
+/// The process that holds the lock of a state directory.
+enum LockHolder {
+    static func pid(_ paths: Paths) -> Int32? {
+        guard let bytes = try? LocalFile.read("\(paths.state)/lock", limit: 64) else { return nil }
+        return Int32(String(decoding: bytes, as: UTF8.self).prefix { $0.isNumber })
+    }
+}

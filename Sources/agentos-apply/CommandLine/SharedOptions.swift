@@ -1,0 +1,49 @@
+/// Where manifests come from, and the namespace of those that name none.
+package struct ManifestOptions: OptionGroup {
+    @Option("filename", short: "f", value: "PATH", "file, directory or - for standard input; may be repeated")
+    var paths: [String]
+    @Flag("recursive", short: "R", "also the directories below") var isRecursive
+    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") var namespace: String?
+}
+
+/// One namespace.
+package struct NamespaceOption: OptionGroup {
+    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") var given: String?
+
+    var name: String { given ?? "default" }
+}
+
+/// One namespace or all of them.
+package struct ScopeOptions: OptionGroup {
+    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") var namespace: String?
+    @Flag("all-namespaces", short: "A", "all namespaces") var isAll
+}
+
+package struct TimeoutOption: OptionGroup {
+    @Option("timeout", value: "TIME", "longest time to wait, such as 30s, 5m (default: 5m)") private var given: Span?
+
+    var ms: Int64 { given?.ms ?? 300_000 }
+}
+
+/// How objects are shown.
+package enum Format: String, Choice {
+    case table, wide, yaml, json, name
+}
+
+package struct OutputOption: OptionGroup {
+    @Option("output", short: "o", value: "FORMAT", "table, wide, yaml, json or name") var format = Format.table
+}
+
+/// Which daemon is meant; every verb has these.
+package struct ConnectionOptions: OptionGroup {
+    @Option("state-dir", value: "DIR", "state directory of the daemon") var stateDirectory: String?
+    @Option("socket", value: "PATH", "socket of the daemon") var socket: String?
+}
+
+package struct SelectorOption: OptionGroup {
+    @Option("selector", short: "l", value: "LABELS", "only objects with these labels: a=b,c!=d") var given: String?
+}
+
+package struct WatchOption: OptionGroup {
+    @Flag("watch", short: "w", "go on and show changes") var isOn
+}

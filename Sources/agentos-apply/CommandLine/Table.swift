@@ -1,0 +1,58 @@
+import Values
+
+/// Columns as wide as their widest cell.
+package struct Table {
+    package var header: [String]
+    package var rows: [[String]]
+    /// The column named PHASE is coloured, as phases are wherever they stand alone.
+    package var hasColor: Bool
+
+    package init(_ header: [String], _ rows: [[String]], hasColor: Bool) {
+        self.header = header
+        self.rows = rows
+        self.hasColor = hasColor
+    }
+
+    package func text(withHeader: Bool = true) -> String {
+        var widths = header.map(\.count)
+        for row in rows { for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) } }
+        let phase = hasColor ? header.firstIndex(of: "PHASE") : nil
+        func line(_ cells: [String], _ coloured: Int?) -> String {
+            var out = ""
+            for (index, cell) in cells.enumerated() {
+                out += index == coloured ? Phase.colored(cell) : cell
+                if index < cells.count - 1 { out += String(repeating: " ", count: widths[index] - cell.count + 2) }
+            }
+            return out + "\n"
+        }
+        return (withHeader ? line(header, nil) : "") + rows.map { line($0, phase) }.joined()
+    }
+}
+
+/// The colours of phases and of the status of conditions.
+enum Phase {
+    static func colored(_ phase: String) -> String {
+        let code =
+            switch phase {
+            case "Ready", "Completed", "True": "32"
+            case "Failed", "BackingOff", "False": "31"
+            case "Starting", "Stopping", "Scheduled", "Created": "33"
+            default: "0"
+            }
+        return "\u{1b}[\(code)m\(phase)\u{1b}[0m"
+    }
+}
+
+/// `12s`, `5m`, `3h`, `2d`: how long ago.
+package enum Age {
+    package static func text(_ timestamp: String?, nowMs: Int64) -> String {
+        guard let timestamp, let ms = Timestamp.parse(timestamp) else { return "<unknown>" }
+        let seconds = max(0, (nowMs - ms) / 1000)
+        switch seconds {
+        case ..<120: return "\(seconds)s"
+        case ..<7200: return "\(seconds / 60)m"
+        case ..<172_800: return "\(seconds / 3600)h"
+        default: return "\(seconds / 86_400)d"
+        }
+    }
+}

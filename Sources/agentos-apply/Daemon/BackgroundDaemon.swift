@@ -1,0 +1,95 @@
+import CLinux
+import Glibc
+
+/// A daemon in the background, as the command line starts and stops it.
+enum BackgroundDaemon {
+    private static let startMs: Int64 = 10_000
+    private static let stopMs: Int64 = 30_000
+
+    /// Makes sure that a daemon answers; starts one for this user unless that is not wanted.
+    static func ensure(_ session: Session, autostart: Bool) throws {
+        switch session.presence {
+        case .alive: return
+        case .unusable(let problem): throw problem
+        case .absent: break
+        }
+        guard autostart else {
+            throw CommandProblem(
+                .noDaemon,
+                "no daemon answers at \(session.paths.socket)\nStart one with 'agentos-apply daemon start'.")
+        }
+        try start(session)
+        Terminal.note(
+            "Started a daemon in the background; it does not survive a reboot. Stop it with 'agentos-apply daemon stop'."
+        )
+    }
+
+    /// Starts this program as a daemon of its own session and waits until one answers.
+    static func start(_ session: Session, _ options: [String] = []) throws {
+        let paths = session.paths
+        try LocalFile.makePath(paths.state)
+        let logPath = "\(paths.state)/daemon.log"
+        let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
+        guard log >= 0 else {
+            throw CommandProblem(.failure, "cannot write \(logPath): \(String(cString: strerror(errno)))")
+        }
+        defer { close(log) }
+        let before = lseek(log, 0, SEEK_END)
+        let null = agentos_open_null()
+        defer { close(null) }
+        var arguments = ([Paths.program, "daemon"] + paths.options + options).map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        func spawn() throws -> pid_t {
+            let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
+            guard pid > 0 else {
+                throw CommandProblem(.failure, "cannot start \(Paths.program): \(String(cString: strerror(errno)))")
+            }
+            return pid
+        }
+        var pid = try spawn()
+        let deadlineMs = agentos_boot_ms() + startMs
+        var attempt = 0
+        while agentos_boot_ms() < deadlineMs {
+            switch session.presence {
+            case .alive: return
+            case .unusable(let problem): throw problem
+            case .absent: break
+            }
+            var status: Int32 = 0
+            if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
+                guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
+                    let text = try String(
+                        decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
+                    throw CommandProblem(.noDaemon, "the daemon did not start:\n\(text)")
+                }
+                pid = -1
+            }
+            // Another command may have started the daemon that wins, and we wait for that one; or one that was killed is
+            // not quite gone yet.
+            attempt += 1
+            if pid < 0, attempt % 20 == 0 { pid = try spawn() }
+            usleep(25_000)
+        }
+        throw CommandProblem(.noDaemon, "the daemon does not answer; see \(logPath)")
+    }
+
+    static func stop(_ paths: Paths) throws -> ExitCode {
+        let fd = open("\(paths.state)/lock", O_RDWR | O_CLOEXEC)
+        guard fd >= 0, agentos_flock_exclusive(fd) != 0, let pid = LockHolder.pid(paths) else {
+            if fd >= 0 { close(fd) }
+            try Terminal.print("no daemon runs for \(paths.state)")
+            return .success
+        }
+        defer { close(fd) }
+        kill(pid, SIGTERM)
+        let deadlineMs = agentos_boot_ms() + stopMs
+        while agentos_boot_ms() < deadlineMs {
+            if agentos_flock_exclusive(fd) == 0 {
+                try Terminal.print("daemon stopped; agents run on")
+                return .success
+            }
+            usleep(25_000)
+        }
+        throw CommandProblem(.timeout, "the daemon with pid \(pid) did not stop within 30 s")
+    }
+}

@@ -1,0 +1,117 @@
+import Manifests
+import Values
+
+/// Everything that a daemon can be told: one value from its file, its environment and its options, in this order.
+package struct Settings: Equatable, Sendable {
+    package enum LogFormat: String, Choice, Sendable {
+        case text, json
+    }
+
+    /// Nil: the place that is usual for the user.
+    package var stateDirectory: String?
+    package var socket: String?
+    package var logFormat = "text"
+    package var containerdSocket = "/run/containerd/containerd.sock"
+    package var containerdNamespace = "agentos"
+    /// Nil: the one on PATH.
+    package var runsc: String?
+    package var runscPlatform = "ptrace"
+    package var bridgeSubnet = "10.90.0.0/16"
+    package var cniPlugins = "/usr/lib/cni"
+    package var hostPaths: [String] = []
+    package var watchedDirectories: [String] = []
+    package var sourcePaths: [String] = []
+    package var sourceNamespaces: [String] = []
+    package var secretPaths: [String] = []
+    package var secretVariables: [String] = []
+
+    package init() {}
+
+    /// All settings, in the order in which help and `--print-config` show them.
+    package static let table: [Setting] = [
+        .text(
+            "state-dir", "stateDirectory", value: "DIR", \.stateDirectory, "state directory of the daemon",
+            read: SettingRules.path),
+        .text("socket", "socket", value: "PATH", \.socket, "socket of the daemon", read: SettingRules.path),
+        .text(
+            "log-format", "logFormat", value: "FORMAT", \.logFormat, "text or json (default: text)",
+            read: { word throws(Mistake) in try LogFormat.read(word).rawValue }),
+        .text(
+            "containerd-socket", "containerdSocket", value: "PATH", \.containerdSocket,
+            "socket of containerd (default: /run/containerd/containerd.sock)", read: SettingRules.path),
+        .text(
+            "containerd-namespace", "containerdNamespace", value: "NAME", \.containerdNamespace,
+            "containerd namespace of images and agents (default: agentos)"),
+        .text(
+            "runsc", "runsc", value: "PATH", \.runsc, "gVisor's program (default: runsc on PATH)",
+            read: SettingRules.path),
+        .text(
+            "runsc-platform", "runscPlatform", value: "NAME", \.runscPlatform,
+            "gVisor's platform: ptrace or systrap (default: ptrace)", read: SettingRules.platform),
+        .text(
+            "bridge-subnet", "bridgeSubnet", value: "CIDR", \.bridgeSubnet,
+            "addresses of agents with network Bridge (default: 10.90.0.0/16)", read: SettingRules.subnet),
+        .text(
+            "cni-plugins", "cniPlugins", value: "DIR", \.cniPlugins,
+            "plugins for network Bridge (default: /usr/lib/cni)", read: SettingRules.path),
+        .list(
+            "host-path", "hostPaths", value: "DIR", \.hostPaths,
+            "directory of this machine that manifests may name; may be repeated", read: SettingRules.absolute),
+        .list(
+            "watch", "watch", value: "DIR", \.watchedDirectories,
+            "keep what is declared in a directory true; may be repeated", read: SettingRules.directory),
+        .list(
+            "source-path", "sourcePaths", value: "DIR", \.sourcePaths,
+            "directory below which Sources may name paths; may be repeated", read: SettingRules.directory),
+        .list(
+            "source-namespaces", "sourceNamespaces", value: "SOURCE=NAMES", separator: ";", \.sourceNamespaces,
+            "namespaces beside its own that a Source may write to, as default/fleet=team-a,team-b; * for all; may be repeated",
+            read: SettingRules.sourceNamespaces),
+        .list(
+            "secret-path", "secretPaths", value: "DIR", \.secretPaths,
+            "directory below which Secrets of Sources may name files; may be repeated",
+            read: SettingRules.directory),
+        .list(
+            "secret-environment", "secretEnvironment", value: "NAME", \.secretVariables,
+            "variable of the daemon that Secrets of Sources may name; may be repeated"),
+    ]
+}
+
+/// What the words of a setting must be, and what is made of them.
+enum SettingRules {
+    static func path(_ word: String) throws(Mistake) -> String { Paths.absolute(word) }
+
+    static func directory(_ word: String) throws(Mistake) -> String { trimmed(Paths.absolute(word)) }
+
+    static func absolute(_ word: String) throws(Mistake) -> String {
+        guard word.hasPrefix("/") else { throw Mistake("\"\(word)\" is no absolute path") }
+        return trimmed(word)
+    }
+
+    private static func trimmed(_ path: String) -> String {
+        path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+
+    static func platform(_ word: String) throws(Mistake) -> String {
+        guard ["ptrace", "systrap", "kvm"].contains(word) else {
+            throw Mistake("expected ptrace or systrap, found \"\(word)\"")
+        }
+        return word
+    }
+
+    static func subnet(_ word: String) throws(Mistake) -> String {
+        let parts = word.split(separator: "/")
+        let numbers = parts.first?.split(separator: ".").compactMap { UInt8($0) } ?? []
+        guard parts.count == 2, numbers.count == 4, let bits = Int(parts[1]), (8...29).contains(bits) else {
+            throw Mistake("expected a network such as 10.90.0.0/16, found \"\(word)\"")
+        }
+        return word
+    }
+
+    static func sourceNamespaces(_ word: String) throws(Mistake) -> String {
+        guard SourceRule(word) != nil else {
+            throw Mistake("expected NAMESPACE/NAME=NAMESPACE,… or *=*, found \"\(word)\"")
+        }
+        return word
+    }
+}

@@ -1,0 +1,87 @@
+import Manifests
+import Values
+
+/// Where the settings of a daemon come from, and what they come to.
+package struct ResolvedSettings {
+    package private(set) var settings = Settings()
+    /// Where a setting was found, by its name; not there: nowhere.
+    private var origins: [String: String] = [:]
+
+    /// Options win over variables of the environment, which a daemon that was started in the background inherits, and
+    /// these over the file.
+    ///
+    /// - Parameter options: the words that were given, by the name of the setting.
+    package init(
+        file: SettingsFile? = nil, environment: (String) -> String?, options: [String: [String]] = [:]
+    ) throws(CommandProblem) {
+        for setting in Settings.table {
+            let name = setting.name
+            if let words = options[name] {
+                try take(setting, words, origin: "--\(name)", .usage)
+            } else if let text = environment(setting.variable) {
+                try take(setting, setting.words(inVariable: text), origin: setting.variable, .usage)
+            } else if let (node, mark) = file?.value(of: setting) {
+                let place = "\(file?.path ?? ""):\(mark.line):\(mark.column): \(setting.field.name)"
+                try take(setting, setting.words(inFile: node), origin: place, .invalid)
+            }
+        }
+    }
+
+    private mutating func take(
+        _ setting: Setting, _ words: [String], origin: String, _ code: ExitCode
+    ) throws(CommandProblem) {
+        do throws(Mistake) { try setting.apply(words, to: &settings) } catch {
+            throw CommandProblem(code, "\(origin): \(error.message)")
+        }
+        origins[setting.name] = origin
+    }
+
+    /// A settings file that says the same, and where each line of it comes from.
+    package var text: String {
+        Settings.table.map { setting in
+            let origin = origins[setting.name] ?? "default"
+            guard let node = setting.node(settings) else { return "# \(setting.field.name): not set\n" }
+            return "# \(origin)\n" + YAMLWriter.text(.map([(setting.field.name, node)]))
+        }.joined()
+    }
+}
+
+/// A settings file: one YAML map of the fields of the table, read as strictly as a manifest.
+package struct SettingsFile {
+    package let path: String
+    private let node: Node
+
+    /// - Throws: all that is wrong with the file, each with its place.
+    package init(_ bytes: [UInt8], path: String) throws(CommandProblem) {
+        self.path = path
+        var diagnostics = Diagnostics()
+        let documents = ManifestReader.documents(bytes, file: path, diagnostics: &diagnostics).filter { !$0.isNull }
+        if documents.count > 1 {
+            diagnostics.add(
+                Diagnostic(file: path, mark: documents[1].mark, path: "", message: "expected one document, found more"))
+        }
+        var validator = Validator(file: path)
+        node = validator.check(documents.first ?? .emptyMap, fields: Settings.table.map(\.field))
+        diagnostics.add(validator.diagnostics)
+        if !diagnostics.isEmpty {
+            throw CommandProblem(.invalid, diagnostics.kept.map(\.description).joined(separator: "\n"))
+        }
+    }
+
+    fileprivate func value(of setting: Setting) -> (Node, Mark)? {
+        node[setting.field.name].map { ($0, $0.mark) }
+    }
+
+    /// The file of `--config`, or the usual one when it is there.
+    static func find(_ given: String?, isRoot: Bool) throws -> SettingsFile? {
+        if let given {
+            return try SettingsFile(LocalFile.read(given, limit: Limits.inputBytesMax), path: given)
+        }
+        let home = Paths.environment("HOME").map { "\($0)/.config" }
+        let base = isRoot ? "/etc" : Paths.environment("XDG_CONFIG_HOME") ?? home
+        guard let base else { return nil }
+        let path = "\(base)/agentos/daemon.yaml"
+        guard LocalFile.exists(path) else { return nil }
+        return try SettingsFile(LocalFile.read(path, limit: Limits.inputBytesMax), path: path)
+    }
+}

@@ -1,0 +1,23 @@
+import Glibc
+
+struct Backup: Verb {
+    static let name = "backup"
+    static let usage = "backup FILE"
+    static let text = "Copy the database while the daemon runs. The copy holds secrets."
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        guard invocation.words.count == 1 else { throw invocation.usage("give one FILE") }
+        let target = invocation.words[0]
+        let session = try invocation.session()
+        var request = Client.Request("POST", "/apis/agentos.dev/v1/backup", body: [])
+        // A large database takes its time; that the daemon lives is seen to meanwhile.
+        request.timeoutMs = nil
+        guard let path = try session.node(session.send(request))["path"]?.string else {
+            throw session.problem(.notUnderstood("it does not say where the copy is"))
+        }
+        defer { unlink(path) }
+        try LocalFile.copy(path, to: target)
+        try Terminal.print("backup written to \(target); it holds the values of Secrets")
+        return .success
+    }
+}

@@ -1,0 +1,85 @@
+import Manifests
+import Values
+
+struct Events: Verb {
+    static let name = "events"
+    static let usage = "events"
+    static let text = "Show events in the order of their delivery."
+
+    enum Format: String, Choice {
+        case table, wide, json
+    }
+
+    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") var namespace: String?
+    @Flag("follow", short: "f", "go on as events come") var follows
+    @Option("since-position", value: "N", in: 0...Int.max, "only later events") var position: Int?
+    @Option("consumer", value: "NAME", "start where this durable consumer stands") var consumer: String?
+    @Flag("ack", "acknowledge what was shown, for --consumer") var acknowledges
+    @Flag("remove", "forget the --consumer") var removes
+    @Option("output", short: "o", value: "FORMAT", "table, wide, yaml, json or name") var format = Format.table
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        let session = try invocation.session()
+        let consumerPath = consumer.map { "/apis/agentos.dev/v1/consumers/\(Percent.encode($0))" }
+        if removes {
+            guard let consumer, let consumerPath else { throw invocation.usage("--remove needs --consumer NAME") }
+            _ = try session.send(Client.Request("DELETE", consumerPath))
+            try Terminal.print("consumer \"\(consumer)\" removed")
+            return .success
+        }
+        if acknowledges, consumer == nil { throw invocation.usage("--ack needs --consumer NAME") }
+        let last = try show(session)
+        if acknowledges, let consumerPath, let last {
+            let query = [("position", String(last.event.position)), ("offset", String(last.offset))]
+            _ = try session.send(Client.Request("POST", consumerPath, query: query, body: []))
+        }
+        return .success
+    }
+
+    /// The last event that was shown.
+    private func show(_ session: Session) throws -> EventLogView? {
+        var request = Client.Request("GET", "/apis/agentos.dev/v1/eventlog")
+        request.timeoutMs = nil
+        if follows { request.query.append(("follow", "true")) }
+        if let position { request.query.append(("sincePosition", String(position))) }
+        if let namespace { request.query.append(("namespace", namespace)) }
+        if let consumer { request.query.append(("consumer", consumer)) }
+        var last: EventLogView?
+        do {
+            let response = try session.client.lines(request) { line in
+                guard let entry = EventLogView(try Answer.node(line)) else {
+                    throw Client.Failure.notUnderstood("a line without an event")
+                }
+                switch format {
+                case .json: try Terminal.print(JSONWriter.text(entry.event.node))
+                case .table, .wide:
+                    if last == nil { try Terminal.print(EventLine.header) }
+                    try Terminal.print(EventLine.text(entry.event))
+                }
+                last = entry
+                return true
+            }
+            if !response.isSuccess { throw session.problem(response) }
+        } catch let failure as Client.Failure { throw session.problem(failure) }
+        return last
+    }
+}
+
+/// A line of a table that grows: its widths cannot be known before.
+enum EventLine {
+    static let header = line(["POSITION", "TIME", "TYPE", "OBJECT", "RUN", "REASON"])
+
+    static func text(_ event: EventView) -> String {
+        line([
+            String(event.position), event.occurredAt ?? "", event.type, event.objectName, event.run, event.detail,
+        ])
+    }
+
+    private static func line(_ cells: [String]) -> String {
+        var line = ""
+        for (cell, width) in zip(cells, [8, 24, 17, 24, 5, 0]) {
+            line += cell + String(repeating: " ", count: max(0, width - cell.count)) + (width > 0 ? "  " : "")
+        }
+        return line
+    }
+}
