@@ -85,7 +85,7 @@ let package = Package(
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
-        tests("CommandLineTests", ["agentos-apply", "Manifests", "Values"]),
+        tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"]),

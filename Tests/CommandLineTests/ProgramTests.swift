@@ -1,0 +1,189 @@
+import Glibc
+import Manifests
+import Support
+import Testing
+import Values
+
+/// The program as a whole, with a real daemon, where output, daemon or list are not as one would wish.
+@Suite(.serialized) struct ProgramTests {
+    private func shell(_ world: World, _ script: String, timeoutMs: Int = 30_000) -> World.Result {
+        world.spawn(["/bin/sh", "-c", script.replacing("PROGRAM", with: World.program)], timeoutMs: timeoutMs)
+    }
+
+    @Test func whatStandardOutputDoesNotTakeIsNoSuccess() {
+        inWorld { world in
+            world.apply(World.agent("one", "echo hello; \(World.stays)"), "--wait")
+            for command in [
+                "get agents", "get agents -o json", "status", "describe agent one", "logs one", "events", "help",
+                "exec one -- echo hello", "version", "schema",
+            ] {
+                let result = shell(world, "PROGRAM \(command) > /dev/full")
+                #expect(result.code == 1, "\(command): \(result.text)")
+                #expect(result.error.contains("No space left on device"), "\(command): \(result.text)")
+            }
+            let diff = shell(world, "PROGRAM diff -f \(world.write("two.yaml", World.agent("two", "x"))) > /dev/full")
+            #expect(diff.code > 1, "\(diff.text)")
+        }
+    }
+
+    /// The writer's end of a pipe that somebody made non-blocking, and a reader that is slower.
+    @Test func aPipeThatDoesNotBlockLosesNothing() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            let script = """
+                import os, subprocess, sys, threading
+                def run(words):
+                    reader, writer = os.pipe()
+                    os.set_blocking(writer, False)
+                    child = subprocess.Popen(words, stdout=writer)
+                    os.close(writer)
+                    total = 0
+                    while True:
+                        threading.Event().wait(0.001)
+                        part = os.read(reader, 4096)
+                        if not part: break
+                        total += len(part)
+                    return child.wait(), total
+                print(run([sys.argv[1], "schema"]))
+                print(run([sys.argv[1], "exec", "one", "--", "head", "-c", "1000000", "/dev/zero"]))
+                """
+            let whole = shell(world, "PROGRAM schema | wc -c").output.trimmed
+            let result = world.spawn(["python3", "-c", script, World.program], timeoutMs: 60_000)
+            #expect(result.output == "(0, \(whole))\n(0, 1000000)\n", "\(result.text)")
+        }
+    }
+
+    @Test func aCommandWhoseOutputNobodyReadsAnyMoreEnds() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            #expect(shell(world, "PROGRAM exec one -- yes | head -1").output == "y\n")
+            #expect(shell(world, "PROGRAM exec one printf %s -n").output == "-n")
+            let listed = world.run("exec", "one", "ls", "-d", "/")
+            #expect(listed.code == 0 && listed.output == "/\n", "\(listed.text)")
+        }
+    }
+
+    /// More than one JSON text may hold: all of it is shown, waited for and deleted.
+    @Test func aListLargerThanAnyManifestIsWhole() {
+        inWorld { world in
+            world.startDaemon()
+            let value = String(repeating: "x", count: 900_000)
+            let count = 24
+            for number in 0..<count {
+                let path = world.write(
+                    "c.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-\(number)}\ndata: {v: \(value)}\n")
+                #expect(world.run("-f", path).code == 0)
+            }
+            func names() -> Int { world.run("get", "cm", "-o", "name").output.split(separator: "\n").count }
+            #expect(names() == count)
+            let table = world.run("get", "cm")
+            #expect(table.code == 0 && table.output.split(separator: "\n").count == count + 1)
+            let json = shell(
+                world,
+                "PROGRAM get cm -o json | python3 -c 'import json,sys; print(len(json.load(sys.stdin)[\"items\"]))'")
+            #expect(json.output == "\(count)\n", "\(json.text.prefix(300))")
+            #expect(world.run("wait", "cm", "c-3", "--for", "deleted", "--timeout", "1s").code == 5)
+            let deleted = world.run("delete", "cm", "--all")
+            #expect(deleted.code == 0 && deleted.output.split(separator: "\n").count == count, "\(deleted.text)")
+            #expect(names() == 0)
+        }
+    }
+
+    @Test func aDaemonThatIsStoppedIsToldWithItsPID() {
+        inWorld { world in
+            let pid = world.startDaemon()
+            kill(pid, SIGSTOP)
+            defer { kill(pid, SIGCONT) }
+            for words in [
+                ["-f", world.write("a.yaml", World.agent("a", "x"))], ["daemon", "status"], ["get", "agents"],
+            ] {
+                let result = world.run(words, timeoutMs: 40_000)
+                #expect(result.code == 5, "\(words): \(result.text)")
+                #expect(result.error.contains("with pid \(pid) at \(world.socket) has said nothing"), "\(result.text)")
+                #expect(!result.error.contains("Start one"), "\(result.text)")
+            }
+            kill(pid, SIGCONT)
+            World.until("it answers again") { world.run("daemon", "status").code == 0 }
+        }
+    }
+
+    @Test func whatNeverWasIsNotFound() {
+        inWorld { world in
+            world.startDaemon()
+            let result = world.run("wait", "--for", "Ready", "agent", "nobody", "--timeout", "5s")
+            #expect(
+                result.code == 1 && result.error.contains("agents.agentos.dev \"nobody\" not found"), "\(result.text)")
+            #expect(world.run("wait", "--for", "deleted", "agent", "nobody", "--timeout", "5s").code == 0)
+        }
+    }
+
+    @Test func theOneThatCannotBeReadyIsNamed() {
+        inWorld { world in
+            let result = world.apply(
+                World.agent("coder", World.stays) + World.agent("stuck", World.stays, "dependsOn: [{name: nobody}]"),
+                "--wait", "--timeout", "3s")
+            #expect(result.code == 5, "\(result.text)")
+            #expect(result.error.contains("timed out waiting for agent.agentos.dev/stuck"), "\(result.text)")
+            #expect(!result.error.contains("agentos.dev/coder"), "\(result.text)")
+        }
+    }
+
+    /// A daemon that lives and takes longer than one waits.
+    @Test func aSyncThatTakesTooLongIsATimeout() {
+        let server = SocketServer { $0.hasSuffix("/sync") ? nil : SocketServer.http("ok") }
+        inWorld { world in
+            let result = world.run("sync", "fleet", "--timeout", "1s", "--socket", server.path)
+            #expect(result.code == 5 && result.error.contains("timed out waiting for the sync"), "\(result.text)")
+            #expect(!result.error.contains("Start one"), "\(result.text)")
+        }
+    }
+
+    @Test func listsAreReadInPages() {
+        let server = SocketServer { target in
+            let isSecond = target.contains("continue=next")
+            let name = isSecond ? "b" : "a"
+            return SocketServer.http(
+                #"{"kind":"AgentList","metadata":{"resourceVersion":"7","continue":"\#(isSecond ? "" : "next")"},"#
+                    + #""items":[{"metadata":{"name":"\#(name)"}}]}"#)
+        }
+        inWorld { world in
+            let result = world.run("get", "agents", "-o", "name", "--socket", server.path)
+            #expect(result.output == "agent.agentos.dev/a\nagent.agentos.dev/b\n", "\(result.text)")
+        }
+    }
+
+    @Test func anAnswerThatIsCutOrStrangeIsAnError() {
+        for (body, length) in [(#"{"items":[{"metadata":{"name":"a"}},"#, 900), ("ok", nil), ("{}", nil), ("", nil)] {
+            let server = SocketServer { _ in SocketServer.http(body, length: length) }
+            inWorld { world in
+                for words in [["get", "agents"], ["delete", "agents", "--all"], ["outbox"], ["top"]] {
+                    let result = world.run(words + ["--socket", server.path])
+                    #expect(result.code == 1, "\(words) \(body): \(result.text)")
+                    #expect(result.error.contains("the answer of the daemon"), "\(words) \(body): \(result.text)")
+                    #expect(result.output == "")
+                }
+            }
+        }
+    }
+
+    @Test func settingsOfTheDaemonComeFromAFile() {
+        inWorld { world in
+            let path = world.write("d.yaml", "logFormat: json\nwatch: [\(world.directory)/fleet]\n")
+            mkdir("\(world.directory)/fleet", 0o755)
+            let printed = world.run("daemon", "--config", path, "--print-config", "--runsc-platform", "systrap")
+            #expect(printed.code == 0 && printed.output.contains("# \(path):1:12: logFormat\nlogFormat: json\n"))
+            #expect(printed.output.contains("# --runsc-platform\nrunscPlatform: systrap\n"), "\(printed.text)")
+            #expect(world.run("daemon", "start", "--config", path).code == 0)
+            #expect(world.log.contains("\"message\":\"daemon serves\""), "\(world.log)")
+            #expect(world.get("watch-fleet", kind: "source") != nil)
+            world.write("d.yaml", "logFormat: xml\nwacth: [/x]\n")
+            let refused = world.run("daemon", "--config", path)
+            #expect(refused.code == 3, "\(refused.text)")
+            #expect(refused.error.contains("\(path):2:1: wacth: unknown field"), "\(refused.text)")
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmed: String { String(split(separator: "\n").first ?? "") }
+}
