@@ -15,7 +15,7 @@ public struct Manifest: Sendable {
 
 /// Reads manifests: bytes to valid, defaulted objects, or all errors at once.
 public enum ManifestReader {
-    /// Reads every document of one text, YAML or JSON; lists are unpacked.
+    /// Reads every document of one text, YAML or JSON; lists are unpacked. A text without an object declares nothing.
     ///
     /// - Parameter namespace: given to objects that name none.
     public static func read(
@@ -23,21 +23,14 @@ public enum ManifestReader {
     ) -> [Manifest] {
         let documents = documents(bytes, file: file, diagnostics: &diagnostics)
         var manifests: [Manifest] = []
-        var empty = diagnostics.isEmpty
         for document in documents where !document.isNull {
-            empty = false
             unpack(document, file: file, namespace: namespace, into: &manifests, &diagnostics, depth: 0)
-        }
-        if empty {
-            diagnostics.add(
-                Diagnostic(
-                    file: file, mark: Mark(line: 1, column: 1), path: "",
-                    message: "no object in this file: expected apiVersion, kind and metadata"))
         }
         return manifests
     }
 
-    /// The documents of one text, whether it is JSON or YAML.
+    /// The documents of one text, whether it is JSON or YAML. Keys `x-…` at the top of a YAML document hold what its
+    /// aliases refer to, and declare nothing.
     public static func documents(_ bytes: [UInt8], file: String, diagnostics: inout Diagnostics) -> [Node] {
         if bytes.first(where: { $0 > 0x20 }) == UInt8(ascii: "{") {
             // Most JSON is also YAML; the JSON reader is stricter, faster and has no limit of libyaml's.
@@ -47,7 +40,12 @@ public enum ManifestReader {
                 return [node]
             }
         }
-        return YAMLReader.read(bytes, file: file, diagnostics: &diagnostics)
+        return YAMLReader.read(bytes, file: file, diagnostics: &diagnostics).map { document in
+            guard let map = document.map, map.entries.contains(where: { $0.key.hasPrefix("x-") }) else {
+                return document
+            }
+            return Node(.map(NodeMap(map.entries.filter { !$0.key.hasPrefix("x-") })), mark: document.mark)
+        }
     }
 
     private static func unpack(
@@ -56,7 +54,14 @@ public enum ManifestReader {
         depth: Int
     ) {
         if node["kind"]?.string == "List", depth == 0 {
-            for item in node["items"]?.list ?? [] {
+            guard let items = node["items"]?.list else {
+                let message =
+                    node["items"].map { "expected a list, found \($0.kindOfValue)" } ?? "required field is missing"
+                let mark = node["items"]?.mark ?? node.mark
+                diagnostics.add(Diagnostic(file: file, mark: mark, path: "items", message: message))
+                return
+            }
+            for item in items {
                 unpack(item, file: file, namespace: namespace, into: &manifests, &diagnostics, depth: 1)
             }
             return

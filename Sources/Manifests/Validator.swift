@@ -13,6 +13,9 @@ public struct Validator {
     /// The same for what is no object and has fields all the same, such as a settings file.
     public mutating func check(_ node: Node, fields: [Field]) -> Node { object(node, fields, path: "", fill: true) }
 
+    /// Rules across fields; call after `check` found no errors.
+    public mutating func checkRules(_ object: Node, kind: Kind) { kind.definition.rules(object, &self) }
+
     /// Checks a part of an object as applied: nothing is required at the top, maps get no defaults, list items do.
     public mutating func canonical(_ node: Node, kind: Kind) -> Node {
         object(node, kind.fields, path: "", fill: false)

@@ -1,5 +1,6 @@
 /// Base64 with padding (RFC 4648, section 4); line ends are skipped.
 public enum Base64 {
+    /// Nil: not base64.
     public static func decode(_ text: String) -> [UInt8]? {
         var out: [UInt8] = []
         var bits: UInt32 = 0

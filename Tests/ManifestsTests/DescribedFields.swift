@@ -34,8 +34,27 @@ struct DescribedField: CustomStringConvertible {
         object["kind"] = .text(kind.rawValue)
         object["metadata"] = object["metadata"] ?? .map([("name", "a")])
         object["metadata"]?["name"] = "a"
-        if kind == .agent, object[path: "spec", "command"] == nil { object["spec"]?["command"] = ["x"] }
+        if kind == .agent { complete(&object) }
         return object
+    }
+
+    /// What the field is nothing without.
+    private func complete(_ object: inout Node) {
+        if object[path: "spec", "command"] == nil { object["spec"]?["command"] = ["x"] }
+        guard path.count > 2 else { return }
+        let actions: (need: [String], fallback: (String, Node))? =
+            switch path[1] {
+            case "startupProbe", "readinessProbe", "livenessProbe":
+                (["exec", "httpGet", "tcpSocket"], ("exec", .map([("command", ["x"])])))
+            case "volumes": (["persistent", "emptyDir", "hostPath", "secret", "configMap"], ("emptyDir", .emptyMap))
+            case "envFrom": (["configMapRef", "secretRef"], ("secretRef", .map([("name", "a")])))
+            default: nil
+            }
+        guard let actions, var part = object[path: "spec", path[1]] else { return }
+        var item = part.list?.first ?? part
+        if actions.need.allSatisfy({ item[$0] == nil }) { item[actions.fallback.0] = actions.fallback.1 }
+        part = part.list == nil ? item : [item]
+        object["spec"]?[path[1]] = part
     }
 
     private static func put(_ value: Node, _ path: ArraySlice<String>, _ shape: Shape) -> Node {

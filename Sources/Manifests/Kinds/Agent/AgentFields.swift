@@ -2,11 +2,7 @@ import Values
 
 /// The description of `kind: Agent`.
 enum AgentFields {
-    static let root = CoreFields.root(
-        .agent, nameRule: .label(53),
-        [
-            Field("spec", .object(spec), required: true, text: "What should run."), CoreFields.status,
-        ])
+    static let root = [Field("spec", .object(spec), required: true, text: "What should run."), ObjectFields.status]
 
     private static let paths = Shape.list(.string(.absolutePath), max: 200, nonEmpty: false)
     private static let strings = Shape.list(.string(.any), max: 1000, nonEmpty: false)

@@ -1,18 +1,8 @@
-public import Values
+import Values
 
 /// What the shape of single fields cannot say about an agent.
 extension Validator {
-    /// Rules across fields; call after `check` found no errors.
-    public mutating func checkRules(_ object: Node, kind: Kind) {
-        switch kind {
-        case .agent: checkAgent(object)
-        case .secret: checkSecret(object)
-        case .source: checkSource(object)
-        case .namespace, .configMap: break
-        }
-    }
-
-    private mutating func checkAgent(_ object: Node) {
+    mutating func checkAgent(_ object: Node) {
         guard let spec = object["spec"] else { return }
         if spec["driver"]?.string == "process" { checkProcess(spec) } else { checkContainer(spec) }
         checkVolumes(spec)
@@ -87,107 +77,6 @@ extension Validator {
                     node.mark, "spec.securityContext.capabilities.drop[\(index)]",
                     "expected ALL or the name of a capability such as NET_BIND_SERVICE")
             }
-        }
-    }
-
-    private mutating func checkProbes(_ spec: Node) {
-        let actions = ["exec", "httpGet", "tcpSocket"]
-        for name in ["startupProbe", "readinessProbe", "livenessProbe"] {
-            guard let probe = spec[name] else { continue }
-            if actions.filter({ probe[$0] != nil }).count != 1 {
-                report(probe.mark, "spec.\(name)", "expected exactly one of \(actions.joined(separator: ", "))")
-            }
-            if name != "readinessProbe", let count = probe["successThreshold"], count.int != 1 {
-                report(count.mark, "spec.\(name).successThreshold", "must be 1: only a readinessProbe counts successes")
-            }
-            let network =
-                spec[path: "network", "mode"]?.string ?? (spec["driver"]?.string == "process" ? "Host" : "None")
-            if probe["exec"] == nil, network == "None" {
-                report(
-                    probe.mark, "spec.\(name)",
-                    "an agent with network None cannot be reached; use exec, or network: {mode: Bridge}")
-            }
-        }
-    }
-
-    private mutating func checkVolumes(_ spec: Node) {
-        let kinds = ["persistent", "emptyDir", "hostPath", "secret", "configMap"]
-        var names: Set<String> = []
-        for (index, item) in (spec["volumes"]?.list ?? []).enumerated() {
-            if kinds.filter({ item[$0] != nil }).count != 1 {
-                report(item.mark, "spec.volumes[\(index)]", "expected exactly one of \(kinds.joined(separator: ", "))")
-            }
-            let name = item["name"]?.string ?? ""
-            if !names.insert(name).inserted {
-                report(item.mark, "spec.volumes[\(index)].name", "\"\(name)\" stands twice")
-            }
-        }
-        var paths: Set<String> = []
-        for (index, item) in (spec["volumeMounts"]?.list ?? []).enumerated() {
-            let name = item["name"]?.string ?? ""
-            let path = item["mountPath"]?.string ?? ""
-            if !names.contains(name) {
-                report(
-                    item.mark, "spec.volumeMounts[\(index)].name",
-                    "spec.volumes has no \"\(name)\"\(Suggestion.text(for: name, among: names.sorted()))")
-            }
-            if path == "/" || path.split(separator: "/").contains("..") || !paths.insert(path).inserted {
-                report(
-                    item.mark, "spec.volumeMounts[\(index)].mountPath",
-                    "must be a path of its own below /, without \"..\"")
-            }
-        }
-    }
-
-    private mutating func checkEnvironment(_ spec: Node) {
-        var names: Set<String> = []
-        for (index, item) in (spec["env"]?.list ?? []).enumerated() {
-            let path = "spec.env[\(index)]"
-            let name = item["name"]?.string ?? ""
-            if item["value"] != nil, item["valueFrom"] != nil {
-                report(item.mark, path, "value and valueFrom exclude each other")
-            }
-            if !names.insert(name).inserted { report(item.mark, "\(path).name", "\"\(name)\" stands twice") }
-            if name.hasPrefix("AGENTOS_") {
-                report(item.mark, "\(path).name", "names that start with AGENTOS_ are reserved")
-            }
-            if let field = item[path: "valueFrom", "fieldRef", "fieldPath"], FieldPath(field.string ?? "") == nil {
-                report(
-                    field.mark, "\(path).valueFrom.fieldRef.fieldPath",
-                    "expected metadata.name, metadata.namespace, metadata.uid or metadata.labels['KEY']")
-            }
-        }
-        for (index, item) in (spec["envFrom"]?.list ?? []).enumerated()
-        where (item["configMapRef"] == nil) == (item["secretRef"] == nil) {
-            report(item.mark, "spec.envFrom[\(index)]", "expected exactly one of configMapRef, secretRef")
-        }
-    }
-
-    private mutating func checkSecret(_ object: Node) {
-        let encoded = Set(object["data"]?.map?.entries.map(\.key) ?? [])
-        for entry in object["stringData"]?.map?.entries ?? [] where encoded.contains(entry.key) {
-            report(entry.mark, "stringData.\(entry.key)", "stands in data too")
-        }
-        for (index, item) in (object["dataFrom"]?.list ?? []).enumerated()
-        where (item["file"] == nil) == (item["environment"] == nil) {
-            report(item.mark, "dataFrom[\(index)]", "expected exactly one of file, environment")
-        }
-    }
-}
-
-/// A field of an agent that its environment can show.
-public enum FieldPath: Sendable, Equatable {
-    case name, namespace, uid
-    case label(String)
-
-    public init?(_ text: String) {
-        switch text {
-        case "metadata.name": self = .name
-        case "metadata.namespace": self = .namespace
-        case "metadata.uid": self = .uid
-        default:
-            guard text.hasPrefix("metadata.labels['"), text.hasSuffix("']") else { return nil }
-            self = .label(String(text.dropFirst(17).dropLast(2)))
         }
     }
 }

@@ -140,11 +140,16 @@ extension AgentSpec.EnvironmentFrom {
 }
 
 extension AgentSpec {
-    /// Does the change from one spec to another restart replicas? Compares the fields described as restart-relevant.
+    /// The fields described as restart-relevant in which two specs differ. Another spelling of a value is no difference.
     public static func restartRelevantChanges(from old: Node, to new: Node) -> [String] {
-        AgentFields.spec.filter { $0.restarts && old[$0.name] != new[$0.name] }.map {
-            "spec.\($0.name)"
-        }
+        let differing = AgentFields.spec.filter { $0.restarts && old[$0.name] != new[$0.name] }
+        guard !differing.isEmpty else { return [] }
+        let before = AgentSpec(old)
+        return differing.filter { field in
+            var changed = old
+            changed[field.name] = new[field.name]
+            return AgentSpec(changed) != before
+        }.map { "spec.\($0.name)" }
     }
 
     /// Fields that the manifest sets and that need another driver than the process driver.

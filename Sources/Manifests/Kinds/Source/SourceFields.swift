@@ -2,12 +2,10 @@ import Values
 
 /// The description of `kind: Source`: a directory, or a branch of a Git repository, that the daemon keeps true.
 enum SourceFields {
-    static let root = CoreFields.root(
-        .source, nameRule: .label(63),
-        [
-            Field("spec", .object(spec), required: true, text: "Where objects are declared, and how they are kept."),
-            CoreFields.status,
-        ])
+    static let root = [
+        Field("spec", .object(spec), required: true, text: "Where objects are declared, and how they are kept."),
+        ObjectFields.status,
+    ]
 
     static let spec: [Field] = [
         Field(

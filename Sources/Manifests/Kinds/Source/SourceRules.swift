@@ -1,5 +1,6 @@
 import Values
 
+/// What the shape of single fields cannot say about a Source.
 extension Validator {
     mutating func checkSource(_ object: Node) {
         guard let spec = object["spec"] else { return }

@@ -1,0 +1,22 @@
+import Values
+
+/// A workload that should keep running.
+enum AgentKind {
+    static let definition = KindDescription(
+        "Agent", group: "agentos.dev", resource: "agents", shortNames: ["ag"], nameRule: .label(53),
+        fields: AgentFields.root, subresources: [.events, .log, .exec],
+        columns: [
+            .name, Column("DRIVER") { .text($0[path: "spec", "driver"]?.string ?? "") },
+            Column("READY") { object in
+                let status = object["status"]
+                return .text("\(status?["readyReplicas"]?.int ?? 0)/\(status?["replicas"]?.int ?? 0)")
+            }, .phase, .count("RESTARTS", "restarts"), .age, .count("REVISION", "revision", isWide: true),
+            Column("PIDS", isWide: true) { object in
+                let pids = (object[path: "status", "runs"]?.list ?? []).compactMap { $0["pid"]?.int }
+                return .text(pids.map { String($0) }.joined(separator: ","))
+            }, .reason,
+        ],
+        selectableFields: ["spec.driver", "status.phase"],
+        rules: { object, validator in validator.checkAgent(object) },
+        isSameSpec: { AgentSpec($0) == AgentSpec($1) })
+}

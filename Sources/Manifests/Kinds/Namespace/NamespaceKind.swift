@@ -1,0 +1,9 @@
+/// The tenant boundary.
+enum NamespaceKind {
+    static let definition = KindDescription(
+        "Namespace", resource: "namespaces", shortNames: ["ns"], isNamespaced: false, nameRule: .label(63),
+        fields: [
+            Field("spec", .anything, text: "Empty; accepted for Kubernetes clients."), ObjectFields.status,
+        ],
+        columns: [.name, .phase, .age])
+}

@@ -1,0 +1,26 @@
+import Values
+
+/// A directory, or a branch of a Git repository, that the daemon keeps true.
+enum SourceKind {
+    static let definition = KindDescription(
+        "Source", group: "agentos.dev", resource: "sources", shortNames: ["src"], nameRule: .label(63),
+        fields: SourceFields.root, subresources: [.events, .sync, .preview],
+        columns: [
+            .name, Column("REVISION") { .text(shortRevision($0[path: "status", "revision"]?.string ?? "")) },
+            Column("STATE") { .text($0[path: "status", "phase"]?.string ?? "") }, .count("DECLARED", "declared"),
+            .count("APPLIED", "applied"), .count("PRUNED", "pruned"), .count("DRIFTED", "drifted"),
+            .count("FAILED", "failed"), Column("SYNCED") { .since($0[path: "status", "lastSyncTime"]?.string) }, .age,
+            Column("REASON", isWide: true) {
+                .text(Column.readiness($0).split(separator: "\n").first.map(String.init) ?? "")
+            },
+        ],
+        rules: { object, validator in validator.checkSource(object) },
+        isSameSpec: { SourceSpec($0) == SourceSpec($1) })
+
+    /// A commit as Git shortens it.
+    private static func shortRevision(_ revision: String) -> String {
+        guard let at = revision.lastIndex(where: { $0 == "@" || $0 == ":" }) else { return String(revision.prefix(12)) }
+        let number = revision[revision.index(after: at)...]
+        return number.count > 12 ? "\(revision[...at])\(number.prefix(12))" : revision
+    }
+}
