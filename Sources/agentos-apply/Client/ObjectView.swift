@@ -124,14 +124,6 @@ struct SourceView {
     var driftedObjects: [String] { strings("driftedObjects") }
     var synced: ConditionView? { object.condition("Synced") }
     var ready: ConditionView? { object.condition("Ready") }
-
-    /// A revision with its commit as Git shortens it.
-    var shortRevision: String {
-        guard let revision else { return "" }
-        guard let at = revision.lastIndex(where: { $0 == "@" || $0 == ":" }) else { return String(revision.prefix(12)) }
-        let number = revision[revision.index(after: at)...]
-        return number.count > 12 ? "\(revision[...at])\(number.prefix(12))" : revision
-    }
 }
 
 extension String {

@@ -9,53 +9,21 @@ enum ManifestFiles {
     {
         let names = options.paths + more
         if names.isEmpty { throw invocation.usage("no manifests: give -f PATH") }
-        var manifests: [Manifest] = []
-        var diagnostics = Diagnostics()
+        var set = ManifestSet(namespace: options.namespace ?? "default")
         var count = 0
         for name in names {
             for path in try files(name, isRecursive: options.isRecursive) {
                 count += 1
                 if count > Limits.filesMax { throw CommandProblem(.invalid, "more than \(Limits.filesMax) files") }
-                manifests += ManifestReader.read(
-                    try LocalFile.read(path, limit: Limits.inputBytesMax), file: path == "-" ? "<stdin>" : path,
-                    namespace: options.namespace ?? "default", diagnostics: &diagnostics)
+                set.read(try LocalFile.read(path, limit: Limits.inputBytesMax), file: path == "-" ? "<stdin>" : path)
             }
         }
-        refuseDoubles(manifests, &diagnostics)
-        if !diagnostics.isEmpty {
-            let total = "\(diagnostics.total) error\(diagnostics.total == 1 ? "" : "s"); nothing was applied."
-            Terminal.note(text(diagnostics) + total)
+        do throws(ManifestSet.Errors) { return try set.ordered() } catch {
+            let total = error.diagnostics.total
+            let count = "\(total) error\(total == 1 ? "" : "s"); nothing was applied."
+            Terminal.note(error.lines.map { $0 + "\n" }.joined() + count)
             throw Silent(code: .invalid)
         }
-        return manifests.enumerated().sorted { ($0.element.kind, $0.offset) < ($1.element.kind, $1.offset) }
-            .map(\.element)
-    }
-
-    private static func refuseDoubles(_ manifests: [Manifest], _ diagnostics: inout Diagnostics) {
-        var places: [String: Manifest] = [:]
-        for manifest in manifests {
-            let id = "\(manifest.kind.rawValue)/\(manifest.namespace)/\(manifest.name)"
-            guard let first = places.updateValue(manifest, forKey: id) else { continue }
-            places[id] = first
-            diagnostics.add(
-                Diagnostic(
-                    file: manifest.file, mark: manifest.mark, path: "metadata.name",
-                    message:
-                        "\(manifest.kind.rawValue) \"\(manifest.name)\" is declared twice; first in \(first.file):\(first.mark.line)"
-                ))
-        }
-    }
-
-    /// File by file, from the top of each.
-    private static func text(_ diagnostics: Diagnostics) -> String {
-        var order: [String: Int] = [:]
-        for diagnostic in diagnostics.kept where order[diagnostic.file] == nil { order[diagnostic.file] = order.count }
-        func place(_ diagnostic: Diagnostic) -> (Int, UInt32, UInt32) {
-            (order[diagnostic.file] ?? 0, diagnostic.mark.line, diagnostic.mark.column)
-        }
-        let lines = diagnostics.kept.sorted { place($0) < place($1) }.map { $0.description + "\n" }
-        let more = diagnostics.total - diagnostics.kept.count
-        return lines.joined() + (more > 0 ? "… and \(more) more\n" : "")
     }
 
     private static func files(_ name: String, isRecursive: Bool) throws -> [String] {
