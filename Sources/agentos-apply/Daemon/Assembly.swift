@@ -1,0 +1,90 @@
+import API
+import CLinux
+import Drivers
+import GitOps
+import Glibc
+import Loop
+import Machine
+import Manifests
+import Messaging
+import Planner
+import Reconciler
+import Storage
+import Values
+
+/// The parts of a daemon, made and connected; nothing runs yet.
+struct Assembly {
+    let loop: Loop
+    let server: Server
+    let drivers: [any Driver]
+
+    init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
+        let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
+        let sources = SourceOptions(settings)
+        let clock = SystemClock()
+        let nowMs = clock.now().wallMs
+        let opened = try OpenedStore(paths, log, nowMs: nowMs)
+        let (journal, store, state) = (opened.journal, opened.store, opened.state)
+
+        let inbox = Mailbox<Input>()
+        let user = getuid()
+        let filter = SystemCallFilter.ofThisMachine()
+        if case .missing = filter {
+            log.error("system calls cannot be filtered on this machine: agents of the driver process do not start", [])
+        }
+        let configuration = ProcessDriver.Configuration(
+            runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
+            storeID: store.storeID, systemCalls: filter, openFiles: openFiles)
+        var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
+        drivers += try runtimes.drivers(
+            supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
+        ) { inbox.send($0) }
+        self.drivers = drivers
+        let byName = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let machine = Machine()
+        let engineSettings = EngineSettings(
+            allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
+            firstUser: user == 0 ? 200_000 : nil, maySourceWrite: { sources.mayWrite($0, $1) },
+            refusals: { spec in
+                if let driver = byName[spec.driver] { return driver.refusals(spec) }
+                let message = runtimes.absence(of: spec.driver)
+                return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
+            })
+        let watcher = SourceWatcher(
+            sources.settings(state: paths.state, supervisor: configuration.supervisor)
+        ) { inbox.send($0) }
+        let isNew = state.objects.isEmpty
+        let engine = Engine(state: state, settings: engineSettings)
+        loop = Loop(
+            engine: engine, store: store, sink: journal, inbox: inbox, drivers: drivers,
+            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
+        server = Server(
+            loop: loop, eventLog: journal,
+            settings: Server.Settings(
+                version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs,
+                logFiles: { driver, run in byName[driver]?.logFiles(run) ?? [] }))
+        log.info(
+            "store opened",
+            [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
+    }
+
+    /// The supervisor lies beside this program.
+    private static func supervisorPath() throws -> String {
+        let program = Paths.program
+        let directory = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
+        for path in ["\(directory)/agentos-supervise", "\(directory)/../libexec/agentos-supervise"]
+        where access(path, X_OK) == 0 { return path }
+        throw CommandProblem(.failure, "agentos-supervise is not beside \(program); build or install it there")
+    }
+}
+
+/// What the machine has to give to agents.
+struct Machine {
+    var cpuMilli: Int64
+    var memoryBytes: Int64
+
+    init() {
+        cpuMilli = Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN))) * 1000
+        memoryBytes = Int64(sysconf(Int32(_SC_PHYS_PAGES))) * Int64(sysconf(Int32(_SC_PAGESIZE)))
+    }
+}
