@@ -19,9 +19,13 @@ public final class EventLoop {
     }
 
     /// Calls `handler` while the descriptor is readable (1), writable (4) or at its end (16).
-    public func watch(_ fd: Int32, events: UInt32 = 1, _ handler: @escaping (UInt32) -> Void) {
+    ///
+    /// - Returns: false when the kernel has no room for another watch; the handler is never called then.
+    @discardableResult
+    public func watch(_ fd: Int32, events: UInt32 = 1, _ handler: @escaping (UInt32) -> Void) -> Bool {
+        guard agentos_epoll_set(epoll, fd, events) == 0 else { return false }
         handlers[fd] = handler
-        precondition(agentos_epoll_set(epoll, fd, events) == 0, "epoll_ctl failed for \(fd): errno \(errno)")
+        return true
     }
 
     /// Call before the descriptor is closed.

@@ -122,11 +122,13 @@ final class Carrier {
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN {
                 events.unwatch(from)
-                return events.watch(to, events: 4) { [unowned self] _ in
+                let isWatched = events.watch(to, events: 4) { [unowned self] _ in
                     events.unwatch(to)
                     write()
                     if isOpen, pending.isEmpty { read() }
                 }
+                if !isWatched { finish() }
+                return
             }
             guard count > 0 else { return finish() }
             pending = pending.dropFirst(count)

@@ -92,10 +92,13 @@ final class CommandStream {
             let count = pending.withUnsafeBytes { Glibc.write(input, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
             if count < 0, errno == EAGAIN {
-                return events.watch(input, events: 4) { [unowned self] _ in
+                let isWatched = events.watch(input, events: 4) { [unowned self] _ in
                     events.unwatch(input)
                     write()
                 }
+                if isWatched { return }
+                closeInput()
+                continue
             }
             // Nobody reads any more.
             if count <= 0 { closeInput() }
