@@ -1,5 +1,4 @@
 import CLinux
-import Glibc
 import HTTP
 public import Loop
 import Machine
@@ -10,31 +9,40 @@ import Values
 
 /// The API: Kubernetes-style resources over HTTP on a unix socket.
 ///
-/// Everything runs on the loop's thread and reads committed state only. Changes go through `Loop.submit`.
+/// Everything runs on the loop's thread. Handlers read `Loop.published`; changes go through `Loop.submit`.
 public final class Server {
     let loop: Loop
     let eventLog: any EventLog
     let settings: Settings
     /// Looks at the file that waits to be restored; returns what is wrong with it, or nil when the daemon restarts with it.
     public var onRestore: () -> String? = { nil }
-    private let http: HTTPServer
-    var watches: [ObjectIdentifier: Watch] = [:]
-    var followers: [ObjectIdentifier: EventFollower] = [:]
-    var logFollowers: [ObjectIdentifier: LogFollower] = [:]
-    let commandResults = Mailbox<(id: ObjectIdentifier, result: ExecutionResult)>()
-    var commands: [ObjectIdentifier: CommandSession] = [:]
-    private let random: () -> UID
+    let http: HTTPServer
+    private let router = Router<Route>()
+    /// Reads files for those who ask for logs and events, away from the loop.
+    let files = Worker(name: "files")
+    /// What that thread has read, for those who have asked.
+    let logPieces = Mailbox<(id: Int, piece: LogCursor.Piece)>()
+    let eventPieces = Mailbox<(id: Int, piece: EventFollower.Piece)>()
+    var watches: [Int: Watch] = [:]
+    var followers: [Int: EventFollower] = [:]
+    var logFollowers: [Int: LogFollower] = [:]
+    let commandResults = Mailbox<(id: Int, result: ExecutionResult)>()
+    var commands: [Int: CommandSession] = [:]
+    var heldLists = HeldLists()
+    private var lastStream = 0
+    /// Requests by verb, resource and code.
+    private(set) var requests: [RequestLabels: Int] = [:]
 
     public struct Settings {
         public var version: String
         public var stateDirectory: String
         public var ownUID: UInt32
         public var startedAtMs: Int64
-        public var logFiles: (String, RunID) -> [String]
+        public var logFiles: @Sendable (String, RunID) -> [String]
 
         public init(
             version: String, stateDirectory: String, ownUID: UInt32, startedAtMs: Int64,
-            logFiles: @escaping (String, RunID) -> [String]
+            logFiles: @escaping @Sendable (String, RunID) -> [String]
         ) {
             self.version = version
             self.stateDirectory = stateDirectory
@@ -48,303 +56,122 @@ public final class Server {
         self.loop = loop
         self.eventLog = eventLog
         self.settings = settings
-        http = HTTPServer(events: loop.events)
-        var generator = SystemRandomNumberGenerator()
-        random = { UID(high: generator.next(), low: generator.next()) }
+        var limits = HTTPLimits()
+        limits.connectionsMax = Limits.connectionsMax
+        limits.streamsMax = Limits.connectionsMax - Limits.connectionsReserved
+        limits.bodyBytesMax = Limits.inputBytesMax
+        limits.streamBytesMax = Limits.watchQueueBytesMax
+        http = HTTPServer(events: loop.events, limits: limits)
+        for route in Route.table { router.add(route.method.rawValue, route.pattern, route) }
     }
 
     /// Serves on a listening unix socket. Only the daemon's user and root are let in.
     public func start(listenFD: Int32) -> Bool {
-        loop.onCommit = { [unowned self] events in
-            for watch in watches.values { watch.push(events) }
-        }
-        loop.events.receive(commandResults) { [unowned self] results in
-            for (id, result) in results { commands.removeValue(forKey: id)?.finish(result) }
+        loop.onCommit = { [unowned self] changes in
+            for watch in watches.values { watch.push(changes) }
         }
         loop.onPublished = { [unowned self] in
             for follower in followers.values { follower.pump() }
         }
-        return http.start(listenFD: listenFD) { [unowned self] exchange in route(exchange) }
+        loop.events.receive(commandResults) { [unowned self] results in
+            for (id, result) in results { commands.removeValue(forKey: id)?.finish(result) }
+        }
+        loop.events.receive(logPieces) { [unowned self] pieces in
+            for (id, piece) in pieces { logFollowers[id]?.take(piece) }
+        }
+        loop.events.receive(eventPieces) { [unowned self] pieces in
+            for (id, piece) in pieces { followers[id]?.take(piece) }
+        }
+        return http.start(listenFD: listenFD) { [unowned self] exchange in serve(exchange) }
     }
 
     public func stop() { http.stop() }
 
-    private func route(_ exchange: Exchange) {
-        guard let peer = exchange.peerUID, peer == 0 || peer == settings.ownUID else {
-            let message = "this socket serves user \(settings.ownUID) and root only"
-            return fail(exchange, Failure(code: 403, reason: "Forbidden", message: message))
-        }
-        if exchange.isTooLarge {
-            return fail(
-                exchange,
-                Failure(
-                    code: 413, reason: "RequestEntityTooLarge",
-                    message: "the request is larger than \(Limits.inputBytesMax >> 20) MiB"))
-        }
-        let parts = exchange.path.split(separator: "/").map { Percent.decode(String($0)) }
-        switch (exchange.method, parts.first) {
-        case ("GET", "livez"), ("GET", "healthz"): exchange.respond(200, "text/plain", Array("ok".utf8))
-        case ("GET", "readyz"): ready(exchange)
-        case ("GET", "metrics"): exchange.respond(200, "text/plain; version=0.0.4", Array(metrics().utf8))
-        case ("GET", "version"): exchange.respond(200, version())
-        case (_, "api"), (_, "apis"): routeResource(exchange, parts)
-        default: fail(exchange, notFound(exchange))
-        }
+    /// A number for a stream, never given out again: what comes late for one that is gone finds nobody.
+    func nextStream() -> Int {
+        lastStream += 1
+        return lastStream
     }
 
-    private func ready(_ exchange: Exchange) {
-        if let problem = loop.storeProblem {
-            return exchange.respond(503, "text/plain", Array("the store refuses writes: \(problem)\n".utf8))
-        }
-        exchange.respond(200, "text/plain", Array("ok".utf8))
-    }
+    // MARK: From a request to its handler
 
-    private func version() -> Node {
-        .map([
-            ("major", "1"), ("minor", "30"), ("gitVersion", .text("v1.30.0+agentos.\(settings.version)")),
-            ("agentos", .text(settings.version)), ("platform", "linux"),
-        ])
-    }
-
-    private func routeResource(_ exchange: Exchange, _ parts: [String]) {
-        let group = parts[0] == "api" ? "" : parts.count > 1 ? parts[1] : ""
-        let rest = Array(parts.dropFirst(parts[0] == "api" ? 2 : 3))
-        if rest.isEmpty { return discovery(exchange, parts) }
-        guard group.isEmpty || group == "agentos.dev", parts[parts[0] == "api" ? 1 : 2] == "v1" else {
-            return fail(exchange, notFound(exchange))
-        }
-        if group == "agentos.dev", routeOperations(exchange, rest) { return }
-        if rest.count == 1 || (rest.count == 2 && rest[0] == "namespaces" && group.isEmpty) {
-            guard let kind = kind(rest[0], group) else { return fail(exchange, notFound(exchange)) }
-            if rest.count == 2 { return item(exchange, ObjectKey(kind, namespace: "", name: rest[1])) }
-            return collection(exchange, kind, namespace: nil)
-        }
-        guard rest[0] == "namespaces", rest.count >= 3, let kind = kind(rest[2], group), kind.isNamespaced else {
-            return fail(exchange, notFound(exchange))
-        }
-        if rest.count == 3 { return collection(exchange, kind, namespace: rest[1]) }
-        let key = ObjectKey(kind, namespace: rest[1], name: rest[3])
-        switch rest.count {
-        case 4: item(exchange, key)
-        case 5 where rest[4] == "log" && kind == .agent && exchange.method == "GET": log(exchange, key)
-        case 5 where rest[4] == "events" && exchange.method == "GET": objectEvents(exchange, key)
-        case 5 where rest[4] == "sync" && kind == .source && exchange.method == "POST": sync(exchange, key)
-        case 5 where rest[4] == "preview" && kind == .source && exchange.method == "GET": preview(exchange, key)
-        case 5 where rest[4] == "exec" && kind == .agent && exchange.method == "POST": execute(exchange, key)
-        default: fail(exchange, notFound(exchange))
-        }
-    }
-
-    private func kind(_ resource: String, _ group: String) -> Kind? {
-        Kind.allCases.first { $0.resource == resource && $0.group == group }
-    }
-
-    private func discovery(_ exchange: Exchange, _ parts: [String]) {
-        let version = Node.map([("groupVersion", "agentos.dev/v1"), ("version", "v1")])
-        switch parts {
-        case ["api"]: exchange.respond(200, .map([("kind", "APIVersions"), ("versions", ["v1"])]))
-        case ["apis"]:
+    /// Who is it, what do they want, may they, is there room: then the handler, or a refusal.
+    private func serve(_ exchange: Exchange) {
+        do throws(Rejection) {
+            let principal = try identify(exchange)
+            let call: Call
+            do throws(Rejection) {
+                call = try understand(exchange, principal)
+            } catch {
+                // A stranger learns nothing, not even which paths there are.
+                let action = Action(verb: .get, object: .path(exchange.target?.path ?? ""))
+                try authorize(principal, action, .administrators)
+                throw error
+            }
+            try authorize(principal, call.action, call.route.rule)
+            try limit(call)
+            call.route.serve(self, call)
+        } catch {
+            let failure = error.failure
             exchange.respond(
-                200,
-                .map([
-                    ("kind", "APIGroupList"), ("apiVersion", "v1"),
-                    (
-                        "groups",
-                        [.map([("name", "agentos.dev"), ("versions", [version]), ("preferredVersion", version)])]
-                    ),
-                ]))
-        case ["api", "v1"], ["apis", "agentos.dev", "v1"]:
-            let group = parts[0] == "api" ? "" : "agentos.dev"
-            let kinds = Kind.allCases.filter { $0.group == group }
-            exchange.respond(
-                200,
-                .map([
-                    ("kind", "APIResourceList"), ("apiVersion", "v1"),
-                    ("groupVersion", .text(group.isEmpty ? "v1" : "agentos.dev/v1")),
-                    (
-                        "resources",
-                        .list(
-                            kinds.map { kind in
-                                .map([
-                                    ("name", .text(kind.resource)), ("singularName", .text(kind.singular)),
-                                    ("namespaced", Node(.bool(kind.isNamespaced))), ("kind", .text(kind.rawValue)),
-                                    ("shortNames", .list(kind.shortNames.map(Node.text))),
-                                    ("verbs", ["delete", "get", "list", "patch", "watch"]),
-                                ])
-                            })
-                    ),
-                ]))
-        default: fail(exchange, notFound(exchange))
+                failure.code, "application/json", JSONWriter.bytes(failure.status),
+                headers: failure.headers + error.headers)
         }
     }
 
-    // MARK: Objects
-
-    private func item(_ exchange: Exchange, _ key: ObjectKey) {
-        switch exchange.method {
-        case "GET":
-            guard let object = loop.engine.state.objects[key] else { return fail(exchange, .notFound(key)) }
-            exchange.respond(200, shown(object, secrets: exchange.flag("showSecrets")))
-        case "PATCH": patch(exchange, key)
-        case "DELETE": delete(exchange, key)
-        default: fail(exchange, methodNotAllowed(exchange))
-        }
+    private func identify(_ exchange: Exchange) throws(Rejection) -> Principal {
+        guard let uid = exchange.peerUID else { throw forbidden }
+        return Principal(uid: uid, proof: .peerCredentials)
     }
 
-    /// The object as it may be shown: values of a Secret only when asked for.
-    func shown(_ object: StoredObject, secrets: Bool) -> Node {
-        hideSecrets(loop.engine.render(object), object.key.kind, shown: secrets)
+    private var forbidden: Rejection {
+        let message = "this socket serves user \(settings.ownUID) and root only"
+        return Rejection(Failure(code: 403, reason: "Forbidden", message: message))
     }
 
-    func hideSecrets(_ node: Node, _ kind: Kind, shown: Bool) -> Node {
-        guard kind == .secret, !shown, let data = node["data"]?.map else { return node }
-        var node = node
-        // Not base64: what is shown here cannot be applied by mistake.
-        node["data"] = .map(data.entries.map { ($0.key, .text("(hidden)")) })
-        return node
+    private func authorize(_ principal: Principal, _ action: Action, _ rule: AccessRule) throws(Rejection) {
+        if !isAllowed(principal, action, rule, daemon: settings.ownUID) { throw forbidden }
     }
 
-    private func patch(_ exchange: Exchange, _ key: ObjectKey) {
-        guard (exchange.header("Content-Type") ?? "").hasPrefix("application/apply-patch+yaml") else {
-            let message = "only server-side apply is supported: Content-Type application/apply-patch+yaml"
-            return fail(exchange, Failure(code: 415, reason: "UnsupportedMediaType", message: message))
-        }
-        guard let manager = exchange.query("fieldManager"), !manager.isEmpty, manager.utf8.count <= 128 else {
-            let cause = Failure.Cause(
-                reason: "FieldValueRequired", message: "is required for apply patch", field: "fieldManager")
-            return fail(exchange, .invalid(key, [cause]))
-        }
-        var diagnostics = Diagnostics()
-        let node = ManifestReader.documents(exchange.body, file: "body", diagnostics: &diagnostics).first
-        guard let node, diagnostics.isEmpty else {
-            let message = diagnostics.kept.first?.description ?? "the body is empty"
-            return fail(exchange, Failure(code: 400, reason: "BadRequest", message: message))
-        }
-        if node[path: "metadata", "managedFields"] != nil {
-            return fail(
-                exchange,
-                Failure(code: 400, reason: "BadRequest", message: "metadata.managedFields must be nil in an apply"))
-        }
-        for (field, expected) in [("name", key.name), ("namespace", key.namespace)] {
-            if let named = node[path: "metadata", field]?.string, named != expected, !expected.isEmpty {
-                let message = "metadata.\(field) is \"\(named)\", but the address says \"\(expected)\""
-                return fail(exchange, Failure(code: 400, reason: "BadRequest", message: message))
+    private func understand(_ exchange: Exchange, _ principal: Principal) throws(Rejection) -> Call {
+        if let problem = exchange.problem { throw Rejection(Failure(problem)) }
+        guard let target = exchange.target else { throw Rejection(.noPath("")) }
+        switch router.match(exchange.method, target.segments) {
+        case .none: throw Rejection(.noPath(target.path))
+        case .otherMethods(let methods):
+            let message = "\(exchange.method) is not supported for \(target.path)"
+            throw Rejection(
+                Failure(code: 405, reason: "MethodNotAllowed", message: message),
+                headers: [("Allow", methods.joined(separator: ", "))])
+        case .found(let route, let names):
+            do throws(ParameterProblem) {
+                let parameters = try Parameters(target.query, allowed: route.parameters)
+                return Call(exchange, route, names: names, principal, parameters) { [unowned self] in count($0, $1) }
+            } catch {
+                throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }
         }
-        let apply = Request.Apply(
-            key: key, node: node, manager: manager, force: exchange.flag("force"),
-            dryRun: exchange.query("dryRun") == "All",
-            source: exchange.header("Agentos-Source").map(Percent.decode) ?? "", freshUID: random())
-        loop.submit(actor: actor(exchange), .apply(apply)) { [self] answer in reply(exchange, answer, key.kind) }
     }
 
-    private func delete(_ exchange: Exchange, _ key: ObjectKey) {
-        var diagnostics = Diagnostics()
-        let options =
-            exchange.body.isEmpty ? nil : JSONReader.read(exchange.body, file: "body", diagnostics: &diagnostics)
-        let grace = options?["gracePeriodSeconds"]?.int ?? exchange.query("gracePeriodSeconds").flatMap { Int($0) }
-        if let grace, !(0...86_400).contains(grace) {
-            let cause = Failure.Cause(
-                reason: "FieldValueInvalid", message: "must be from 0 to 86400", field: "gracePeriodSeconds")
-            return fail(exchange, .invalid(key, [cause]))
-        }
-        loop.submit(actor: actor(exchange), .delete(key, graceMs: grace.map { Int64($0) * 1000 })) { [self] answer in
-            reply(exchange, answer, key.kind)
+    /// Answers that go on without an end leave room for short ones.
+    private func limit(_ call: Call) throws(Rejection) {
+        if call.route.isEndless(call.parameters), http.openStreams >= http.limits.streamsMax {
+            throw Rejection(.tooMany("\(http.openStreams) streams are open; more are not served"))
         }
     }
 
-    func actor(_ exchange: Exchange) -> String { "uid:\(exchange.peerUID ?? .max)" }
-
-    func reply(_ exchange: Exchange, _ answer: Answer, _ kind: Kind?) {
-        switch answer {
-        case .applied(let node, let result, let restarts):
-            var headers = [("Agentos-Result", result.rawValue)]
-            if !restarts.isEmpty { headers.append(("Agentos-Restarts", restarts.joined(separator: ","))) }
-            exchange.respond(
-                result == .created ? 201 : 200, kind.map { hideSecrets(node, $0, shown: false) } ?? node,
-                headers: headers)
-        case .deleted(let node?): exchange.respond(200, kind.map { hideSecrets(node, $0, shown: false) } ?? node)
-        case .deleted(nil), .execution, .done:
-            exchange.respond(
-                200, .map([("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success")]))
-        case .failure(let failure): fail(exchange, failure)
-        }
+    private func count(_ call: Call, _ code: Int) {
+        requests[RequestLabels(call.action, code: code), default: 0] += 1
     }
+}
 
-    private func collection(_ exchange: Exchange, _ kind: Kind, namespace: String?) {
-        guard exchange.method == "GET" else { return fail(exchange, methodNotAllowed(exchange)) }
-        let selector: Selector
-        do throws(Failure) {
-            selector = try Selector(labels: exchange.query("labelSelector"), fields: exchange.query("fieldSelector"))
-        } catch {
-            return fail(exchange, error)
-        }
-        if exchange.flag("watch") { return watch(exchange, kind, namespace, selector) }
-        let state = loop.engine.state
-        var bytes: [UInt8] = []
-        bytes.append(
-            contentsOf:
-                "{\"kind\":\"\(kind.rawValue)List\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":{\"resourceVersion\":\"\(state.resourceVersion)\"},\"items\":["
-                .utf8)
-        var isFirst = true
-        for object in state.list(kind, namespace: namespace) where selector.matches(object) {
-            if !isFirst { bytes.append(UInt8(ascii: ",")) }
-            isFirst = false
-            JSONWriter.write(shown(object, secrets: false), into: &bytes)
-        }
-        bytes.append(contentsOf: "]}".utf8)
-        exchange.respond(200, "application/json", bytes)
-    }
+/// Why a request does not reach its handler.
+private struct Rejection: Error {
+    let failure: Failure
+    let headers: [(String, String)]
 
-    private func watch(_ exchange: Exchange, _ kind: Kind, _ namespace: String?, _ selector: Selector) {
-        let watch = Watch(server: self, exchange: exchange, kind: kind, namespace: namespace, selector: selector)
-        let id = ObjectIdentifier(watch)
-        watches[id] = watch
-        exchange.onClose = { [weak self] in self?.watches[id] = nil }
-        watch.start(from: exchange.query("resourceVersion"))
-        if let seconds = exchange.query("timeoutSeconds").flatMap({ Int64($0) }), seconds > 0 {
-            loop.events.after(ms: seconds * 1000) { [weak exchange] in exchange?.end() }
-        }
-    }
-
-    // MARK: Errors
-
-    func fail(_ exchange: Exchange, _ failure: Failure) {
-        var details: Node?
-        if failure.key != nil || !failure.causes.isEmpty {
-            details = .map([
-                ("name", (failure.key?.name).map(Node.text)), ("group", (failure.key?.kind.group).map(Node.text)),
-                ("kind", (failure.key?.kind).map { .text(failure.code == 404 ? $0.resource : $0.rawValue) }),
-                (
-                    "causes",
-                    failure.causes.isEmpty
-                        ? nil
-                        : .list(
-                            failure.causes.map {
-                                .map([
-                                    ("reason", .text($0.reason)), ("message", .text($0.message)),
-                                    ("field", .text($0.field)),
-                                ])
-                            })
-                ),
-            ])
-        }
-        exchange.respond(
-            failure.code,
-            .map([
-                ("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Failure"),
-                ("message", .text(failure.message)), ("reason", .text(failure.reason)), ("details", details),
-                ("code", .number(failure.code)),
-            ]), headers: failure.code == 503 ? [("Retry-After", "1")] : [])
-    }
-
-    func notFound(_ exchange: Exchange) -> Failure {
-        Failure(
-            code: 404, reason: "NotFound", message: "the server could not find the requested resource \(exchange.path)")
-    }
-
-    func methodNotAllowed(_ exchange: Exchange) -> Failure {
-        Failure(
-            code: 405, reason: "MethodNotAllowed", message: "\(exchange.method) is not supported for \(exchange.path)")
+    init(_ failure: Failure, headers: [(String, String)] = []) {
+        self.failure = failure
+        self.headers = headers
     }
 }

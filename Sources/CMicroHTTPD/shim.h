@@ -1,16 +1,33 @@
 #include <microhttpd.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+typedef void *(*MHD_URI_Log)(void *user, const char *target, struct MHD_Connection *connection);
 
 // MHD_start_daemon is variadic, which Swift cannot call.
 static inline struct MHD_Daemon *agentos_mhd_start(
-    int listen_fd, unsigned int connections, MHD_AccessHandlerCallback handler, void *handler_user,
-    MHD_RequestCompletedCallback completed, void *completed_user) {
+    unsigned int connections, unsigned int stall_seconds, void *user, MHD_URI_Log began,
+    MHD_AccessHandlerCallback access, MHD_RequestCompletedCallback completed, MHD_NotifyConnectionCallback notified) {
     return MHD_start_daemon(
-        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE, 0, NULL, NULL, handler, handler_user,
-        MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT, connections,
-        MHD_OPTION_NOTIFY_COMPLETED, completed, completed_user, MHD_OPTION_CONNECTION_TIMEOUT, 0u,
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+        access, user, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_URI_LOG_CALLBACK, began, user,
+        MHD_OPTION_NOTIFY_COMPLETED, completed, user, MHD_OPTION_NOTIFY_CONNECTION, notified, user,
+        MHD_OPTION_CONNECTION_TIMEOUT, stall_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
+}
+
+/// Hands over a connection that was accepted; closes it when that fails.
+static inline int agentos_mhd_add(struct MHD_Daemon *daemon, int fd) {
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getpeername(fd, (struct sockaddr *)&address, &size)) {
+        address.ss_family = AF_UNIX;
+        size = sizeof address.ss_family;
+    }
+    return MHD_add_connection(daemon, fd, (struct sockaddr *)&address, size) == MHD_YES;
 }
 
 static inline int agentos_mhd_epoll_fd(struct MHD_Daemon *daemon) {
@@ -23,6 +40,38 @@ static inline int agentos_mhd_socket(struct MHD_Connection *connection) {
     return info ? (int)info->connect_fd : -1;
 }
 
+/// What the notification of its start has left with the connection.
+static inline void *agentos_mhd_context(struct MHD_Connection *connection) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+static inline _Bool agentos_mhd_is_start(enum MHD_ConnectionNotificationCode code) {
+    return code == MHD_CONNECTION_NOTIFY_STARTED;
+}
+
+/// What a head says of its host and of the length of its body.
+struct agentos_mhd_head {
+    int hosts, lengths, encodings;
+    uint64_t length;
+};
+
+static inline enum MHD_Result agentos_mhd_count(
+    void *user, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct agentos_mhd_head *head = user;
+    if (!strcasecmp(name, "Host")) head->hosts++;
+    if (!strcasecmp(name, "Transfer-Encoding")) head->encodings++;
+    if (!strcasecmp(name, "Content-Length")) {
+        head->lengths++;
+        head->length = value ? strtoull(value, NULL, 10) : 0;
+    }
+    return MHD_YES;
+}
+
+static inline void agentos_mhd_read_head(struct MHD_Connection *connection, struct agentos_mhd_head *head) {
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, agentos_mhd_count, head);
+}
+
 static inline int agentos_mhd_queue(struct MHD_Connection *connection, unsigned int status, struct MHD_Response *response) {
     return MHD_queue_response(connection, status, response) == MHD_YES;
 }
@@ -31,8 +80,12 @@ static inline struct MHD_Response *agentos_mhd_response(const void *bytes, size_
     return MHD_create_response_from_buffer(count, (void *)bytes, MHD_RESPMEM_MUST_COPY);
 }
 
+static inline struct MHD_Response *agentos_mhd_long(uint64_t count, MHD_ContentReaderCallback reader, void *user) {
+    return MHD_create_response_from_callback(count, 131072, reader, user, NULL);
+}
+
 static inline struct MHD_Response *agentos_mhd_stream(MHD_ContentReaderCallback reader, void *user) {
-    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 16384, reader, user, NULL);
+    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 1024, reader, user, NULL);
 }
 
 static inline struct MHD_Response *agentos_mhd_upgrade(MHD_UpgradeHandler handler, void *user) {
@@ -44,10 +97,7 @@ static inline void agentos_mhd_end_upgrade(struct MHD_UpgradeResponseHandle *han
 }
 
 static inline ssize_t agentos_mhd_end_of_stream(void) { return MHD_CONTENT_READER_END_OF_STREAM; }
-
-static inline const char *agentos_mhd_argument(struct MHD_Connection *connection, const char *name) {
-    return MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, name);
-}
+static inline ssize_t agentos_mhd_cut_stream(void) { return MHD_CONTENT_READER_END_WITH_ERROR; }
 
 static inline const char *agentos_mhd_header(struct MHD_Connection *connection, const char *name) {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);

@@ -2,47 +2,124 @@ import CLinux
 import CMicroHTTPD
 import Glibc
 public import Machine
-public import Values
 
-/// HTTP/1.1 on a listening socket, driven by the event loop; no threads of its own.
+/// HTTP/1.1 on listening sockets, driven by an event loop; no threads of its own.
+///
+/// Guarantee: whatever clients do, the server stays reachable: connections without a request give way to new ones,
+/// and every head, body and answer has a time after which it is given up.
 public final class HTTPServer {
+    public let limits: HTTPLimits
+    /// Exchanges whose answer has no end yet.
+    public internal(set) var openStreams = 0
+    /// Bytes of streams that clients have not taken yet.
+    var queuedBytes = 0
+
     private let events: EventLoop
     private var daemon: OpaquePointer?
     private var handle: (Exchange) -> Void = { _ in }
     private var runIsPlanned = false
-    fileprivate var open: [ObjectIdentifier: Exchange] = [:]
+    private var isStopping = false
+    private var bodiesBytes = 0
+    private var listener: Listener?
+    private var connections: [ObjectIdentifier: Connection] = [:]
+    private var sweepTimer: EventLoop.TimerID?
 
-    public init(events: EventLoop) { self.events = events }
+    public init(events: EventLoop, limits: HTTPLimits = HTTPLimits()) {
+        self.events = events
+        self.limits = limits
+    }
 
     /// Serves until `stop`. The socket is closed with the server.
     public func start(listenFD: Int32, handle: @escaping (Exchange) -> Void) -> Bool {
         self.handle = handle
-        let user = Unmanaged.passUnretained(self).toOpaque()
         daemon = agentos_mhd_start(
-            listenFD, UInt32(Limits.connectionsMax),
-            { user, connection, url, method, _, data, size, slot in
-                let server = Unmanaged<HTTPServer>.fromOpaque(user!).takeUnretainedValue()
-                return server.access(connection!, url!, method!, data, size!, slot!) ? MHD_Result.YES : MHD_Result.NO
-            }, user,
-            { _, _, slot, _ in
-                guard let pointer = slot?.pointee else { return }
-                slot?.pointee = nil
-                Unmanaged<Exchange>.fromOpaque(pointer).takeRetainedValue().closed()
-            }, nil)
+            UInt32(limits.connectionsMax) + 1, limits.sendStallSeconds, Unmanaged.passUnretained(self).toOpaque(),
+            Self.began, Self.access, Self.completed, Self.notified)
         guard let daemon else { return false }
-        events.watch(agentos_mhd_epoll_fd(daemon)) { [unowned self] _ in run() }
-        events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
+        guard events.watch(agentos_mhd_epoll_fd(daemon), { [unowned self] _ in run() }) else { return false }
+        listener = Listener(fd: listenFD, events: events) { [unowned self] in admit($0) }
+        sweepTimer = events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
         return true
     }
 
-    private static let sweepMs: Int64 = 10_000
+    public func stop() {
+        guard let daemon else { return }
+        isStopping = true
+        listener?.close()
+        if let sweepTimer { events.cancel(sweepTimer) }
+        // The library aborts when it is stopped while a connection waits for us: each gets an answer first.
+        for _ in 0..<16 {
+            for connection in connections.values { connection.exchange?.abandon() }
+            MHD_run(daemon)
+            if connections.values.allSatisfy({ $0.exchange?.isSuspended != true }) { break }
+        }
+        events.unwatch(agentos_mhd_epoll_fd(daemon))
+        self.daemon = nil
+        MHD_stop_daemon(daemon)
+    }
 
-    /// The library does not look at a connection that waits for us: whose client is gone is found here.
+    // MARK: Connections
+
+    /// Takes a connection that was accepted; false when there is no place for it now.
+    private func admit(_ attempt: Listener.Attempt) -> Bool {
+        guard let daemon else { return false }
+        switch attempt {
+        case .wantsPlace:
+            return connections.count < limits.connectionsMax || dropTheIdlest()
+        case .wantsDescriptor: return dropTheIdlest()
+        case .accepted(let fd):
+            // The library closes the descriptor when this fails.
+            _ = agentos_mhd_add(daemon, fd)
+            run()
+            return true
+        }
+    }
+
+    /// Lets go of the connection that is without a request for the longest time.
+    private func dropTheIdlest() -> Bool {
+        let idle = connections.values.filter { $0.isIdle }.min { $0.sinceMs < $1.sinceMs }
+        let now = agentos_boot_ms()
+        guard
+            let idle = idle
+                ?? connections.values.filter({ $0.isReading && now - $0.sinceMs > 2000 }).min(by: {
+                    $0.sinceMs < $1.sinceMs
+                })
+        else { return false }
+        idle.drop()
+        run()
+        return true
+    }
+
+    /// Of all streams, the one whose client is furthest behind is let go.
+    func cutTheSlowest() {
+        connections.values.compactMap(\.exchange).max { $0.queuedBytes < $1.queuedBytes }?.cut()
+    }
+
+    func reserveBody(_ count: Int) -> Bool {
+        guard count <= limits.bodiesBytesMax - bodiesBytes else { return false }
+        bodiesBytes += count
+        return true
+    }
+
+    func releaseBody(_ count: Int) { bodiesBytes -= count }
+
+    private static let sweepMs: Int64 = 1000
+
+    /// Closes what has had its time. The library does not look at a connection that waits for us: whose client is
+    /// gone is found here.
     private func sweep() {
         guard daemon != nil else { return }
-        for exchange in open.values where exchange.isHungUp { exchange.end() }
-        events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
+        let now = agentos_boot_ms()
+        for connection in connections.values {
+            if let exchange = connection.exchange, exchange.isHungUp { exchange.end() }
+            if connection.isOverdue(now, limits) { connection.drop() }
+        }
+        run()
+        listener?.arm()
+        sweepTimer = events.after(ms: Self.sweepMs) { [unowned self] in sweep() }
     }
+
+    // MARK: Running
 
     private func run() {
         guard let daemon else { return }
@@ -53,8 +130,8 @@ public final class HTTPServer {
     }
 
     /// Lets the library go on with connections that were resumed.
-    fileprivate func runSoon() {
-        if runIsPlanned { return }
+    func runSoon() {
+        if runIsPlanned || isStopping { return }
         runIsPlanned = true
         events.after(ms: 0) { [unowned self] in
             runIsPlanned = false
@@ -62,220 +139,92 @@ public final class HTTPServer {
         }
     }
 
-    public func stop() {
-        guard let daemon else { return }
-        events.unwatch(agentos_mhd_epoll_fd(daemon))
-        // The library refuses to stop while a connection waits for us.
-        for exchange in open.values { exchange.abandon() }
-        for _ in 0..<3 { MHD_run(daemon) }
-        self.daemon = nil
-        MHD_stop_daemon(daemon)
+    func soon(_ body: @escaping () -> Void) { events.after(ms: 0, body) }
+
+    // MARK: Called by the library
+
+    private static let began: MHD_URI_Log = { user, target, handle in
+        let server = Unmanaged<HTTPServer>.fromOpaque(user!).takeUnretainedValue()
+        return server.began(handle!, target!)
+    }
+
+    private static let access: MHD_AccessHandlerCallback = { user, handle, _, method, _, data, size, slot in
+        let server = Unmanaged<HTTPServer>.fromOpaque(user!).takeUnretainedValue()
+        guard let pointer = slot!.pointee else { return MHD_Result.NO }
+        let request = Unmanaged<Request>.fromOpaque(pointer).takeUnretainedValue()
+        return server.access(request, handle!, method!, data, size!) ? MHD_Result.YES : MHD_Result.NO
+    }
+
+    private static let completed: MHD_RequestCompletedCallback = { _, _, slot, _ in
+        guard let pointer = slot?.pointee else { return }
+        slot?.pointee = nil
+        Unmanaged<Request>.fromOpaque(pointer).takeRetainedValue().completed()
+    }
+
+    private static let notified: MHD_NotifyConnectionCallback = { user, handle, context, code in
+        let server = Unmanaged<HTTPServer>.fromOpaque(user!).takeUnretainedValue()
+        if agentos_mhd_is_start(code) {
+            let connection = Connection(fd: agentos_mhd_socket(handle!))
+            server.connections[ObjectIdentifier(connection)] = connection
+            context!.pointee = Unmanaged.passUnretained(connection).toOpaque()
+        } else if let pointer = context!.pointee {
+            context!.pointee = nil
+            let connection = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+            server.connections[ObjectIdentifier(connection)] = nil
+            server.listener?.arm()
+        }
+    }
+
+    /// A request line is there; its head follows.
+    private func began(_ handle: OpaquePointer, _ target: UnsafePointer<CChar>) -> UnsafeMutableRawPointer? {
+        guard let pointer = agentos_mhd_context(handle) else { return nil }
+        let connection = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
+        let request = Request(connection, target: String(cString: target))
+        return Unmanaged.passRetained(request).toOpaque()
     }
 
     private func access(
-        _ connection: OpaquePointer, _ url: UnsafePointer<CChar>, _ method: UnsafePointer<CChar>,
-        _ data: UnsafePointer<CChar>?,
-        _ size: UnsafeMutablePointer<Int>, _ slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+        _ request: Request, _ handle: OpaquePointer, _ method: UnsafePointer<CChar>, _ data: UnsafePointer<CChar>?,
+        _ size: UnsafeMutablePointer<Int>
     ) -> Bool {
-        guard let pointer = slot.pointee else {
+        guard let exchange = request.exchange else {
             let exchange = Exchange(
-                server: self, connection: connection, method: String(cString: method), path: String(cString: url))
-            slot.pointee = Unmanaged.passRetained(exchange).toOpaque()
-            open[ObjectIdentifier(exchange)] = exchange
-            return true
+                server: self, handle: handle, method: String(cString: method), target: request.target,
+                peerUID: request.connection.peerUID)
+            if exchange.problem == nil { exchange.problem = headProblem(handle) }
+            request.begin(exchange)
+            return exchange.problem == nil || answer(exchange, request)
         }
-        let exchange = Unmanaged<Exchange>.fromOpaque(pointer).takeUnretainedValue()
         if size.pointee > 0, let data {
-            exchange.append(UnsafeRawBufferPointer(start: data, count: size.pointee))
+            guard exchange.append(UnsafeRawBufferPointer(start: data, count: size.pointee)) else { return false }
+            request.connection.progressMs = agentos_boot_ms()
             size.pointee = 0
             return true
         }
-        if !exchange.isHandled {
-            exchange.isHandled = true
-            handle(exchange)
+        return answer(exchange, request)
+    }
+
+    private func answer(_ exchange: Exchange, _ request: Request) -> Bool {
+        if !request.isHandled {
+            request.isHandled = true
+            request.connection.isReading = false
+            if isStopping { exchange.abandon() } else { handle(exchange) }
             exchange.waitIfOpen()
         }
         return exchange.sendIfReady()
     }
-}
 
-/// One request and its answer.
-public final class Exchange {
-    public let method: String
-    public let path: String
-    public private(set) var body: [UInt8] = []
-    public private(set) var isTooLarge = false
-    /// The user at the other end of the unix socket.
-    public let peerUID: UInt32?
-    /// Called when the client is gone or the answer is complete.
-    public var onClose: () -> Void = {}
-
-    private unowned let server: HTTPServer
-    private let connection: OpaquePointer
-    fileprivate var isHandled = false
-    private var isSuspended = false
-    private var isClosed = false
-    private var answer: (status: Int, type: String, headers: [(String, String)], bytes: [UInt8])?
-    private var isStream = false
-    private var onUpgrade: ((Int32) -> Void)?
-    private var upgrade: OpaquePointer?
-    private var isQueued = false
-    private var stream: [UInt8] = []
-    private var streamStart = 0
-    private var streamEnded = false
-
-    fileprivate init(server: HTTPServer, connection: OpaquePointer, method: String, path: String) {
-        self.server = server
-        self.connection = connection
-        self.method = method
-        self.path = path
-        var uid: uid_t = 0
-        var pid: pid_t = 0
-        peerUID = agentos_peer(agentos_mhd_socket(connection), &uid, &pid) == 0 ? uid : nil
-    }
-
-    fileprivate func append(_ bytes: UnsafeRawBufferPointer) {
-        if body.count + bytes.count > Limits.inputBytesMax { isTooLarge = true } else { body.append(contentsOf: bytes) }
-    }
-
-    public func query(_ name: String) -> String? {
-        agentos_mhd_argument(connection, name).map { String(cString: $0) }
-    }
-
-    public func flag(_ name: String) -> Bool { ["true", "1", "All"].contains(query(name) ?? "") }
-
-    public func header(_ name: String) -> String? {
-        agentos_mhd_header(connection, name).map { String(cString: $0) }
-    }
-
-    // MARK: Answering
-
-    public func respond(_ status: Int, _ type: String, _ bytes: [UInt8], headers: [(String, String)] = []) {
-        guard answer == nil, !isClosed else { return }
-        answer = (status, type, headers, bytes)
-        resume()
-    }
-
-    public func respond(_ status: Int, _ node: Node, headers: [(String, String)] = []) {
-        respond(status, "application/json", JSONWriter.bytes(node), headers: headers)
-    }
-
-    /// Begins an answer of unknown length; `write` and `end` follow.
-    public func startStream(_ type: String) {
-        guard answer == nil, !isClosed else { return }
-        isStream = true
-        answer = (200, type, [], [])
-        resume()
-    }
-
-    /// Bytes that the client has not taken yet.
-    public var queuedBytes: Int { stream.count - streamStart }
-
-    public func write(_ bytes: [UInt8]) {
-        guard !isClosed, !streamEnded else { return }
-        stream += bytes
-        resume()
-    }
-
-    public func end() {
-        streamEnded = true
-        resume()
-    }
-
-    // MARK: Another protocol
-
-    /// Answers 101 and gives the connection's descriptor to `taken`; it stays open until `endUpgrade`.
-    public func upgrade(to name: String, taken: @escaping (Int32) -> Void) {
-        guard answer == nil, !isClosed else { return }
-        onUpgrade = taken
-        answer = (101, "", [("Upgrade", name)], [])
-        resume()
-    }
-
-    public func endUpgrade() {
-        guard let upgrade else { return }
-        self.upgrade = nil
-        agentos_mhd_end_upgrade(upgrade)
-        server.runSoon()
-    }
-
-    fileprivate func waitIfOpen() {
-        if answer == nil, !isSuspended {
-            isSuspended = true
-            MHD_suspend_connection(connection)
+    /// What makes a head dangerous to go on with.
+    private func headProblem(_ handle: OpaquePointer) -> HeadProblem? {
+        var head = agentos_mhd_head()
+        agentos_mhd_read_head(handle, &head)
+        if head.hosts > 1 { return .ambiguous("more than one Host") }
+        if head.lengths > 1 || (head.lengths > 0 && head.encodings > 0) || head.encodings > 1 {
+            return .ambiguous("Content-Length and Transfer-Encoding contradict each other")
         }
-    }
-
-    private func resume() {
-        guard isSuspended, !isClosed else { return }
-        isSuspended = false
-        MHD_resume_connection(connection)
-        server.runSoon()
-    }
-
-    fileprivate func sendIfReady() -> Bool {
-        guard let answer, !isQueued else { return true }
-        isQueued = true
-        let response: OpaquePointer?
-        if onUpgrade != nil {
-            response = agentos_mhd_upgrade(
-                { user, _, _, _, _, fd, handle in
-                    let exchange = Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue()
-                    exchange.upgrade = handle
-                    exchange.onUpgrade?(fd)
-                }, Unmanaged.passUnretained(self).toOpaque())
-        } else if isStream {
-            response = agentos_mhd_stream(
-                { user, _, buffer, count in
-                    Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue().read(into: buffer!, count)
-                }, Unmanaged.passUnretained(self).toOpaque())
-        } else {
-            response = answer.bytes.withUnsafeBytes { agentos_mhd_response($0.baseAddress, $0.count) }
-        }
-        guard let response else { return false }
-        defer { MHD_destroy_response(response) }
-        if !answer.type.isEmpty { MHD_add_response_header(response, "Content-Type", answer.type) }
-        for (name, value) in answer.headers { MHD_add_response_header(response, name, value) }
-        return agentos_mhd_queue(connection, UInt32(answer.status), response) == 1
-    }
-
-    private func read(into buffer: UnsafeMutablePointer<CChar>, _ count: Int) -> Int {
-        let available = min(queuedBytes, count)
-        if available == 0 {
-            if streamEnded { return agentos_mhd_end_of_stream() }
-            isSuspended = true
-            MHD_suspend_connection(connection)
-            return 0
-        }
-        stream.withUnsafeBytes { bytes in
-            UnsafeMutableRawPointer(buffer).copyMemory(from: bytes.baseAddress! + streamStart, byteCount: available)
-        }
-        streamStart += available
-        if streamStart == stream.count {
-            stream.removeAll(keepingCapacity: stream.count < 65_536)
-            streamStart = 0
-        }
-        return available
-    }
-
-    /// The client has closed its side while the answer goes on.
-    public var isHungUp: Bool {
-        var poll = pollfd(fd: agentos_mhd_socket(connection), events: Int16(POLLIN), revents: 0)
-        return isSuspended && Glibc.poll(&poll, 1, 0) > 0 && poll.revents & Int16(POLLHUP | POLLERR) != 0
-    }
-
-    /// Ends the exchange because the server stops.
-    fileprivate func abandon() {
-        if upgrade != nil { return endUpgrade() }
-        streamEnded = true
-        if answer == nil { answer = (503, "text/plain", [("Retry-After", "1")], Array("the daemon stops\n".utf8)) }
-        resume()
-    }
-
-    fileprivate func closed() {
-        isClosed = true
-        server.open[ObjectIdentifier(self)] = nil
-        onClose()
-        onClose = {}
+        let length = Int(clamping: head.length)
+        if length > limits.bodyBytesMax { return .bodyTooLarge(bytesMax: limits.bodyBytesMax) }
+        if length > limits.bodiesBytesMax - bodiesBytes { return .tooManyBodies }
+        return nil
     }
 }

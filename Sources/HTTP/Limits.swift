@@ -2,4 +2,6 @@ public import Values
 
 extension Limits {
     public static let connectionsMax = 512
+    /// Of these, what streams without an end leave to short requests.
+    public static let connectionsReserved = 64
 }

@@ -9,9 +9,11 @@ public import Values
 /// Drives the engine: inputs in, one transaction, effects out. All of it runs on the thread of its event loop.
 public final class Loop {
     public private(set) var engine: Engine
+    /// What is committed, for readers.
+    public private(set) var published: PublishedState
     public let events: EventLoop
     /// Called after each commit with the changes that it made visible.
-    public var onCommit: ([WatchEvent]) -> Void = { _ in }
+    public var onCommit: ([PublishedChange]) -> Void = { _ in }
     /// Called when more events have reached the sink.
     public var onPublished: () -> Void = {}
     /// Called once when the store cannot be used any more.
@@ -40,6 +42,7 @@ public final class Loop {
     private let clock: any Clock
     private let storeThread = Worker(name: "store")
     private let sinkThread = Worker(name: "sink")
+    private let replies = Replies()
     private let inbox: Mailbox<Input>
     private let commits = Mailbox<CommitOutcome>()
     private let reports = Mailbox<(operation: Int, result: OperationResult)>()
@@ -67,6 +70,7 @@ public final class Loop {
         events: EventLoop
     ) {
         self.engine = engine
+        published = PublishedState(engine.state)
         self.store = store
         self.sink = sink
         self.inbox = inbox
@@ -78,6 +82,7 @@ public final class Loop {
     }
 
     public func start() {
+        replies.start(on: events)
         events.receive(inbox) { [unowned self] inputs in
             pending += inputs
             pump()
@@ -132,19 +137,26 @@ public final class Loop {
         }
         let asked = runs.filter { drivers[$0.key] != nil }
         if asked.isEmpty { return done([]) }
-        let mailbox = Mailbox<[RunID: RunUsage]>()
-        var (answers, found) = (0, [(RunID, ObjectKey, RunUsage)]())
-        events.receive(mailbox) { [unowned self] messages in
-            for message in messages {
-                answers += 1
-                for (run, usage) in message { if let key = keys[run] { found.append((run, key, usage)) } }
-            }
-            guard answers == asked.count else { return }
-            events.unwatch(mailbox.fd)
+        var (left, found) = (asked.count, [(RunID, ObjectKey, RunUsage)]())
+        func finish() {
+            left = 0
             done(found.sorted { ($0.1, $0.0) < ($1.1, $1.0) })
         }
-        for (driver, runs) in asked { drivers[driver]?.measure(runs) { mailbox.send($0) } }
+        // A driver that does not answer in time is left out.
+        let timer = events.after(ms: Self.measureMs) { if left > 0 { finish() } }
+        let report = replies.ask { [events] (usages: [RunID: RunUsage]) in
+            guard left > 0 else { return false }
+            left -= 1
+            for (run, usage) in usages { if let key = keys[run] { found.append((run, key, usage)) } }
+            guard left == 0 else { return true }
+            events.cancel(timer)
+            finish()
+            return false
+        }
+        for (driver, runs) in asked { drivers[driver]?.measure(runs, report: report) }
     }
+
+    private static let measureMs: Int64 = 10_000
 
     /// Reads a Source now; `done` is called when what was found is committed.
     public func refresh(_ uid: UID, force: Bool, actor: String, done: @escaping () -> Void) {
@@ -265,7 +277,9 @@ public final class Loop {
     }
 
     private func release(_ step: Step) {
+        let shown = published.supersede(step, engine.state)
         engine.committed(step)
+        let changes = published.take(step, shown, engine.state)
         for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
         for number in step.refreshes { refreshes.removeValue(forKey: number)?() }
         for operation in step.operations { perform(operation) }
@@ -275,7 +289,7 @@ public final class Loop {
         if step.watch.contains(where: { $0.object.key.kind == .source || $0.object.key.kind == .secret }) {
             watchSources()
         }
-        if !step.watch.isEmpty { onCommit(step.watch) }
+        if !changes.isEmpty { onCommit(changes) }
         if step.tellsDelivery { publishing = false }
         publish(fresh: step.changes.events)
     }
@@ -409,16 +423,15 @@ public final class Loop {
         _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,
         _ done: @escaping (Result<Value, StoreFailure>) -> Void
     ) {
-        let mailbox = Mailbox<Result<Value, StoreFailure>>()
-        events.receive(mailbox) { [unowned self] results in
-            events.unwatch(mailbox.fd)
-            results.forEach(done)
+        let report = replies.ask { (result: Result<Value, StoreFailure>) in
+            done(result)
+            return false
         }
         storeThread.run { [store] in
             do throws(StoreFailure) {
-                mailbox.send(.success(try body(store)))
+                report(.success(try body(store)))
             } catch {
-                mailbox.send(.failure(error))
+                report(.failure(error))
             }
         }
     }

@@ -32,8 +32,8 @@ extension Limits {
     /// Inputs of one step, hence of one transaction.
     public static let stepInputsMax = 1000
     public static let watchRingMax = 8192
-    /// Replicas of all the objects in the ring: what a change of a large agent takes.
-    public static let watchRingReplicasMax = 65_536
+    /// Bytes of all changes in the ring, as text.
+    public static let watchRingBytesMax = 32 << 20
     public static let startDeadlineMs = 30_000
     public static let resyncMs = 30_000
     public static let finishedRunsPerReplica = 3
@@ -66,4 +66,9 @@ extension Limits {
     // MARK: API
     public static let watchQueueBytesMax = 8 << 20
     public static let listLimitMax = 5000
+    /// Versions of collections that are kept for lists in pages, and for how long.
+    public static let heldListsMax = 8
+    public static let heldListMs = 120_000
+    /// Between two bookmarks of a watch.
+    public static let bookmarkMs = 60_000
 }

@@ -7,7 +7,7 @@ extension Engine {
         do throws(Failure) {
             switch request.verb {
             case .apply(let apply): return try self.apply(apply, actor: request.actor, &step, now)
-            case .delete(let key, let graceMs): return try delete(key, graceMs, actor: request.actor, &step, now)
+            case .delete(let deletion): return try delete(deletion, actor: request.actor, &step, now)
             case .replay(let position): return try resolveDeadLetter(position, skip: false, request.actor, &step, now)
             case .skip(let position): return try resolveDeadLetter(position, skip: true, request.actor, &step, now)
             case .acknowledge(let name, let position, let offset):
@@ -289,18 +289,36 @@ extension Engine {
     // MARK: Delete
 
     mutating func delete(
-        _ key: ObjectKey, _ graceMs: Int64?, actor: String, _ step: inout Step, _ now: Moment
+        _ deletion: Request.Deletion, actor: String, _ step: inout Step, _ now: Moment
     ) throws(Failure) -> Answer {
+        let (key, graceMs) = (deletion.key, deletion.graceMs)
         guard let live = object(key, step) else { throw .notFound(key) }
+        try checkPreconditions(deletion, live)
         if key.kind == .namespace, key.name == "default" {
             throw .forbidden(key, "the namespace default always exists")
         }
+        if deletion.dryRun { return .deleted(render(live, step)) }
         markDeleted(live, graceMs, actor: actor, &step, now)
         if key.kind == .namespace {
             for inner in contents(of: key.name, step) { markDeleted(inner, graceMs, actor: actor, &step, now) }
         }
         finishDeletion(key, &step, now)
         return .deleted(object(key, step).map { render($0, step) })
+    }
+
+    private func checkPreconditions(_ deletion: Request.Deletion, _ live: StoredObject) throws(Failure) {
+        let pairs = [
+            ("UID", deletion.uid, live.uid.text),
+            ("ResourceVersion", deletion.resourceVersion, String(live.resourceVersion)),
+        ]
+        for (what, wanted, found) in pairs {
+            guard let wanted, wanted != found else { continue }
+            throw Failure(
+                code: 409, reason: "Conflict",
+                message: "Operation cannot be fulfilled on \(live.key.kind.qualifiedResource) \"\(live.key.name)\": "
+                    + "Precondition failed: \(what) in precondition: \(wanted), \(what) in object meta: \(found)",
+                key: live.key)
+        }
     }
 
     private func hasContents(_ namespace: String, _ step: Step) -> Bool {

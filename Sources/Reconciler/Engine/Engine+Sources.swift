@@ -254,7 +254,8 @@ extension Engine {
             "object.pruned", object, actor: forced[source.uid] ?? Self.actor(source), verb: "prune",
             source: object.origin?.place ?? "", detail: "no longer declared", data: sourceData(source, nil), &step, now)
         let key = object.key
-        _ = try? delete(key, nil, actor: Self.actor(source), &step, now)  // its only refusal is excluded above
+        // Its only refusal is excluded above.
+        _ = try? delete(Request.Deletion(key: key), actor: Self.actor(source), &step, now)
     }
 
     /// Whether a sync may not delete an object although it is no longer declared.

@@ -219,7 +219,6 @@ public struct Engine: Sendable {
         state.backlog = step.draft.backlog
         state.usage = step.draft.usage
         state.nextUser = step.draft.nextUser
-        state.remember(step.watch)
         for write in step.changes.objects where !write.statusOnly {
             contentVersions[write.object.uid] = write.object.resourceVersion
         }

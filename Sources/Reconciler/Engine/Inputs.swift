@@ -60,7 +60,7 @@ public struct DeliveryVerdict: Sendable, Equatable {
 public struct Request: Sendable {
     public enum Verb: Sendable {
         case apply(Apply)
-        case delete(ObjectKey, graceMs: Int64?)
+        case delete(Deletion)
         case replay(position: Int64)
         case skip(position: Int64)
         /// Registers the consumer when it is new.
@@ -68,6 +68,30 @@ public struct Request: Sendable {
         case removeConsumer(String)
         /// Allows a command beside a running replica.
         case execute(ObjectKey, ordinal: Int, command: [String])
+
+        public static func delete(_ key: ObjectKey, graceMs: Int64?) -> Verb {
+            .delete(Deletion(key: key, graceMs: graceMs))
+        }
+    }
+
+    public struct Deletion: Sendable {
+        public var key: ObjectKey
+        public var graceMs: Int64?
+        public var dryRun: Bool
+        /// The deletion is refused for any other object of this name, or any other version of it.
+        public var uid: String?
+        public var resourceVersion: String?
+
+        public init(
+            key: ObjectKey, graceMs: Int64? = nil, dryRun: Bool = false, uid: String? = nil,
+            resourceVersion: String? = nil
+        ) {
+            self.key = key
+            self.graceMs = graceMs
+            self.dryRun = dryRun
+            self.uid = uid
+            self.resourceVersion = resourceVersion
+        }
     }
 
     public struct Apply: Sendable {
@@ -204,6 +228,9 @@ public struct Step: Sendable {
     public var refreshes: [Int] {
         inputs.compactMap { if case .sourceRead(_, _, let refresh?) = $0 { refresh.number } else { nil } }
     }
+
+    /// Objects whose delivery this step tells of, by uid.
+    public var changedLedgers: Set<UID> { Set(draft.ledgers.keys) }
 
     /// The sink has answered for a batch.
     public var tellsDelivery: Bool {

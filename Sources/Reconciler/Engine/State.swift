@@ -20,11 +20,6 @@ public struct EngineState: Sendable {
     public internal(set) var dependents: [ObjectKey: Set<ObjectKey>] = [:]
     /// What each Source owns.
     public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
-    /// The latest changes, oldest first.
-    public internal(set) var ring: [WatchEvent] = []
-    private var ringReplicas = 0
-    /// Watches can resume from this version on.
-    public internal(set) var ringStart: Int64 = 0
     /// Objects whose delivery is stuck at a record.
     var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
@@ -53,21 +48,6 @@ public struct EngineState: Sendable {
             .sorted { $0.key < $1.key }
     }
 
-    /// Takes changes into the ring; the older half goes when it is full.
-    mutating func remember(_ changes: [WatchEvent]) {
-        func replicas(_ events: some Sequence<WatchEvent>) -> Int {
-            events.reduce(0) { $0 + ($1.object.agent?.replicas.count ?? 0) }
-        }
-        ring += changes
-        ringReplicas += replicas(changes)
-        while ring.count > Limits.watchRingMax || (ringReplicas > Limits.watchRingReplicasMax && ring.count > 1) {
-            let cut = (ring.count + 1) / 2
-            ringStart = ring[cut - 1].resourceVersion
-            ringReplicas -= replicas(ring[..<cut])
-            ring.removeFirst(cut)
-        }
-    }
-
     mutating func rebuildIndexes() {
         keysByUID = [:]
         dependents = [:]
@@ -80,7 +60,6 @@ public struct EngineState: Sendable {
             nextUser = max(nextUser, (object.agent?.ownUser).map { $0 + 1 } ?? 0)
         }
         stuck = Set(ledgers.filter { $0.value.stuck != nil }.keys)
-        ringStart = resourceVersion
     }
 
     mutating func link(_ object: StoredObject, adding: Bool) {

@@ -12,10 +12,9 @@ extension Server {
     /// Answers 101 and waits for the descriptors of input, output and error in one message. A byte may
     /// follow whenever the size of the terminal has changed. At the end comes one line: `exited CODE`, `timeout` or `failed MESSAGE`. A connection that is closed
     /// earlier ends the command.
-    func execute(_ exchange: Exchange, _ key: ObjectKey) {
-        func refuse(_ message: String) {
-            fail(exchange, Failure(code: 400, reason: "BadRequest", message: message, key: key))
-        }
+    func execute(_ call: Call) {
+        let (exchange, key) = (call.exchange, call.key)
+        func refuse(_ message: String) { call.fail(.badRequest(message, key: key)) }
         guard exchange.header("Upgrade") == CommandSession.name else {
             return refuse("exec needs a connection that can be upgraded: 'Upgrade: \(CommandSession.name)'")
         }
@@ -26,21 +25,25 @@ extension Server {
             !command.contains(where: { $0.utf8.contains(0) })
         else { return refuse("command: expected 1 to 1024 strings without zero bytes") }
         let timeout = body?["timeoutSeconds"]?.int ?? 0
+        let ordinal = body?["ordinal"]?.int ?? 0
+        guard (0...Limits.replicasMax).contains(ordinal) else {
+            return refuse("ordinal: must be from 0 to \(Limits.replicasMax)")
+        }
         guard (0...86_400).contains(timeout) else { return refuse("timeoutSeconds: must be from 0 to 86400") }
         let isTerminal = body?["terminal"]?.bool ?? false
         loop.submit(
-            actor: actor(exchange), .execute(key, ordinal: body?["ordinal"]?.int ?? 0, command: command)
+            actor: call.principal.actor, .execute(key, ordinal: ordinal, command: command)
         ) { [self] answer in
-            guard case .execution(let run, let driver) = answer else { return reply(exchange, answer, nil) }
+            guard case .execution(let run, let driver) = answer else { return call.reply(answer) }
             let session = CommandSession(server: self, exchange: exchange) { [self] streams, control, report in
                 let execution = Execution(
                     run: run, command: command, timeoutMs: Int64(timeout) * 1000, streams: streams,
                     isTerminal: isTerminal, control: control)
                 loop.execute(execution, driver: driver, report: report)
             }
-            commands[ObjectIdentifier(session)] = session
-            exchange.onClose = { [weak self] in self?.commands[ObjectIdentifier(session)] = nil }
-            exchange.upgrade(to: CommandSession.name) { session.open($0) }
+            commands[session.number] = session
+            exchange.onClose = { [weak self] in self?.commands[session.number] = nil }
+            call.upgrade(to: CommandSession.name) { session.open($0) }
         }
     }
 }
@@ -50,6 +53,7 @@ final class CommandSession {
     static let name = "agentos-exec"
     typealias Start = (Execution.Streams, Int32, @escaping @Sendable (ExecutionResult) -> Void) -> Void
 
+    let number: Int
     private unowned let server: Server
     private let exchange: Exchange
     private let start: Start
@@ -57,13 +61,16 @@ final class CommandSession {
 
     init(server: Server, exchange: Exchange, start: @escaping Start) {
         self.server = server
+        number = server.nextStream()
         self.exchange = exchange
         self.start = start
     }
 
     func open(_ fd: Int32) {
         self.fd = fd
-        server.loop.events.watch(fd) { [unowned self] _ in receive() }
+        if !server.loop.events.watch(fd, { [unowned self] _ in receive() }) {
+            finish(.failed("the daemon has no room for another connection"))
+        }
     }
 
     private func receive() {
@@ -76,11 +83,10 @@ final class CommandSession {
             for descriptor in fds where descriptor >= 0 { close(descriptor) }
             return finish(.failed("the client did not send three pipes, sockets or terminals"))
         }
-        let id = ObjectIdentifier(self)
         start(
             Execution.Streams(input: fds[0], output: fds[1], error: fds[2]), fcntl(fd, F_DUPFD_CLOEXEC, 0)
-        ) { [results = server.commandResults] in
-            results.send((id, $0))
+        ) { [results = server.commandResults, number] in
+            results.send((number, $0))
         }
     }
 

@@ -1,0 +1,107 @@
+import HTTP
+import Loop
+import Manifests
+import Planner
+import Reconciler
+import Values
+
+extension Server {
+    func get(_ call: Call) {
+        if call.parameters.has(Query.showSecrets) {
+            guard let object = loop.engine.state.objects[call.key] else { return call.fail(.notFound(call.key)) }
+            return call.respond(200, loop.engine.render(object))
+        }
+        guard let object = loop.published[call.kind][call.namespace ?? "", call.name] else {
+            return call.fail(.notFound(call.key))
+        }
+        call.respond(200, "application/json", [text(object)])
+    }
+
+    /// The object as everybody may see it.
+    func text(_ object: PublishedObject) -> [UInt8] {
+        object.text(loop.engine.state) { [loop] in JSONWriter.bytes(hidingSecrets(loop.engine.render($0), $0.key.kind))
+        }
+    }
+
+    func patch(_ call: Call) {
+        do throws(Failure) {
+            let apply = try application(call)
+            loop.submit(actor: call.principal.actor, .apply(apply)) { call.reply($0) }
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    /// What a server-side apply asks for.
+    private func application(_ call: Call) throws(Failure) -> Request.Apply {
+        let key = call.key
+        guard (call.exchange.header("Content-Type") ?? "").hasPrefix("application/apply-patch+yaml") else {
+            let message = "only server-side apply is supported: Content-Type application/apply-patch+yaml"
+            throw Failure(code: 415, reason: "UnsupportedMediaType", message: message)
+        }
+        guard let manager = call.parameters[Query.fieldManager], manager.utf8.count <= 128 else {
+            let cause = Failure.Cause(
+                reason: "FieldValueRequired", message: "is required for apply patch", field: "fieldManager")
+            throw .invalid(key, [cause])
+        }
+        var diagnostics = Diagnostics()
+        let documents = ManifestReader.documents(call.exchange.body, file: "body", diagnostics: &diagnostics)
+        guard let node = documents.first, diagnostics.isEmpty else {
+            throw .badRequest(diagnostics.kept.first?.description ?? "the body is empty")
+        }
+        if documents.count > 1 { throw .badRequest("the body has \(documents.count) documents; one is expected") }
+        if node[path: "metadata", "managedFields"] != nil {
+            throw .badRequest("metadata.managedFields must be nil in an apply")
+        }
+        for (field, expected) in [("name", key.name), ("namespace", key.namespace)] {
+            if let named = node[path: "metadata", field]?.string, named != expected, !expected.isEmpty {
+                throw .badRequest("metadata.\(field) is \"\(named)\", but the address says \"\(expected)\"")
+            }
+        }
+        return Request.Apply(
+            key: key, node: node, manager: manager, force: call.parameters.has(Query.force),
+            dryRun: call.parameters[Query.dryRun] != nil,
+            source: call.exchange.header("Agentos-Source").map(Percent.decode) ?? "", freshUID: Self.freshUID())
+    }
+
+    private static func freshUID() -> UID {
+        var generator = SystemRandomNumberGenerator()
+        return UID(high: generator.next(), low: generator.next())
+    }
+
+    func delete(_ call: Call) {
+        do throws(Failure) {
+            let options = try DeleteOptions(call)
+            let deletion = Request.Deletion(
+                key: call.key, graceMs: options.graceSeconds.map { Int64($0) * 1000 }, dryRun: options.dryRun,
+                uid: options.uid, resourceVersion: options.resourceVersion)
+            loop.submit(actor: call.principal.actor, .delete(deletion)) { call.reply($0) }
+        } catch {
+            call.fail(error)
+        }
+    }
+}
+
+extension Call {
+    func reply(_ answer: Answer) {
+        switch answer {
+        case .applied(let node, let result, let restarts):
+            var headers = [("Agentos-Result", result.rawValue)]
+            if !restarts.isEmpty { headers.append(("Agentos-Restarts", restarts.joined(separator: ","))) }
+            respond(result == .created ? 201 : 200, shown(node), headers: headers)
+        case .deleted(let node?): respond(200, shown(node))
+        case .deleted(nil), .execution, .done: succeed()
+        case .failure(let failure): fail(failure)
+        }
+    }
+
+    private func shown(_ node: Node) -> Node { route.kind.map { hidingSecrets(node, $0) } ?? node }
+}
+
+/// A Secret without its values: what is shown is no base64, so that it cannot be applied by mistake.
+func hidingSecrets(_ node: Node, _ kind: Kind) -> Node {
+    guard kind == .secret, let data = node["data"]?.map else { return node }
+    var node = node
+    node["data"] = .map(data.entries.map { ($0.key, .text("(hidden)")) })
+    return node
+}

@@ -1,0 +1,137 @@
+import HTTP
+import Loop
+import Machine
+import Manifests
+import Planner
+import Reconciler
+import Values
+
+extension Server {
+    func watch(_ call: Call, _ selector: Selector) throws(Failure) {
+        var version: Int64?
+        if let text = call.parameters[Query.resourceVersion] {
+            guard let number = Int64(text), number >= 0 else {
+                throw .badRequest("resourceVersion: expected one that was answered, found \"\(text.prefix(64))\"")
+            }
+            version = number
+        }
+        let watch = Watch(server: self, call: call, selector: selector)
+        let id = watch.number
+        watches[id] = watch
+        var timers: [EventLoop.TimerID] = []
+        if let seconds = call.parameters[Query.timeoutSeconds], seconds > 0 {
+            timers.append(loop.events.after(ms: seconds * 1000) { [weak watch] in watch?.end() })
+        }
+        call.exchange.onClose = { [weak self] in
+            self?.watches[id] = nil
+            for timer in timers { self?.loop.events.cancel(timer) }
+        }
+        call.startStream("application/json")
+        watch.start(from: version)
+    }
+}
+
+/// One client's watch of a collection.
+final class Watch {
+    let number: Int
+    private unowned let server: Server
+    private let exchange: Exchange
+    private let kind: Kind
+    private let namespace: String?
+    private let selector: Selector
+    private let wantsBookmarks: Bool
+    private let wantsInitialEvents: Bool
+
+    init(server: Server, call: Call, selector: Selector) {
+        self.server = server
+        number = server.nextStream()
+        self.selector = selector
+        exchange = call.exchange
+        kind = call.kind
+        namespace = call.namespace
+        wantsBookmarks = call.parameters.has(Query.allowWatchBookmarks)
+        wantsInitialEvents = call.parameters.has(Query.sendInitialEvents)
+    }
+
+    /// Tells what there is and then what changes; or what has changed since a version, and then what changes.
+    func start(from version: Int64?) {
+        let published = server.loop.published
+        if let version, version > published.resourceVersion { return expire() }
+        guard let version, version > 0, !wantsInitialEvents else {
+            for object in published[kind].objects(namespace: namespace, after: nil)
+            where selector.matches(object.selectable) {
+                send(.added, object)
+            }
+            if wantsInitialEvents, wantsBookmarks { bookmark(endsInitialEvents: true) }
+            return planBookmark()
+        }
+        guard let changes = published.changes.since(version) else { return expire() }
+        push(changes)
+        planBookmark()
+    }
+
+    func end() {
+        if wantsBookmarks { bookmark() }
+        exchange.end()
+    }
+
+    func push(_ changes: some Sequence<PublishedChange>) {
+        for change in changes where change.object.key.kind == kind {
+            guard namespace == nil || change.object.key.namespace == namespace else { continue }
+            let isIn = change.change != .deleted && selector.matches(change.object.selectable)
+            let wasIn = change.before.map(selector.matches) ?? false
+            if isIn {
+                send(wasIn ? .modified : .added, change.object)
+            } else if wasIn {
+                send(.deleted, change.object)
+            }
+        }
+    }
+
+    private func send(_ change: WatchEvent.Change, _ object: PublishedObject) {
+        exchange.write(Self.begin[change] ?? [])
+        exchange.write(server.text(object))
+        exchange.write(Self.lineEnd)
+    }
+
+    private static let lineEnd = Array("}\n".utf8)
+    private static let begin: [WatchEvent.Change: [UInt8]] = Dictionary(
+        uniqueKeysWithValues: [WatchEvent.Change.added, .modified, .deleted].map {
+            ($0, Array("{\"type\":\"\($0.rawValue)\",\"object\":".utf8))
+        })
+
+    private func expire() {
+        var failure = Failure(
+            code: 410, reason: "Expired", message: "the resourceVersion is not held any more; list again"
+        ).status
+        failure["details"] = nil
+        exchange.write(JSONWriter.bytes(.map([("type", "ERROR"), ("object", failure)])) + [0x0a])
+        exchange.end()
+    }
+
+    // MARK: Bookmarks
+
+    /// Tells the version that the client has seen everything of.
+    private func bookmark(endsInitialEvents: Bool = false) {
+        let object = Node.map([
+            ("kind", .text(kind.rawValue)), ("apiVersion", .text(kind.apiVersion)),
+            (
+                "metadata",
+                .map([
+                    ("resourceVersion", .text(String(server.loop.published.resourceVersion))),
+                    ("annotations", endsInitialEvents ? .map([("k8s.io/initial-events-end", "true")]) : nil),
+                ])
+            ),
+        ])
+        exchange.write(JSONWriter.bytes(.map([("type", "BOOKMARK"), ("object", object)])) + [0x0a])
+    }
+
+    private func planBookmark() {
+        guard wantsBookmarks else { return }
+        server.loop.events.after(ms: Int64(Limits.bookmarkMs)) { [weak self] in
+            guard let self, server.watches[number] != nil else { return }
+            bookmark()
+            planBookmark()
+        }
+    }
+}

@@ -1,0 +1,82 @@
+import HTTP
+import Manifests
+import Planner
+import Reconciler
+import Values
+
+extension Server {
+    /// Prometheus text format, with the names of its conventions: base units, `_total` for counters.
+    func metrics(_ call: Call) {
+        call.respond(200, "text/plain; version=0.0.4", [Array(metrics().utf8)])
+    }
+
+    private func metrics() -> String {
+        let state = loop.engine.state
+        var out = ""
+        func metric(_ name: String, _ type: String, _ help: String, _ values: [(String, Double)]) {
+            out += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+            for (labels, value) in values {
+                out += "\(name)\(labels) \(value == value.rounded() ? String(Int64(value)) : String(value))\n"
+            }
+        }
+        var phases: [String: Int] = [:]
+        var objects: [Kind: Int] = [:]
+        for object in state.objects.values {
+            objects[object.key.kind, default: 0] += 1
+            for replica in object.agent?.replicas ?? [] { phases[replica.phase.name, default: 0] += 1 }
+        }
+        let counters = loop.counters
+        metric(
+            "agentos_objects", "gauge", "Stored objects by kind.",
+            Kind.allCases.map { ("{kind=\"\($0.rawValue)\"}", Double(objects[$0] ?? 0)) })
+        metric(
+            "agentos_replicas", "gauge", "Replicas by phase.",
+            phases.sorted { $0.key < $1.key }.map { ("{phase=\"\($0.key)\"}", Double($0.value)) })
+        metric("agentos_reconcile_steps_total", "counter", "Steps of the engine.", [("", Double(counters.steps))])
+        metric("agentos_store_commits_total", "counter", "Transactions committed.", [("", Double(counters.commits))])
+        metric(
+            "agentos_store_commit_failures_total", "counter", "Transactions refused.",
+            [("", Double(counters.commitFailures))])
+        metric(
+            "agentos_driver_operations_total", "counter", "Operations given to drivers.",
+            [("", Double(counters.operations))])
+        metric(
+            "agentos_outbox_published_total", "counter", "Events delivered to the sink.",
+            [("", Double(counters.published))])
+        metric("agentos_outbox_backlog", "gauge", "Events not delivered yet.", [("", Double(state.backlog))])
+        metric(
+            "agentos_outbox_dead_letters", "gauge", "Objects whose delivery waits for a person.",
+            [("", Double(state.ledgers.values.count { $0.stuck?.isDeadLetter == true }))])
+        metric("agentos_watches", "gauge", "Open watches.", [("", Double(watches.count))])
+        metric("agentos_event_position", "counter", "Position of the last event.", [("", Double(state.position))])
+        metric(
+            "agentos_resource_version", "counter", "Version of the last change.", [("", Double(state.resourceVersion))])
+        metric(
+            "agentos_api_requests_total", "counter", "Requests by what they did and how they ended.",
+            requests.map { ($0.key.text, Double($0.value)) }.sorted { $0.0 < $1.0 })
+        metric("agentos_api_streams", "gauge", "Answers that go on without an end.", [("", Double(http.openStreams))])
+        metric(
+            "process_start_time_seconds", "gauge", "Start time of the daemon since 1970.",
+            [("", Double(settings.startedAtMs) / 1000)])
+        metric("agentos_build_info", "gauge", "Version of the daemon.", [("{version=\"\(settings.version)\"}", 1)])
+        return out
+    }
+}
+
+/// How requests are counted: by labels of the table of routes, so that there is a bounded number of them.
+struct RequestLabels: Hashable {
+    private let verb: Action.Verb
+    private let resource: String
+    private let code: Int
+
+    init(_ action: Action, code: Int) {
+        verb = action.verb
+        self.code = code
+        switch action.object {
+        case .path(let path): resource = path
+        case .resource(_, let name, let subresource): resource = subresource.isEmpty ? name : "\(name)/\(subresource)"
+        }
+    }
+
+    var text: String { "{verb=\"\(verb.rawValue)\",resource=\"\(resource)\",code=\"\(code)\"}" }
+}

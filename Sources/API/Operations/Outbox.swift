@@ -1,0 +1,48 @@
+import HTTP
+import Manifests
+import Reconciler
+import Values
+
+extension Server {
+    func outbox(_ call: Call) { outbox(call, position: nil) }
+
+    func outboxRecord(_ call: Call) {
+        guard let position = position(call) else { return }
+        outbox(call, position: position)
+    }
+
+    private func outbox(_ call: Call, position: Int64?) {
+        let stuckOnly = !call.parameters.has(Query.all)
+        loop.read { store throws(StoreFailure) in
+            try store.outbox(position: position, stuckOnly: stuckOnly, limit: Limits.listLimitMax)
+        } _: { result in
+            switch result {
+            case .success(let rows) where position != nil && rows.isEmpty: call.fail(Self.noRecord)
+            case .success(let rows):
+                call.respond(
+                    200, .map([("kind", "OutboxRecordList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(rows))]))
+            case .failure: call.fail(.unavailable)
+            }
+        }
+    }
+
+    func replay(_ call: Call) {
+        guard let position = position(call) else { return }
+        loop.submit(actor: call.principal.actor, .replay(position: position)) { call.reply($0) }
+    }
+
+    func skip(_ call: Call) {
+        guard let position = position(call) else { return }
+        loop.submit(actor: call.principal.actor, .skip(position: position)) { call.reply($0) }
+    }
+
+    private static let noRecord = Failure(
+        code: 404, reason: "NotFound", message: "no event at this position in the outbox")
+
+    /// The position in the path; answers when there is none that could exist.
+    private func position(_ call: Call) -> Int64? {
+        if let position = Int64(call.name), position > 0 { return position }
+        call.fail(Self.noRecord)
+        return nil
+    }
+}

@@ -1,0 +1,49 @@
+import HTTP
+import Manifests
+import Values
+
+/// All parameters that a query may have, each in one place.
+enum Query {
+    // MARK: Reading
+    static let labelSelector = Parameter<String>.text("labelSelector", bytesMax: 16_384)
+    static let fieldSelector = Parameter<String>.text("fieldSelector", bytesMax: 16_384)
+    static let watch = Parameter<Bool>.flag("watch")
+    static let resourceVersion = Parameter<String>.text("resourceVersion", bytesMax: 64)
+    static let resourceVersionMatch = Parameter<String>.word("resourceVersionMatch", ["Exact", "NotOlderThan"])
+    static let allowWatchBookmarks = Parameter<Bool>.flag("allowWatchBookmarks")
+    static let sendInitialEvents = Parameter<Bool>.flag("sendInitialEvents")
+    static let timeoutSeconds = Parameter<Int64>.integer("timeoutSeconds", 0...secondsMax)
+    static let limit = Parameter<Int64>.integer("limit", 0...Int64(Int32.max))
+    static let continuation = Parameter<String>.text("continue")
+    static let showSecrets = Parameter<Bool>.flag("showSecrets")
+    /// What clients send with any request and has no effect here.
+    static let pretty = Parameter<String>.text("pretty", bytesMax: 16)
+    static let timeout = Parameter<String>.text("timeout", bytesMax: 32)
+
+    // MARK: Writing
+    static let fieldManager = Parameter<String>.text("fieldManager")
+    static let fieldValidation = Parameter<String>.word("fieldValidation", ["Strict", "Warn", "Ignore"])
+    static let force = Parameter<Bool>.flag("force")
+    static let dryRun = Parameter<String>.word("dryRun", ["All"])
+    static let gracePeriodSeconds = Parameter<Int64>.integer("gracePeriodSeconds", 0...86_400)
+    static let propagationPolicy = Parameter<String>.word("propagationPolicy", ["Background", "Foreground", "Orphan"])
+    static let orphanDependents = Parameter<Bool>.flag("orphanDependents")
+
+    // MARK: Logs and events
+    static let tailLines = Parameter<Int64>.integer("tailLines", 0...10_000_000)
+    static let ordinal = Parameter<Int64>.integer("ordinal", 0...Int64(Limits.replicasMax))
+    static let follow = Parameter<Bool>.flag("follow")
+    static let previous = Parameter<Bool>.flag("previous")
+    static let timestamps = Parameter<Bool>.flag("timestamps")
+    static let container = Parameter<String>.text("container", bytesMax: 253)
+    static let sincePosition = Parameter<Int64>.integer("sincePosition", 0...positionMax)
+    static let consumer = Parameter<String>.text("consumer", bytesMax: 253)
+    static let namespace = Parameter<String>.text("namespace", bytesMax: 253)
+    static let position = Parameter<Int64>.integer("position", 0...positionMax)
+    static let offset = Parameter<Int64>.integer("offset", 0...positionMax)
+    static let all = Parameter<Bool>.flag("all")
+
+    /// Longer than any client waits, and far from what milliseconds since boot can hold.
+    private static let secondsMax = Int64(Int32.max)
+    private static let positionMax = Int64.max
+}

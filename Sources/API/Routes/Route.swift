@@ -1,0 +1,72 @@
+import HTTP
+import Manifests
+import Values
+
+/// One method of one path: what it does to what, who may, what it may be asked with, and what serves it.
+///
+/// Dispatch, the answer to other methods, discovery, access and the labels of metrics come from the table of these.
+struct Route: Sendable {
+    enum Method: String, Sendable {
+        case get = "GET"
+        case post = "POST"
+        case patch = "PATCH"
+        case delete = "DELETE"
+    }
+
+    enum Stream: Sendable {
+        case never
+        case always
+        case when(Parameter<Bool>)
+    }
+
+    let method: Method
+    let pattern: String
+    /// The first of them, unless the request says that it is another.
+    let verbs: [Action.Verb]
+    let object: Action.Object
+    /// The kind of the objects that it serves.
+    let kind: Kind?
+    let rule: AccessRule
+    let parameters: [any AnyParameter]
+    /// When its answer goes on without an end.
+    let stream: Stream
+    let serve: @Sendable (Server, Call) -> Void
+
+    /// Parameters that every route takes: what clients send with any request.
+    static let common: [any AnyParameter] = [Query.pretty, Query.timeout]
+
+    /// A route to a resource: of a group, or one that belongs to objects of a kind.
+    static func resource(
+        _ method: Method, _ pattern: String, _ verbs: [Action.Verb], group: String, _ name: String,
+        subresource: String = "", kind: Kind? = nil, stream: Stream = .never, _ parameters: [any AnyParameter] = [],
+        _ serve: @escaping @Sendable (Server, Call) -> Void
+    ) -> Route {
+        Route(
+            method: method, pattern: pattern, verbs: verbs,
+            object: .resource(group: group, name: name, subresource: subresource), kind: kind, rule: .administrators,
+            parameters: parameters + common, stream: stream, serve: serve)
+    }
+
+    /// A route to what is no resource.
+    static func path(
+        _ pattern: String, _ serve: @escaping @Sendable (Server, Call) -> Void
+    ) -> Route {
+        Route(
+            method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), kind: nil, rule: .administrators,
+            parameters: common, stream: .never, serve: serve)
+    }
+
+    func isEndless(_ parameters: Parameters) -> Bool {
+        switch stream {
+        case .never: false
+        case .always: true
+        case .when(let flag): parameters.has(flag)
+        }
+    }
+
+    /// What a request to this route does.
+    func action(_ parameters: Parameters) -> Action {
+        let isWatch = verbs.contains(.watch) && parameters.has(Query.watch)
+        return Action(verb: isWatch ? .watch : verbs[0], object: object)
+    }
+}

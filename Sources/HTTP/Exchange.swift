@@ -1,0 +1,262 @@
+import CMicroHTTPD
+import Glibc
+
+/// One request and its answer. Everything runs on the thread of its server's event loop.
+public final class Exchange {
+    public let method: String
+    /// Where the request goes; nil when `problem` says why it cannot be told.
+    public let target: RequestTarget?
+    /// Why this request is refused before its body is read; it is to be answered at once.
+    public internal(set) var problem: HeadProblem?
+    public private(set) var body: [UInt8] = []
+    /// The user at the other end of a unix socket.
+    public let peerUID: UInt32?
+    /// Called once, when the client is gone or the answer is complete.
+    public var onClose: () -> Void = {}
+    /// Called when the client has taken nearly all that was written: a source that is pulled goes on.
+    public var onDrain: () -> Void = {}
+
+    unowned let server: HTTPServer
+    private let handle: OpaquePointer
+    private var answer: Answer?
+    private var queue = ByteQueue()
+    private var queueEnds = false
+    private var isCut = false
+    private var isQueued = false
+    private var isClosed = false
+    private var drainIsPlanned = false
+    private(set) var isSuspended = false
+    private(set) var isStream = false
+    private var upgraded: OpaquePointer?
+
+    private enum Answer {
+        case whole(Int, [(String, String)], [UInt8])
+        /// Of known length, from the queue.
+        case long(Int, [(String, String)], Int)
+        case stream([(String, String)])
+        case upgrade(String, (Int32) -> Void)
+    }
+
+    init(server: HTTPServer, handle: OpaquePointer, method: String, target: String, peerUID: UInt32?) {
+        self.server = server
+        self.handle = handle
+        self.method = method
+        self.peerUID = peerUID
+        do throws(TargetProblem) {
+            self.target = try RequestTarget(target)
+        } catch {
+            self.target = nil
+            switch error {
+            case .malformed(let why): problem = .malformedTarget(why)
+            }
+        }
+    }
+
+    // MARK: The request
+
+    /// Takes a part of the body; false when it is more than it may be.
+    func append(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count <= server.limits.bodyBytesMax - body.count, server.reserveBody(bytes.count) else {
+            return false
+        }
+        body.append(contentsOf: bytes)
+        return true
+    }
+
+    public func header(_ name: String) -> String? {
+        agentos_mhd_header(handle, name).map { String(cString: $0) }
+    }
+
+    // MARK: Answering
+
+    /// Answers with bytes; they are shared, not copied, and may come in many pieces.
+    public func respond(_ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = []) {
+        guard answer == nil, !isClosed else { return }
+        let count = chunks.reduce(0) { $0 + $1.count }
+        let headers = [("Content-Type", type)] + headers
+        if count <= Self.wholeBytesMax {
+            answer = .whole(status, headers, chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
+        } else {
+            answer = .long(status, headers, count)
+            for chunk in chunks { queue.append(chunk) }
+        }
+        resume()
+    }
+
+    public func respond(_ status: Int, _ type: String, _ bytes: [UInt8], headers: [(String, String)] = []) {
+        respond(status, type, [bytes], headers: headers)
+    }
+
+    private static let wholeBytesMax = 65_536
+
+    /// Begins an answer of unknown length; `write` and `end` follow.
+    public func startStream(_ type: String) {
+        guard answer == nil, !isClosed else { return }
+        isStream = true
+        server.openStreams += 1
+        answer = .stream([("Content-Type", type)])
+        resume()
+    }
+
+    /// Bytes that the client has not taken yet.
+    public var queuedBytes: Int { isStream ? queue.count : 0 }
+
+    /// Adds to a stream. A client that leaves more than the server's limit unread is let go.
+    public func write(_ chunk: [UInt8]) {
+        guard isStream, !isClosed, !queueEnds, !isCut else { return }
+        queue.append(chunk)
+        server.queuedBytes += chunk.count
+        if queue.count > server.limits.streamBytesMax { return cut() }
+        if server.queuedBytes > server.limits.streamsBytesMax { server.cutTheSlowest() }
+        resume()
+    }
+
+    public func end() {
+        queueEnds = true
+        resume()
+    }
+
+    /// Closes the connection in the middle of the answer, so that the client sees that it is not whole.
+    func cut() {
+        guard isStream, !isCut else { return }
+        isCut = true
+        server.queuedBytes -= queue.count
+        queue.removeAll()
+        resume()
+    }
+
+    // MARK: Another protocol
+
+    /// Answers 101 and gives the connection's descriptor to `taken`; it stays open until `endUpgrade`.
+    public func upgrade(to name: String, taken: @escaping (Int32) -> Void) {
+        guard answer == nil, !isClosed else { return }
+        isStream = true
+        server.openStreams += 1
+        answer = .upgrade(name, taken)
+        resume()
+    }
+
+    public func endUpgrade() {
+        guard let upgraded else { return }
+        self.upgraded = nil
+        agentos_mhd_end_upgrade(upgraded)
+        server.runSoon()
+    }
+
+    // MARK: The library's side
+
+    /// The exchange waits for its handler; the library leaves the connection alone meanwhile.
+    func waitIfOpen() {
+        if answer == nil, !isSuspended {
+            isSuspended = true
+            MHD_suspend_connection(handle)
+        }
+    }
+
+    private func resume() {
+        guard isSuspended, !isClosed else { return }
+        isSuspended = false
+        MHD_resume_connection(handle)
+        server.runSoon()
+    }
+
+    /// Hands the answer to the library once it is there; false when that fails, which closes the connection.
+    func sendIfReady() -> Bool {
+        guard let answer, !isQueued else { return true }
+        isQueued = true
+        let user = Unmanaged.passUnretained(self).toOpaque()
+        let reader: MHD_ContentReaderCallback = { user, _, buffer, count in
+            Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue().read(into: buffer!, count)
+        }
+        let (status, headers, response): (Int, [(String, String)], OpaquePointer?)
+        switch answer {
+        case .whole(let code, let lines, let bytes):
+            (status, headers) = (code, lines)
+            response = bytes.withUnsafeBytes { agentos_mhd_response($0.baseAddress, $0.count) }
+            self.answer = .whole(code, [], [])
+        case .long(let code, let lines, let count):
+            (status, headers, response) = (code, lines, agentos_mhd_long(UInt64(count), reader, user))
+        case .stream(let lines): (status, headers, response) = (200, lines, agentos_mhd_stream(reader, user))
+        case .upgrade(let name, _):
+            (status, headers) = (101, [("Upgrade", name)])
+            response = agentos_mhd_upgrade(
+                { user, _, _, _, _, fd, handle in
+                    let exchange = Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue()
+                    exchange.upgraded = handle
+                    if case .upgrade(_, let taken)? = exchange.answer { taken(fd) }
+                }, user)
+        }
+        guard let response else { return false }
+        defer { MHD_destroy_response(response) }
+        for (name, value) in headers { MHD_add_response_header(response, name, value) }
+        return agentos_mhd_queue(handle, UInt32(status), response) == 1
+    }
+
+    private func read(into buffer: UnsafeMutablePointer<CChar>, _ count: Int) -> Int {
+        if isCut { return agentos_mhd_cut_stream() }
+        let taken = queue.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: count))
+        if isStream { server.queuedBytes -= taken }
+        if taken == 0 {
+            if queueEnds { return agentos_mhd_end_of_stream() }
+            isSuspended = true
+            MHD_suspend_connection(handle)
+        }
+        if isStream, !queueEnds, queue.count < Self.drainedBytes { planDrain() }
+        return taken
+    }
+
+    private static let drainedBytes = 65_536
+
+    private func planDrain() {
+        if drainIsPlanned { return }
+        drainIsPlanned = true
+        server.soon { [weak self] in
+            guard let self, !isClosed else { return }
+            drainIsPlanned = false
+            onDrain()
+        }
+    }
+
+    /// The client has closed its side while the answer goes on.
+    public var isHungUp: Bool {
+        var poll = pollfd(fd: agentos_mhd_socket(handle), events: Int16(POLLIN), revents: 0)
+        return isSuspended && Glibc.poll(&poll, 1, 0) > 0 && poll.revents & Int16(POLLHUP | POLLERR) != 0
+    }
+
+    /// Ends the exchange because the server stops.
+    func abandon() {
+        if upgraded != nil { return endUpgrade() }
+        queueEnds = true
+        if answer == nil { answer = Self.stopping }
+        resume()
+    }
+
+    private static var stopping: Answer {
+        .whole(503, [("Content-Type", "text/plain"), ("Retry-After", "1")], Array("the daemon stops\n".utf8))
+    }
+
+    func closed() {
+        guard !isClosed else { return }
+        isClosed = true
+        if isStream {
+            server.openStreams -= 1
+            server.queuedBytes -= queue.count
+        }
+        server.releaseBody(body.count)
+        body = []
+        queue.removeAll()
+        onClose()
+        onClose = {}
+        onDrain = {}
+    }
+}
+
+/// Why a request is refused for its head alone.
+public enum HeadProblem: Sendable, Equatable {
+    case malformedTarget(String)
+    /// Lengths that contradict each other, or more than one host: another reader would see another request.
+    case ambiguous(String)
+    case bodyTooLarge(bytesMax: Int)
+    /// The bodies of all requests together are as large as they may be.
+    case tooManyBodies
+}

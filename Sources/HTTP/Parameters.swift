@@ -1,0 +1,127 @@
+/// What a value of a query may look like.
+public enum ParameterForm: Sendable, Equatable {
+    case integer(ClosedRange<Int64>)
+    case flag
+    case word([String])
+    case text(bytesMax: Int)
+}
+
+/// A value that a query may carry: its name, its form, and how it is read.
+public struct Parameter<Value: Sendable>: AnyParameter {
+    public let name: String
+    public let form: ParameterForm
+    fileprivate let convert: @Sendable (Raw) -> Value?
+
+    fileprivate init(_ name: String, _ form: ParameterForm, _ convert: @escaping @Sendable (Raw) -> Value?) {
+        self.name = name
+        self.form = form
+        self.convert = convert
+    }
+}
+
+/// A parameter of any type, as tables of routes list them.
+public protocol AnyParameter: Sendable {
+    var name: String { get }
+    var form: ParameterForm { get }
+}
+
+extension Parameter where Value == Int64 {
+    public static func integer(_ name: String, _ range: ClosedRange<Int64>) -> Parameter {
+        Parameter(name, .integer(range)) { if case .integer(let number) = $0 { number } else { nil } }
+    }
+}
+
+extension Parameter where Value == Bool {
+    /// `true`, `1` or nothing behind the name; `false` or `0`.
+    public static func flag(_ name: String) -> Parameter {
+        Parameter(name, .flag) { if case .flag(let flag) = $0 { flag } else { nil } }
+    }
+}
+
+extension Parameter where Value == String {
+    public static func text(_ name: String, bytesMax: Int = 4096) -> Parameter {
+        Parameter(name, .text(bytesMax: bytesMax)) { if case .text(let text) = $0 { text } else { nil } }
+    }
+
+    public static func word(_ name: String, _ words: [String]) -> Parameter {
+        Parameter(name, .word(words)) { if case .text(let text) = $0 { text } else { nil } }
+    }
+}
+
+/// A query that was found to be what its route allows.
+public struct Parameters: Sendable {
+    private var values: [String: Raw] = [:]
+    private let allowed: Set<String>
+
+    /// Reads a query; throws at the first value that its parameter does not allow, and at a name that is none.
+    public init(_ query: [(name: String, value: String)], allowed: [any AnyParameter]) throws(ParameterProblem) {
+        self.allowed = Set(allowed.map(\.name))
+        for (name, text) in query {
+            guard let parameter = allowed.first(where: { $0.name == name }) else {
+                throw ParameterProblem(name: name, message: "is not a parameter of this request")
+            }
+            guard let value = Raw(text, parameter.form) else {
+                throw ParameterProblem(
+                    name: name, message: "expected \(parameter.form.words), found \"\(text.prefix(64))\"")
+            }
+            if let earlier = values[name], earlier != value {
+                throw ParameterProblem(name: name, message: "is given twice")
+            }
+            values[name] = value
+        }
+    }
+
+    /// The value, nil when the query does not have it. An empty text is none.
+    public subscript<Value>(_ parameter: Parameter<Value>) -> Value? {
+        assert(allowed.contains(parameter.name), "a route reads \(parameter.name) and does not list it")
+        return values[parameter.name].flatMap(parameter.convert)
+    }
+
+    public func has(_ flag: Parameter<Bool>) -> Bool { self[flag] ?? false }
+}
+
+public struct ParameterProblem: Error, Sendable, Equatable {
+    public var name: String
+    public var message: String
+}
+
+/// A value as its form reads it.
+private enum Raw: Sendable, Equatable {
+    case integer(Int64)
+    case flag(Bool)
+    case text(String)
+    case none
+
+    init?(_ text: String, _ form: ParameterForm) {
+        switch form {
+        case .integer(let range):
+            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
+            guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text),
+                range.contains(number)
+            else { return nil }
+            self = .integer(number)
+        case .flag:
+            switch text {
+            case "", "true", "1": self = .flag(true)
+            case "false", "0": self = .flag(false)
+            default: return nil
+            }
+        case .word(let words):
+            if text.isEmpty { self = .none } else if words.contains(text) { self = .text(text) } else { return nil }
+        case .text(let bytesMax):
+            guard text.utf8.count <= bytesMax, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
+            self = text.isEmpty ? .none : .text(text)
+        }
+    }
+}
+
+extension ParameterForm {
+    fileprivate var words: String {
+        switch self {
+        case .integer(let range): "an integer from \(range.lowerBound) to \(range.upperBound)"
+        case .flag: "true or false"
+        case .word(let words): words.joined(separator: " or ")
+        case .text(let bytesMax): "at most \(bytesMax) bytes without control characters"
+        }
+    }
+}

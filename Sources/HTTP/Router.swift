@@ -1,0 +1,56 @@
+/// Finds what serves a method and a path. Patterns are paths with names in braces: `/namespaces/{namespace}/agents`.
+public struct Router<Target> {
+    public enum Match {
+        /// The target, and what stands at the names of its pattern, in their order.
+        case found(Target, [String])
+        /// The path is there, with other methods.
+        case otherMethods([String])
+        case none
+    }
+
+    private final class Place {
+        var literals: [String: Place] = [:]
+        var name: Place?
+        var targets: [(method: String, target: Target)] = []
+    }
+
+    private let root = Place()
+
+    public init() {}
+
+    /// Adds a target. Two targets of one method and path are a mistake of the program.
+    public func add(_ method: String, _ pattern: String, _ target: Target) {
+        var place = root
+        for part in pattern.split(separator: "/") {
+            let next: Place
+            if part.hasPrefix("{") {
+                next = place.name ?? Place()
+                place.name = next
+            } else {
+                next = place.literals[String(part)] ?? Place()
+                place.literals[String(part)] = next
+            }
+            place = next
+        }
+        precondition(!place.targets.contains { $0.method == method }, "\(method) \(pattern) has two targets")
+        place.targets.append((method, target))
+    }
+
+    public func match(_ method: String, _ segments: [String]) -> Match {
+        var names: [String] = []
+        guard let place = find(segments[...], root, &names) else { return .none }
+        if let found = place.targets.first(where: { $0.method == method }) { return .found(found.target, names) }
+        return .otherMethods(place.targets.map(\.method).sorted())
+    }
+
+    /// A literal goes before a name; where it leads nowhere, the name is tried.
+    private func find(_ rest: ArraySlice<String>, _ place: Place, _ names: inout [String]) -> Place? {
+        guard let first = rest.first else { return place.targets.isEmpty ? nil : place }
+        if let next = place.literals[first], let found = find(rest.dropFirst(), next, &names) { return found }
+        guard let next = place.name, !first.isEmpty else { return nil }
+        names.append(first)
+        if let found = find(rest.dropFirst(), next, &names) { return found }
+        names.removeLast()
+        return nil
+    }
+}

@@ -1,0 +1,132 @@
+import Manifests
+public import Planner
+public import Reconciler
+import Values
+
+/// One version of an object: what readers select it by, and its text, which is made when first asked for and then kept.
+public final class PublishedObject {
+    public let key: ObjectKey
+    public let uid: UID
+    public let resourceVersion: Int64
+    fileprivate let labels: Node?
+    private var form: Form
+
+    private enum Form {
+        /// Nobody has read it yet; the engine has it.
+        case current
+        /// The engine has a later version.
+        indirect case old(StoredObject)
+        case text([UInt8])
+    }
+
+    init(_ object: StoredObject, isCurrent: Bool = true) {
+        key = object.key
+        uid = object.uid
+        resourceVersion = object.resourceVersion
+        labels = object.content[path: "metadata", "labels"]
+        form = isCurrent ? .current : .old(object)
+    }
+
+    /// The engine is about to change the object: readers that hold this version need it as it was.
+    func keep(_ object: StoredObject) {
+        if case .current = form { form = .old(object) }
+    }
+
+    /// The object as text.
+    public func text(_ state: EngineState, encode: (StoredObject) -> [UInt8]) -> [UInt8] {
+        switch form {
+        case .text(let bytes): return bytes
+        case .old(let object): form = .text(encode(object))
+        case .current:
+            guard let object = state.objects[key], object.uid == uid else {
+                preconditionFailure("\(key) is published and not committed")
+            }
+            form = .text(encode(object))
+        }
+        return text(state, encode: encode)
+    }
+
+    public var selectable: Selectable { Selectable(self) }
+}
+
+/// What selectors look at.
+public struct Selectable: Sendable {
+    public let key: ObjectKey
+    private let labels: Node?
+
+    init(_ object: PublishedObject) {
+        key = object.key
+        labels = object.labels
+    }
+
+    public func label(_ name: String) -> String? { labels?[name]?.string }
+}
+
+/// One change, as watches tell it.
+public struct PublishedChange {
+    public let change: WatchEvent.Change
+    public let resourceVersion: Int64
+    public let object: PublishedObject
+    /// The object before this change; nil when it was not there.
+    public let before: Selectable?
+    /// About so much memory does it take.
+    let bytes: Int
+}
+
+/// The latest changes, oldest first, within a number and an amount of memory.
+public struct ChangeRing {
+    /// Watches can resume from this version on.
+    public private(set) var start: Int64
+    private var changes: [PublishedChange] = []
+    private var first = 0
+    private var bytes = 0
+
+    init(from version: Int64) { start = version }
+
+    /// The changes after a version; nil when not all of them are here.
+    public func since(_ version: Int64) -> ArraySlice<PublishedChange>? {
+        guard version >= start else { return nil }
+        var (low, high) = (first, changes.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if changes[middle].resourceVersion <= version { low = middle + 1 } else { high = middle }
+        }
+        return changes[low...]
+    }
+
+    mutating func append(_ change: PublishedChange) {
+        changes.append(change)
+        bytes += change.bytes
+        while changes.count - first > Limits.watchRingMax
+            || (bytes > Limits.watchRingBytesMax && first < changes.count - 1)
+        {
+            start = changes[first].resourceVersion
+            bytes -= changes[first].bytes
+            first += 1
+        }
+        if first > changes.count / 2 {
+            changes.removeFirst(first)
+            first = 0
+        }
+    }
+}
+
+extension StoredObject {
+    /// About what its text takes. Counted without making the text: most changes are never read.
+    var estimatedBytes: Int {
+        var bytes = 512 + content.estimatedBytes
+        for manager in managers { bytes += manager.fieldsV1.estimatedBytes }
+        return bytes + 512 * (agent?.replicas.count ?? 0)
+    }
+}
+
+extension Node {
+    fileprivate var estimatedBytes: Int {
+        switch value {
+        case .null, .bool, .int, .double: 16
+        case .string(let text): text.utf8.count + 8
+        case .list(let items): items.reduce(16) { $0 + $1.estimatedBytes }
+        case .map(let map): map.entries.reduce(16) { $0 + $1.key.utf8.count + $1.value.estimatedBytes + 8 }
+        }
+    }
+}
