@@ -1,0 +1,200 @@
+import Glibc
+import Support
+import Testing
+import Values
+
+/// A server that stands: whatever many clients hold open, send slowly or leave unread.
+@Suite(.serialized) struct StandingServerTests {
+    private static func residentBytes(_ pid: pid_t) -> Int {
+        let line = World.read("/proc/\(pid)/status").split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
+        return (line.split(whereSeparator: { $0 == " " || $0 == "\t" }).dropFirst().first.flatMap { Int($0) } ?? 0)
+            << 10
+    }
+
+    @Test func idleConnectionsGiveWayToNewOnes() {
+        inWorld { world in
+            world.startDaemon()
+            var idle: [RawClient] = []
+            for index in 0..<600 {
+                let client = RawClient(world.socket)
+                // Some have begun a head, some a body, some were served before.
+                if index % 4 == 1 { client.send("GET /livez HTT") }
+                if index % 4 == 2 { client.send("GET /livez HTTP/1.1\r\nHost: x\r\n\r\n") }
+                idle.append(client)
+            }
+            for _ in 0..<20 { #expect(RawClient.ask(world.socket, "GET", "/livez")?.text == "ok") }
+            #expect(world.run("get", "agents", timeoutMs: 10_000).code == 0)
+            idle = []
+            #expect(RawClient.ask(world.socket, "GET", "/livez")?.text == "ok")
+        }
+    }
+
+    /// Streams do not take all connections.
+    @Test func watchesLeaveRoomForRequests() {
+        inWorld { world in
+            world.startDaemon()
+            var clients: [RawClient] = []
+            var statuses: [Int: Int] = [:]
+            for _ in 0..<520 {
+                let client = RawClient(world.socket)
+                client.send(RawClient.request("GET", "/apis/agentos.dev/v1/agents?watch=true"))
+                clients.append(client)
+                statuses[client.answer(body: false)?.status ?? 0, default: 0] += 1
+            }
+            #expect(statuses[200] ?? 0 > 400 && statuses[429] ?? 0 > 50, "\(statuses)")
+            #expect(RawClient.ask(world.socket, "GET", "/livez")?.text == "ok")
+            world.apply(World.agent("one", "exec sleep 1000"), "--wait")
+            #expect(clients[0].read { $0.contains("\"ADDED\"") }.contains("\"name\":\"one\""))
+        }
+    }
+
+    @Test func withoutDescriptorsTheDaemonWaitsAndLives() {
+        inWorld { world in
+            let pid = world.startDaemon()
+            let open = World.names("/proc/\(pid)/fd").count
+            func limit(_ count: Int) {
+                #expect(world.spawn(["prlimit", "--pid", "\(pid)", "--nofile=\(count):"], timeoutMs: 5000).code == 0)
+            }
+            limit(open + 8)
+            var clients: [RawClient] = []
+            for _ in 0..<40 {
+                let client = RawClient(world.socket)
+                client.send(RawClient.request("GET", "/apis/agentos.dev/v1/agents?watch=true"))
+                clients.append(client)
+            }
+            let served = clients.filter { $0.answer(timeoutMs: 300, body: false)?.status == 200 }.count
+            #expect(served > 0 && served < 40)
+            #expect(World.isAlive(pid))
+            clients = []
+            World.until("it answers again") { RawClient.ask(world.socket, "GET", "/livez")?.text == "ok" }
+            // A read of the store takes no descriptor.
+            limit(open + 1)
+            let last = RawClient(world.socket)
+            last.send(RawClient.request("GET", "/apis/agentos.dev/v1/outbox"))
+            #expect(last.answer()?.status == 200)
+            last.send(RawClient.request("GET", "/apis/agentos.dev/v1/usage"))
+            #expect(last.answer()?.status == 200)
+            limit(1024)
+            #expect(world.daemonPID == pid && World.isAlive(pid))
+        }
+    }
+
+    @Test func tooLargeABodyIsRefusedBeforeItIsSent() {
+        inWorld { world in
+            world.startDaemon()
+            let client = RawClient(world.socket)
+            client.send("PATCH /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 1099511627776\r\n\r\n")
+            let answer = client.answer()
+            #expect(answer?.status == 413 && answer?.text.contains("\"Status\"") == true)
+            let chunked = RawClient(world.socket)
+            chunked.send("PATCH /livez HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+            let chunk = [UInt8](repeating: 0x61, count: 1 << 20)
+            var sent = 0
+            while sent < 64, chunked.send("100000\r\n"), chunked.send(chunk), chunked.send("\r\n") { sent += 1 }
+            #expect(sent < 64, "a body without a length ends at the limit, too")
+        }
+    }
+
+    @Test(arguments: [
+        "Host: x\r\nHost: y\r\n", "Host: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n",
+        "Host: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n", "", "Host: x\r\nContent-Length: -1\r\n",
+    ])
+    func headsThatOthersMayReadDifferentlyAreRefused(head: String) {
+        inWorld { world in
+            world.startDaemon()
+            let client = RawClient(world.socket)
+            client.send("GET /livez HTTP/1.1\r\n\(head)\r\nabcd")
+            #expect(client.answer(body: false)?.status == 400)
+        }
+    }
+
+    /// Heads that were cut, doubled, filled with any bytes: the daemon answers or closes, and lives.
+    @Test func noHeadEndsTheDaemon() {
+        inWorld { world in
+            let pid = world.startDaemon()
+            var random = SplitMix(seed: 7)
+            let whole = Array(
+                RawClient.request("GET", "/apis/agentos.dev/v1/agents?limit=1&labelSelector=a%3Db", "{}").utf8)
+            for round in 0..<2000 {
+                var bytes = whole
+                for _ in 0...Int.random(in: 0..<6, using: &random) {
+                    let at = Int.random(in: 0..<bytes.count, using: &random)
+                    switch Int.random(in: 0..<5, using: &random) {
+                    case 0: bytes[at] = UInt8.random(in: 0...255, using: &random)
+                    case 1: bytes.insert(UInt8.random(in: 0...255, using: &random), at: at)
+                    case 2: bytes.remove(at: at)
+                    case 3: bytes.insert(contentsOf: bytes[at...].prefix(40), at: at)
+                    default: bytes.removeLast(min(bytes.count - 1, Int.random(in: 0..<20, using: &random)))
+                    }
+                }
+                let client = RawClient(world.socket)
+                client.send(bytes)
+                if round % 8 == 0 { _ = client.answer(timeoutMs: 20, body: false) }
+            }
+            #expect(RawClient.ask(world.socket, "GET", "/livez")?.text == "ok")
+            #expect(world.daemonPID == pid && World.isAlive(pid))
+        }
+    }
+
+    /// Promise 10, for streams: a client that reads nothing costs a bounded amount of memory.
+    @Test func readersThatStandStillCostABoundedAmountOfMemory() {
+        inWorld { world in
+            let line = String(repeating: "x", count: 200)
+            world.apply(
+                World.agent("loud", "i=0; while [ $i -lt 150000 ]; do echo \(line); i=$((i+1)); done; exec sleep 1000"),
+                "--wait")
+            let pid = world.daemonPID
+            World.until("the log is full", 60_000) { world.run("logs", "loud", "--tail", "1").output.hasPrefix("xxx") }
+            let before = Self.residentBytes(pid)
+            let path = "/apis/agentos.dev/v1/namespaces/default/agents/loud/log?follow=true"
+            let readers = (0..<20).map { _ in RawClient(world.socket) }
+            for reader in readers {
+                reader.send(RawClient.request("GET", path))
+                #expect(reader.answer(body: false)?.status == 200)
+            }
+            // A reader that reads gets everything meanwhile.
+            let all = world.run("logs", "loud", timeoutMs: 60_000).output.utf8.count
+            #expect(all > 5 << 20)
+            #expect(Self.residentBytes(pid) - before < 64 << 20, "\((Self.residentBytes(pid) - before) >> 20) MiB")
+        }
+    }
+
+    @Test func watchersThatStandStillAndTheRingOfChangesAreBounded() {
+        inWorld { world in
+            let pid = world.startDaemon()
+            let watchers = (0..<10).map { _ in RawClient(world.socket) }
+            for watcher in watchers {
+                watcher.send(RawClient.request("GET", "/api/v1/configmaps?watch=true"))
+                #expect(watcher.answer(body: false)?.status == 200)
+            }
+            let before = Self.residentBytes(pid)
+            let path = "/api/v1/namespaces/default/configmaps/big?fieldManager=me&force=true"
+            let client = RawClient(world.socket)
+            for index in 0..<120 {
+                let value = String(repeating: Character(UnicodeScalar(UInt8(97 + index % 26))), count: 700_000)
+                let body = "{\"data\": {\"a\": \"\(value)\", \"n\": \"\(index)\"}}"
+                client.send(RawClient.request("PATCH", path, body, type: "application/apply-patch+yaml"))
+                #expect((client.answer()?.status ?? 0) < 300)
+            }
+            let grown = Self.residentBytes(pid) - before
+            #expect(grown < 160 << 20, "\(grown >> 20) MiB")
+            let end = watchers[0].read(timeoutMs: 2000) { _ in false }
+            #expect(end.utf8.count < 12 << 20, "a watcher that is too far behind is let go")
+        }
+    }
+}
+
+/// Small, seeded, the same everywhere.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
+        return z ^ (z >> 31)
+    }
+}
