@@ -1,3 +1,4 @@
+import Support
 import Testing
 import agentos_apply
 
@@ -127,6 +128,8 @@ private struct Carrier: Verb {
                 == "0 success, 1 failure, 3 invalid or refused, 4 no daemon, 5 timeout, 6 failed for good, 7 conflict, 64 usage"
         )
         #expect(Verbs.overview(nil).contains("exit codes: \(ExitCode.table)\n"))
+        let readme = World.read("\(World.root)/README.md").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+        #expect(readme.contains("Exit codes: \(ExitCode.table);"))
         for (status, code) in [
             (400, ExitCode.invalid), (403, .invalid), (404, .failure), (409, .conflict), (413, .invalid),
             (422, .invalid), (500, .failure), (503, .failure),

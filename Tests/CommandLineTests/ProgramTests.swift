@@ -107,6 +107,20 @@ import Values
         }
     }
 
+    /// A stream that ends with its daemon is told as such, with the code of a daemon that is not there.
+    @Test func aDaemonThatGoesAwayIsToldToThoseWhoFollow() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            let commands = [
+                world.begin("events", "-f"), world.begin("status", "-w"), world.begin("logs", "-f", "one"),
+            ]
+            World.until("the events are followed") { World.read(commands[0].output).contains("run.ready") }
+            World.until("the status is followed") { World.read(commands[1].output).contains("one") }
+            world.killDaemon()
+            #expect(commands.map { World.wait($0.pid, timeoutMs: 20_000) } == [4, 4, 4])
+        }
+    }
+
     @Test func whatNeverWasIsNotFound() {
         inWorld { world in
             world.startDaemon()

@@ -36,6 +36,52 @@ import agentos_apply
                 """)
     }
 
+    @Test func anAgentIsDescribedInFull() throws {
+        let agent = """
+            {"metadata":{"name":"coder","namespace":"team-a","uid":"u1","generation":2,"labels":{"a":"b","c":"d"},
+                         "creationTimestamp":"1970-01-01T00:00:00Z"},
+             "spec":{"driver":"process","command":["sh","-c"],"args":["first line\\nsecond"]},
+             "status":{"phase":"Ready","readyReplicas":1,"replicas":1,
+                       "runs":[{"ordinal":0,"phase":"Ready","pid":12,"restarts":1,"readyAt":"1970-01-01T01:00:00Z",
+                                "lastExit":{"reason":"Error","code":3,"message":"exited with code 3"}}],
+                       "conditions":[{"type":"Ready","status":"True","reason":"AllReplicasReady",
+                                      "lastTransitionTime":"1970-01-01T01:00:00Z","message":"1 of 1\\nand more"}]}}
+            """
+        let event = """
+            {"event_type":"run.failed","occurred_at":"1970-01-01T01:00:00Z","run_id":"u1-00000-0000000002",
+             "data":{"reason":"Error","exitCode":3}}
+            """
+        let description = Description(.agent, nowMs: 7_200_000, hasColor: false)
+        #expect(
+            description.text(
+                ObjectView(try #require(JSONReader.read(agent))),
+                [EventView(node: try #require(JSONReader.read(event)))]) == """
+                    Name:          coder
+                    Namespace:     team-a
+                    Labels:        a=b, c=d
+                    UID:           u1
+                    Generation:    2
+                    Age:           2h
+                    Driver:        process
+                    Command:       sh -c first line
+                    Phase:         Ready
+                    Replicas:      1 of 1 ready
+
+                    Conditions:
+                      TYPE   STATUS  REASON            SINCE  MESSAGE
+                      Ready  True    AllReplicasReady  60m    1 of 1
+
+                    Runs:
+                      ORDINAL  PHASE  PID  RESTARTS  READY  LAST EXIT
+                      0        Ready  12   1         60m    Error, code 3, exited with code 3
+
+                    Events:
+                      AGE  TYPE        RUN  REASON
+                      60m  run.failed  0/2  Error, code 3
+
+                    """)
+    }
+
     @Test func eachKindHasAsManyCellsAsColumns() {
         for kind in Kind.allCases {
             for isWide in [false, true] {

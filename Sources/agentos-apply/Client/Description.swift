@@ -1,18 +1,18 @@
-import Manifests
+package import Manifests
 
 /// One object in full, for people.
-struct Description {
+package struct Description {
     let kind: Kind
     let nowMs: Int64
     let hasColor: Bool
 
-    init(_ kind: Kind, nowMs: Int64, hasColor: Bool) {
+    package init(_ kind: Kind, nowMs: Int64, hasColor: Bool) {
         self.kind = kind
         self.nowMs = nowMs
         self.hasColor = hasColor
     }
 
-    func text(_ object: ObjectView, _ events: [EventView]) -> String {
+    package func text(_ object: ObjectView, _ events: [EventView]) -> String {
         var lines: [(String, String?)] = [
             ("Name", object.name), ("Namespace", object.namespace), ("Labels", object.labels),
             ("Annotations", object.annotations), ("UID", object.uid),

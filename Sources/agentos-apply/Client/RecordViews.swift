@@ -1,8 +1,10 @@
-import Values
+package import Values
 
 /// One event, as delivered.
-struct EventView {
+package struct EventView {
     let node: Node
+
+    package init(node: Node) { self.node = node }
 
     var position: Int { node["position"]?.int ?? 0 }
     var occurredAt: String? { node["occurred_at"]?.string }

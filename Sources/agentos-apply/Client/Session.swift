@@ -22,12 +22,15 @@ struct Session {
         case unusable(CommandProblem)
     }
 
+    /// Long for a daemon that lives, also on a machine with other work.
+    private static let presenceMs: Int64 = 10_000
+
     var presence: Presence {
         let fd = agentos_connect_unix(paths.socket)
         if fd >= 0 { close(fd) }
         if fd < 0, errno == ENOENT || errno == ECONNREFUSED { return .absent }
         var request = Client.Request("GET", "/livez")
-        request.timeoutMs = 5000
+        request.timeoutMs = Self.presenceMs
         do throws(Client.Failure) {
             return try client.send(request).isSuccess ? .alive : .absent
         } catch {
@@ -70,7 +73,11 @@ struct Session {
     }
 
     func problem(_ failure: Client.Failure) -> CommandProblem {
-        CommandProblem(failure, socket: paths.socket, holder: LockHolder.pid(paths))
+        if case .cut(let why) = failure, case .absent = Transfer.refusal(paths.socket) {
+            return CommandProblem(
+                .noDaemon, "the daemon at \(paths.socket) went away before its answer was complete: \(why)")
+        }
+        return CommandProblem(failure, socket: paths.socket, holder: LockHolder.pid(paths))
     }
 
     static func path(_ kind: Kind, namespace: String?, name: String? = nil) -> String {

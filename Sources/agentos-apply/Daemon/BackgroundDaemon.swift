@@ -3,7 +3,7 @@ import Glibc
 
 /// A daemon in the background, as the command line starts and stops it.
 enum BackgroundDaemon {
-    private static let startMs: Int64 = 10_000
+    private static let startMs: Int64 = 30_000
     private static let stopMs: Int64 = 30_000
 
     /// Makes sure that a daemon answers; starts one for this user unless that is not wanted.
@@ -50,11 +50,7 @@ enum BackgroundDaemon {
         let deadlineMs = agentos_boot_ms() + startMs
         var attempt = 0
         while agentos_boot_ms() < deadlineMs {
-            switch session.presence {
-            case .alive: return
-            case .unusable(let problem): throw problem
-            case .absent: break
-            }
+            if session.presence == .alive { return }
             var status: Int32 = 0
             if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
                 guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
