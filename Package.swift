@@ -47,6 +47,7 @@ let package = Package(
         library("Manifests", ["Values"]),
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
         library("Reconciler", ["Planner", "Manifests", "Values"], path: "Sources/Reconciler", exclude: ["Planner"]),
+        library("Resources", ["Reconciler", "Planner", "Manifests", "Values"]),
         library("Loop", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
@@ -57,7 +58,8 @@ let package = Package(
             ],
             settings: [staysOnItsThread]),
         library("GitOps", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
-        library("API", ["Loop", "HTTP", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+        library(
+            "API", ["Loop", "HTTP", "Resources", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         .executableTarget(
             name: "agentos-apply",
             dependencies: [

@@ -48,8 +48,8 @@ extension Failure {
     }
 }
 
-extension Failure.Cause {
+extension Refusal.Cause {
     fileprivate var node: Node {
-        .map([("reason", .text(reason)), ("message", .text(message)), ("field", .text(field))])
+        .map([("reason", .text(reason.rawValue)), ("message", .text(message)), ("field", .text(field))])
     }
 }

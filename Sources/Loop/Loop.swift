@@ -100,11 +100,11 @@ public final class Loop {
     }
 
     /// Takes a request; `answer` is called after the commit. Back-pressure: a full inbox refuses.
-    public func submit(actor: String, _ verb: Request.Verb, answer: @escaping (Answer) -> Void) {
+    public func submit(actor: Principal, _ verb: Request.Verb, answer: @escaping (Answer) -> Void) {
         guard pending.count < Limits.inboxMax, stopped == nil else { return answer(.failure(.unavailable)) }
         nextRequest += 1
         answers[nextRequest] = answer
-        pending.append(.request(Request(id: nextRequest, actor: actor, verb: verb)))
+        pending.append(.request(Request(id: nextRequest, principal: actor, verb: verb)))
         pump()
     }
 
@@ -159,12 +159,15 @@ public final class Loop {
     private static let measureMs: Int64 = 10_000
 
     /// Reads a Source now; `done` is called when what was found is committed.
-    public func refresh(_ uid: UID, force: Bool, actor: String, done: @escaping () -> Void) {
+    public func refresh(_ uid: UID, force: Bool, actor: Principal, done: @escaping () -> Void) {
         guard let sources, watched[uid] != nil else { return done() }
         nextRequest += 1
         refreshes[nextRequest] = done
-        sources.refresh(uid, Refresh(number: nextRequest, actor: actor, force: force))
+        sources.refresh(uid, Refresh(number: nextRequest, principal: actor, force: force))
     }
+
+    /// What the next sync of a Source does; nil while nothing was read yet.
+    public func preview(_ key: ObjectKey) -> Preview? { engine.preview(key, clock.now()) }
 
     /// Tells the reader which Sources there are, and what has changed of them.
     private func watchSources() {
@@ -318,7 +321,7 @@ public final class Loop {
         }
         counters.operations += 1
         let number = operation.number
-        let deadlineMs: Int64 = operation.name == "start" ? Int64(Limits.startDeadlineMs) : 15_000
+        let deadlineMs: Int64 = operation.kind == .start ? Int64(Limits.startDeadlineMs) : 15_000
         let timer = events.after(ms: deadlineMs) { [unowned self] in
             finishOperation(number, .failed("timed out after \(deadlineMs) ms"))
             pump()
@@ -334,7 +337,9 @@ public final class Loop {
         guard let (operation, timer) = inFlight.removeValue(forKey: number) else { return }
         events.cancel(timer)
         if case .failed(let why) = result {
-            log("operation failed", [("operation", operation.name), ("run", operation.run.text), ("error", why)])
+            log(
+                "operation failed",
+                [("operation", operation.kind.rawValue), ("run", operation.run.text), ("error", why)])
         }
         pending.append(.finished(operation, result))
     }

@@ -85,23 +85,27 @@ enum Column {
                 .map([
                     ("type", .text(timed.condition.kind.rawValue)),
                     ("status", Node(.bool(timed.condition.status))),
-                    ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
+                    ("reason", .text(timed.condition.reason.rawValue)), ("message", .text(timed.condition.message)),
                     ("observedGeneration", .number(timed.observedGeneration)),
                     ("lastTransitionMs", .number(timed.lastTransitionMs)),
                 ])
             })
     }
 
-    private static func conditions(_ node: Node?) -> [StatusSummary.TimedCondition] {
-        (node?.list ?? []).compactMap { item in
-            guard let kind = Condition.Kind(rawValue: item["type"]?.string ?? "") else { return nil }
+    /// Nil when one of them is not of this program.
+    private static func conditions(_ node: Node?) -> [StatusSummary.TimedCondition]? {
+        let items = node?.list ?? []
+        let read = items.compactMap { item -> StatusSummary.TimedCondition? in
+            guard let kind = item["type"]?.string.flatMap(Condition.Kind.init),
+                let reason = item["reason"]?.string.flatMap(Condition.Reason.init), let status = item["status"]?.bool
+            else { return nil }
             return StatusSummary.TimedCondition(
                 condition: Condition(
-                    kind: kind, status: item["status"]?.bool ?? false, reason: item["reason"]?.string ?? "",
-                    message: item["message"]?.string ?? ""),
+                    kind: kind, status: status, reason: reason, message: item["message"]?.string ?? ""),
                 observedGeneration: Int64(item["observedGeneration"]?.int ?? 0),
                 lastTransitionMs: Int64(item["lastTransitionMs"]?.int ?? 0))
         }
+        return read.count == items.count ? read : nil
     }
 
     private static func status(_ source: SourceState) -> String {
@@ -117,7 +121,7 @@ enum Column {
     }
 
     static func source(_ text: String) -> SourceState? {
-        guard let node = JSONReader.read(text) else { return nil }
+        guard let node = JSONReader.read(text), let conditions = conditions(node["conditions"]) else { return nil }
         func strings(_ name: String) -> [String] { (node[name]?.list ?? []).compactMap(\.string) }
         var source = SourceState()
         source.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
@@ -131,7 +135,7 @@ enum Column {
         source.errors = strings("errors")
         source.pruneWaits = node["pruneWaits"]?.int ?? 0
         if let deadline = node["readyBy"]?.string.flatMap(deadline) { source.readyBy = deadline }
-        source.conditions = conditions(node["conditions"])
+        source.conditions = conditions
         return source
     }
 
@@ -139,7 +143,8 @@ enum Column {
     private static func status(_ agent: AgentState) -> String {
         JSONWriter.text(
             .map([
-                ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
+                ("observedGeneration", .number(agent.observedGeneration)),
+                ("phase", .text(agent.summary.phase.rawValue)),
                 ("progressBy", .text(text(agent.progressBy))),
                 ("readyReplicas", .number(agent.summary.readyReplicas)),
                 ("updatedReplicas", .number(agent.summary.updatedReplicas)),
@@ -150,17 +155,21 @@ enum Column {
             ]))
     }
 
-    static func apply(status text: String, to agent: inout AgentState) {
-        guard let node = JSONReader.read(text) else { return }
+    /// False when the status cannot be read.
+    static func apply(status text: String, to agent: inout AgentState) -> Bool {
+        guard let node = JSONReader.read(text), let phase = node["phase"]?.string.flatMap(AgentPhase.init),
+            let conditions = conditions(node["conditions"])
+        else { return false }
         agent.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
         if let deadline = node["progressBy"]?.string.flatMap(deadline) { agent.progressBy = deadline }
-        agent.summary.phase = node["phase"]?.string ?? "Created"
+        agent.summary.phase = phase
         agent.summary.readyReplicas = node["readyReplicas"]?.int ?? 0
         agent.summary.updatedReplicas = node["updatedReplicas"]?.int ?? 0
         agent.summary.isStarted = node["isStarted"]?.bool ?? false
         agent.summary.isReady = node["isReady"]?.bool ?? false
         agent.summary.isCompleted = node["isCompleted"]?.bool ?? false
         agent.summary.hasLive = node["hasLive"]?.bool ?? false
-        agent.summary.conditions = conditions(node["conditions"])
+        agent.summary.conditions = conditions
+        return true
     }
 }

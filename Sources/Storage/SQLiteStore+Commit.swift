@@ -94,7 +94,8 @@ extension SQLiteStore {
             "INSERT OR REPLACE INTO replicas VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
             [
                 uid, .int(Int64(replica.ordinal)), .int(Int64(replica.attempt)), .int(Int64(replica.restarts)),
-                .int(Int64(replica.backoffStep)), .text(replica.phase.name), .optional(replica.phase.run?.id.text),
+                .int(Int64(replica.backoffStep)), .text(replica.phase.name.rawValue),
+                .optional(replica.phase.run?.id.text),
                 .optional(seen.map { $0 ? 1 : 0 }), .optional(removed.map { $0 ? 1 : 0 }), .optional(reason?.rawValue),
                 .optional(deadline.map(Column.text)), .optional(retry.map(Int64.init)),
                 .optional(replica.lastExit.map(Column.text)),
@@ -115,7 +116,7 @@ extension SQLiteStore {
             """,
             [
                 uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)),
-                .text(replica.phase.name),
+                .text(replica.phase.name.rawValue),
                 .text(JSONWriter.text(run.effective.node)), .text(JSONWriter.text(inputs)), .int(run.createdAtMs),
                 .text(Column.text(run.startBy)), .optional(run.pid.map(Int64.init)), .optional(run.startedAtMs),
                 .optional(run.readyAt.map(Column.text)), .optional(run.gate),
@@ -147,8 +148,10 @@ extension SQLiteStore {
         try database.run(
             "INSERT INTO audit (at_ms, actor, verb, kind, namespace, name, uid, source, detail, position) VALUES (?,?,?,?,?,?,?,?,?,?)",
             [
-                .int(record.atMs), .text(record.actor), .text(record.verb), .text(record.key.kind.rawValue),
-                .text(record.key.namespace), .text(record.key.name), .optional(record.uid?.hex), .text(record.source),
+                .int(record.atMs), .text(record.principal.user), .text(record.verb),
+                .text(record.key?.kind.rawValue ?? ""),
+                .text(record.key?.namespace ?? ""), .text(record.key?.name ?? ""), .optional(record.uid?.hex),
+                .text(record.source),
                 .text(record.detail), .optional(record.position),
             ])
     }

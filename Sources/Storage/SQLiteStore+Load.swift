@@ -86,13 +86,16 @@ extension SQLiteStore {
                 object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: row.optionalInt(10))
             }
             object.origin = row.optionalText(14).flatMap(Column.origin)
-            if kind == .source { object.source = row.optionalText(13).flatMap(Column.source) ?? SourceState() }
+            if kind == .source {
+                guard let source = row.optionalText(13).map(Column.source) ?? SourceState() else { return nil }
+                object.source = source
+            }
             if kind == .agent {
                 let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
                 var agent = AgentState(effective: EffectiveSpec(content["spec"] ?? .emptyMap), progressBy: far)
                 agent.revision = Int(row.int(11))
                 agent.ownUser = row.optionalInt(12).map { UInt32(clamping: $0) }
-                if let status = row.optionalText(13) { Column.apply(status: status, to: &agent) }
+                if let status = row.optionalText(13), !Column.apply(status: status, to: &agent) { return nil }
                 object.agent = agent
             }
             return object

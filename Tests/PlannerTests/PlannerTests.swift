@@ -36,7 +36,7 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
     @Test func aNewAgentIsStartedInOneStep() {
         let plan = plan(snapshot(effective([("replicas", 2)])), now)
         #expect(plan.transitions.map(\.name) == [.scheduled, .scheduled, .starting, .starting])
-        #expect(plan.operations.map(\.name) == ["start", "start"])
+        #expect(plan.operations.map(\.kind) == [.start, .start])
     }
 
     /// The same world gives an empty plan: nothing is asked twice and nothing is written.
@@ -81,11 +81,11 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         var snapshot = snapshot(spec, [replica(0, .starting(run, seen: false))])
         snapshot.operations[run.id] = .inFlight(number: 1)
         #expect(plan(snapshot, now).operations.isEmpty)
-        snapshot.operations[run.id] = .failed("start", message: "no", again: Deadline(now, afterMs: 2000))
+        snapshot.operations[run.id] = .failed(.start, message: "no", again: Deadline(now, afterMs: 2000))
         #expect(plan(snapshot, now).operations.isEmpty)
         #expect(plan(snapshot, now).wakeInMs == 2000)
-        snapshot.operations[run.id] = .failed("start", message: "no", again: Deadline(now, afterMs: 0))
-        #expect(plan(snapshot, now).operations.map(\.name) == ["start"])
+        snapshot.operations[run.id] = .failed(.start, message: "no", again: Deadline(now, afterMs: 0))
+        #expect(plan(snapshot, now).operations.map(\.kind) == [.start])
     }
 
     /// A run whose end is not proven is given up by its claim before anything replaces it.
@@ -93,7 +93,7 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         let spec = effective()
         let run = run(0, spec)
         let gone = plan(snapshot(spec, [replica(0, .ready(run))]), now)
-        #expect(gone.transitions.isEmpty && gone.operations.map(\.name) == ["giveUp"])
+        #expect(gone.transitions.isEmpty && gone.operations.map(\.kind) == [.giveUp])
         var proven = snapshot(spec, [replica(0, .ready(run))])
         proven.instances[run.id] = .absent
         #expect(plan(proven, now).transitions.map(\.name) == [.lost])
@@ -115,7 +115,7 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
             effective([("replicas", 3), ("resources", .map([("requests", .map([("cpu", "400m")]))]))]))
         small.freeCpuMilli = 1000
         #expect(plan(small, now).operations.count == 2)
-        #expect(plan(small, now).waiting?.reason == "InsufficientResources")
+        #expect(plan(small, now).waiting?.reason == .insufficientResources)
     }
 
     @Test func outdatedReplicasThatAreNotReadyGoFirstAndDoNotCount() {
@@ -139,7 +139,7 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         snapshot.instances[runs[0].id] = .running(pid: 7, startedAtMs: 0)
         let plan = plan(snapshot, now)
         #expect(plan.transitions.map(\.name) == [.stopping])
-        #expect(plan.operations.map(\.name) == ["signal"])
+        #expect(plan.operations.map(\.kind) == [.signal])
     }
 
     @Test(arguments: [(0, 900...1100), (1, 1800...2200), (2, 3600...4400), (20, 270_000...330_000)])
@@ -194,6 +194,8 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
             pruneLimitPercent: 50, isForced: isForced)
     }
 
+    private let elsewhere = ObjectKey(.source, namespace: "default", name: "elsewhere")
+
     @Test func whatIsAsDeclaredIsLeftAlone() {
         #expect(planSync(view([DeclaredView(live: .mine(isNew: false, differs: false))])) == SyncPlan())
     }
@@ -211,9 +213,14 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(planSync(view([], missing: [false, true])).prune == .delete([0]))
         #expect(planSync(view([], missing: [false], isWhole: false)).prune == .waitsForErrors(1))
         #expect(
-            planSync(view([DeclaredView(live: .foreign("elsewhere"))], missing: [false])).prune == .waitsForErrors(1))
+            planSync(view([DeclaredView(live: .foreign(elsewhere, place: "b.yaml:1"))], missing: [false])).prune
+                == .waitsForErrors(1))
         #expect(
-            planSync(view([DeclaredView(live: .absent, refusal: "no")], missing: [false], isForced: true)).prune
+            planSync(
+                view(
+                    [DeclaredView(live: .absent, refusal: .namespace("team", of: elsewhere))], missing: [false],
+                    isForced: true)
+            ).prune
                 == .waitsForErrors(1))
         #expect(planSync(view([], missing: [false], prunes: false)).prune == .nothing)
         #expect(planSync(view([], missing: [true])).prune == .nothing)

@@ -24,7 +24,7 @@ private let uid = UID(high: 1, low: 2)
         let plan = plan(snapshot, now)
         #expect(plan.operations.isEmpty && plan.transitions.isEmpty)
         let conditions = conditions(snapshot, plan)
-        #expect(conditions[.scheduled]?.status == false && conditions[.scheduled]?.reason == "InvalidSpec")
+        #expect(conditions[.scheduled]?.status == false && conditions[.scheduled]?.reason == .invalidSpec)
         #expect(conditions[.ready]?.message.contains("spec.resources.limits.cpu: ") == true)
     }
 
@@ -39,7 +39,7 @@ private let uid = UID(high: 1, low: 2)
         var snapshot = Snapshot(uid: uid, effective: Self.poison, revision: 1, replicas: [replica])
         snapshot.instances[run.id] = .running(pid: 7, startedAtMs: 0)
         let plan = plan(snapshot, now)
-        #expect(plan.isEmpty && conditions(snapshot, plan)[.scheduled]?.reason == "InvalidSpec")
+        #expect(plan.isEmpty && conditions(snapshot, plan)[.scheduled]?.reason == .invalidSpec)
         #expect(conditions(snapshot, plan)[.ready]?.status == true)
         #expect(run.spec.resources.limitCpuMilli == 1_000_000_000)
     }

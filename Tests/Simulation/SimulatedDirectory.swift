@@ -77,9 +77,10 @@ extension Life {
 
     mutating func checkPruned(_ changes: ChangeSet) {
         for record in changes.audit where record.verb == "prune" {
+            guard let name = record.key?.name else { continue }
             result.prunes += 1
-            if !directory.removed.contains(record.key.name) {
-                fail("\(record.key.name) was pruned, but it was never removed from the directory")
+            if !directory.removed.contains(name) {
+                fail("\(name) was pruned, but it was never removed from the directory")
             }
         }
     }
@@ -101,8 +102,8 @@ extension Life {
             if directory.files[object.key.name] == nil { return "\(object.key.name) is no longer declared" }
         }
         let ready = source.source?.condition(.ready)
-        let mayWait = ["AgentFailed", "Progressing", "HealthTimeout"].contains(ready?.reason)
+        let mayWait = [.agentFailed, .progressing, .healthTimeout].contains(ready?.reason)
         return ready?.status == true || mayWait
-            ? nil : "the Source is \(ready?.reason ?? "silent"): \(ready?.message ?? "")"
+            ? nil : "the Source is \(ready?.reason.rawValue ?? "silent"): \(ready?.message ?? "")"
     }
 }

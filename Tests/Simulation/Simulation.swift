@@ -314,7 +314,7 @@ struct Life {
         for operation in operations {
             if !inFlight.insert(operation.run).inserted {
                 fail(
-                    "two operations on \(operation.run.text) at the same time: \(operation.name), step \(result.steps)")
+                    "two operations on \(operation.run.text) at the same time: \(operation.kind), step \(result.steps)")
             }
             later(.operation(operation), within: isCalm ? 50 : 2500)
             if mutant == .noInFlightGuard { pending.append(.finished(operation, .failed("forgotten"))) }
@@ -357,7 +357,7 @@ struct Life {
 
     mutating func request(_ verb: Request.Verb) {
         nextRequest += 1
-        pending.append(.request(Request(id: nextRequest, actor: "test", verb: verb)))
+        pending.append(.request(Request(id: nextRequest, principal: Principal(user: "test", via: .socket), verb: verb)))
     }
 
     private mutating func apply(_ key: ObjectKey, _ node: Node) -> Request.Apply {
@@ -489,7 +489,7 @@ struct Life {
             for replica in agent.replicas {
                 switch replica.phase {
                 case .starting(let run, seen: true) where run.isFrozen && agent.effective.spec.suspend:
-                    if agent.summary.phase != "Suspended" { return "\(object.key.name) is \(agent.summary.phase)" }
+                    if agent.summary.phase != .suspended { return "\(object.key.name) is \(agent.summary.phase)" }
                     expected += 1
                 case .ready, .completed(_, removed: true), .stopped: break
                 case .created

@@ -14,7 +14,7 @@ private let seeds: Range<UInt64> = 1..<1001
         #expect(violations.isEmpty, "replay one with: simulate --seed N")
 
         let told = results.reduce(into: Set<String>()) { $0.formUnion($1.result.transitions) }
-        let missing = Set(TransitionName.allCases.map(\.eventType)).subtracting(told)
+        let missing = Set(TransitionName.allCases.map { EventType.run($0).text }).subtracting(told)
         #expect(missing.isEmpty, "transitions that no seed went through")
         #expect(results.contains { $0.result.freezes > 0 }, "nothing was frozen")
         #expect(results.contains { $0.result.prunes > 0 }, "nothing was pruned")

@@ -59,7 +59,8 @@ private struct Office {
 
     mutating func request(_ verb: Request.Verb) throws -> Answer? {
         requests += 1
-        return try take([.request(Request(id: requests, actor: "test", verb: verb))]).first
+        return try take([.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: verb))])
+            .first
     }
 
     mutating func apply(_ name: String, _ note: String) throws {
@@ -105,7 +106,7 @@ private struct Office {
 
 extension Answer {
     fileprivate var isDone: Bool { if case .done = self { true } else { false } }
-    fileprivate var failureCode: Int? { if case .failure(let failure) = self { failure.code } else { nil } }
+    fileprivate var refusal: Refusal? { if case .failure(let refusal) = self { refusal } else { nil } }
 }
 
 @Suite struct DeliveryTests {
@@ -162,10 +163,13 @@ extension Answer {
                 office.later(Int64(Limits.publishBackoffMsMax))
             }
             #expect(try office.row(1)?["state"]?.string == "DeadLettered")
-            #expect(try office.request(.skip(position: 2))?.failureCode == 404)
+            #expect(try office.request(.skip(position: 2))?.refusal == .notStuck(position: 2))
             // Two people skip it at the same moment: one event is skipped, not two.
             let answers = try office.take(
-                [1, 2].map { .request(Request(id: $0, actor: "test", verb: .skip(position: 1))) })
+                [1, 2].map {
+                    .request(
+                        Request(id: $0, principal: Principal(user: "test", via: .socket), verb: .skip(position: 1)))
+                })
             #expect(answers.map(\.isDone) == [true, false])
             try office.deliver()
             #expect(office.taken == ["a 2"])

@@ -30,7 +30,7 @@ private struct Desk {
         let apply = Request.Apply(
             key: ObjectKey(.namespace, namespace: "", name: name), node: node, manager: "test", force: true,
             dryRun: false, source: "", freshUID: UID(high: .random(in: 0 ... .max), low: 1))
-        try take(.request(Request(id: requests, actor: "test", verb: .apply(apply))))
+        try take(.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: .apply(apply))))
     }
 
     mutating func take(_ input: Input) throws {

@@ -15,7 +15,9 @@ struct Main {
         let mutant = text(after: "--mutant").flatMap(Mutant.init(rawValue:))
         var failures: UInt64 = 0
         for seed in from..<from + count {
-            if let violation = simulate(seed: seed, mutant: mutant).violation {
+            let result = simulate(seed: seed, mutant: mutant)
+            if words.contains("--fingerprints") { print("\(seed) \(result.fingerprint) \(result.steps)") }
+            if let violation = result.violation {
                 failures += 1
                 print("seed \(seed): \(violation)")
             }

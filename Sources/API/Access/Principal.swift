@@ -1,3 +1,5 @@
+import Reconciler
+
 /// Who asks, and how that was proven.
 struct Principal: Sendable, Equatable {
     enum Proof: Sendable, Equatable {
@@ -9,5 +11,5 @@ struct Principal: Sendable, Equatable {
     let proof: Proof
 
     /// As audit entries name it.
-    var actor: String { "uid:\(uid)" }
+    var actor: Reconciler.Principal { .peer(uid) }
 }

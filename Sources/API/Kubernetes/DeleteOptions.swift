@@ -33,8 +33,8 @@ struct DeleteOptions {
         }
         if let grace = body["gracePeriodSeconds"], !grace.isNull {
             guard let seconds = grace.int, (0...86_400).contains(seconds) else {
-                let cause = Failure.Cause(
-                    reason: "FieldValueInvalid", message: "must be from 0 to 86400", field: "gracePeriodSeconds")
+                let cause = Refusal.Cause(
+                    message: "must be from 0 to 86400", field: "gracePeriodSeconds")
                 throw .invalid(call.key, [cause])
             }
             graceSeconds = seconds

@@ -3,13 +3,14 @@ import Loop
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 extension Server {
     func get(_ call: Call) {
         if call.parameters.has(Query.showSecrets) {
             guard let object = loop.engine.state.objects[call.key] else { return call.fail(.notFound(call.key)) }
-            return call.respond(200, loop.engine.render(object))
+            return call.respond(200, loop.engine.state.render(object))
         }
         guard let object = loop.published[call.kind][call.namespace ?? "", call.name] else {
             return call.fail(.notFound(call.key))
@@ -19,14 +20,15 @@ extension Server {
 
     /// The object as everybody may see it.
     func text(_ object: PublishedObject) -> [UInt8] {
-        object.text(loop.engine.state) { [loop] in JSONWriter.bytes(hidingSecrets(loop.engine.render($0), $0.key.kind))
+        object.text(loop.engine.state) { [loop] in
+            JSONWriter.bytes(hidingSecrets(loop.engine.state.render($0), $0.key.kind))
         }
     }
 
     func patch(_ call: Call) {
         do throws(Failure) {
             let apply = try application(call)
-            loop.submit(actor: call.principal.actor, .apply(apply)) { call.reply($0) }
+            loop.submit(actor: call.principal.actor, .apply(apply)) { [loop] in call.reply($0, loop.engine.state) }
         } catch {
             call.fail(error)
         }
@@ -40,8 +42,8 @@ extension Server {
             throw Failure(code: 415, reason: "UnsupportedMediaType", message: message)
         }
         guard let manager = call.parameters[Query.fieldManager], manager.utf8.count <= 128 else {
-            let cause = Failure.Cause(
-                reason: "FieldValueRequired", message: "is required for apply patch", field: "fieldManager")
+            let cause = Refusal.Cause(
+                reason: .required, message: "is required for apply patch", field: "fieldManager")
             throw .invalid(key, [cause])
         }
         var diagnostics = Diagnostics()
@@ -75,7 +77,7 @@ extension Server {
             let deletion = Request.Deletion(
                 key: call.key, graceMs: options.graceSeconds.map { Int64($0) * 1000 }, dryRun: options.dryRun,
                 uid: options.uid, resourceVersion: options.resourceVersion)
-            loop.submit(actor: call.principal.actor, .delete(deletion)) { call.reply($0) }
+            loop.submit(actor: call.principal.actor, .delete(deletion)) { [loop] in call.reply($0, loop.engine.state) }
         } catch {
             call.fail(error)
         }
@@ -83,19 +85,24 @@ extension Server {
 }
 
 extension Call {
-    func reply(_ answer: Answer) {
+    /// Answers with the objects as the committed state shows them.
+    func reply(_ answer: Answer, _ state: EngineState) {
+        func shown(_ object: StoredObject) -> Node { hidingSecrets(state.render(object), object.key.kind) }
         switch answer {
-        case .applied(let node, let result, let restarts):
-            var headers = [("Agentos-Result", result.rawValue)]
-            if !restarts.isEmpty { headers.append(("Agentos-Restarts", restarts.joined(separator: ","))) }
-            respond(result == .created ? 201 : 200, shown(node), headers: headers)
-        case .deleted(let node?): respond(200, shown(node))
+        case .applied(let applied):
+            var headers = [("Agentos-Result", applied.result.rawValue)]
+            if !applied.restarts.isEmpty {
+                headers.append(("Agentos-Restarts", applied.restarts.joined(separator: ",")))
+            }
+            if let waits = applied.waits {
+                headers.append(("Agentos-Waits", Percent.encode(waits.message)))
+            }
+            respond(applied.result == .created ? 201 : 200, shown(applied.object), headers: headers)
+        case .deleted(let object?): respond(200, shown(object))
         case .deleted(nil), .execution, .done: succeed()
-        case .failure(let failure): fail(failure)
+        case .failure(let refusal): fail(Failure(refusal))
         }
     }
-
-    private func shown(_ node: Node) -> Node { route.kind.map { hidingSecrets(node, $0) } ?? node }
 }
 
 /// A Secret without its values: what is shown is no base64, so that it cannot be applied by mistake.

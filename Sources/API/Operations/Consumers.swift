@@ -24,10 +24,12 @@ extension Server {
         }
         loop.submit(
             actor: call.principal.actor, .acknowledge(consumer: call.name, position: position, journalOffset: offset)
-        ) { call.reply($0) }
+        ) { [loop] in call.reply($0, loop.engine.state) }
     }
 
     func removeConsumer(_ call: Call) {
-        loop.submit(actor: call.principal.actor, .removeConsumer(call.name)) { call.reply($0) }
+        loop.submit(actor: call.principal.actor, .removeConsumer(call.name)) { [loop] in
+            call.reply($0, loop.engine.state)
+        }
     }
 }

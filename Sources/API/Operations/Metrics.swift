@@ -23,7 +23,7 @@ extension Server {
         var objects: [Kind: Int] = [:]
         for object in state.objects.values {
             objects[object.key.kind, default: 0] += 1
-            for replica in object.agent?.replicas ?? [] { phases[replica.phase.name, default: 0] += 1 }
+            for replica in object.agent?.replicas ?? [] { phases[replica.phase.name.rawValue, default: 0] += 1 }
         }
         let counters = loop.counters
         metric(

@@ -1,6 +1,7 @@
 import HTTP
 import Manifests
 import Reconciler
+import Resources
 import Values
 
 extension Server {
@@ -11,8 +12,7 @@ extension Server {
             return call.fail(.notFound(key))
         }
         if object.content[path: "spec", "suspend"]?.bool == true {
-            let message = "source \"\(key.name)\" is suspended; set spec.suspend to false first"
-            return call.fail(Failure(code: 409, reason: "Conflict", message: message, key: key))
+            return call.fail(Failure(.conflict(key, .suspended)))
         }
         loop.refresh(object.uid, force: call.parameters.has(Query.force), actor: call.principal.actor) { [self] in
             guard let object = loop.published[.source][key.namespace, key.name] else {
@@ -22,23 +22,25 @@ extension Server {
         }
     }
 
-    /// What the next sync of a Source would change: pairs of `live` and `merged`, one of them absent for what is made
-    /// or deleted.
+    /// What the next sync of a Source does: pairs of `live` and `merged`, one of them absent for what is made or deleted;
+    /// and what it does not do.
     func preview(_ call: Call) {
         let key = call.key
         guard loop.engine.state.objects[key] != nil else { return call.fail(.notFound(key)) }
-        guard let (changed, pruned) = loop.engine.preview(key) else {
-            let message = "source \"\(key.name)\" was not read yet"
-            return call.fail(Failure(code: 409, reason: "Conflict", message: message, key: key))
+        guard let preview = loop.preview(key) else { return call.fail(Failure(.conflict(key, .notRead))) }
+        let state = loop.engine.state
+        func shown(_ object: StoredObject?) -> Node? {
+            object.map { hidingSecrets(state.render($0), $0.key.kind) }
         }
-        let items = changed.map { item in
-            let kind = item.merged["kind"]?.string.flatMap(Kind.init) ?? .agent
-            return Node.map([
-                ("live", item.live.map { hidingSecrets($0, kind) }), ("merged", hidingSecrets(item.merged, kind)),
-            ])
-        }
-        let gone = pruned.map { Node.map([("live", hidingSecrets(loop.engine.render($0), $0.key.kind))]) }
+        let items = preview.changes.map { Node.map([("live", shown($0.live)), ("merged", shown($0.merged))]) }
+        let source = preview.source
         call.respond(
-            200, .map([("kind", "PreviewList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(items + gone))]))
+            200,
+            .map([
+                ("kind", "PreviewList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(items)),
+                ("errors", source.errors.isEmpty ? nil : .list(source.errors.map(Node.text))),
+                ("driftedObjects", source.drifted.isEmpty ? nil : .list(source.drifted.map(Node.text))),
+                ("pruneWaits", source.pruneWaits > 0 ? .number(source.pruneWaits) : nil),
+            ]))
     }
 }

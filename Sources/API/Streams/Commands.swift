@@ -34,7 +34,7 @@ extension Server {
         loop.submit(
             actor: call.principal.actor, .execute(key, ordinal: ordinal, command: command)
         ) { [self] answer in
-            guard case .execution(let run, let driver) = answer else { return call.reply(answer) }
+            guard case .execution(let run, let driver) = answer else { return call.reply(answer, loop.engine.state) }
             let session = CommandSession(server: self, exchange: exchange) { [self] streams, control, report in
                 let execution = Execution(
                     run: run, command: command, timeoutMs: Int64(timeout) * 1000, streams: streams,

@@ -8,12 +8,7 @@ extension Server {
         let position = call.parameters[Query.sincePosition] ?? 0
         var place = EventFollower.Place.after(position: position)
         if let name = call.parameters[Query.consumer], let consumer = loop.engine.state.consumers[name] {
-            if consumer.isExpired {
-                let message =
-                    "consumer \"\(name)\" has expired: events after position \(consumer.position) were dropped before it "
-                    + "acknowledged them; remove it with 'agentos-apply events --consumer \(name) --remove' to start anew"
-                return call.fail(Failure(code: 410, reason: "Expired", message: message))
-            }
+            if consumer.isExpired { return call.fail(Failure(.expired(consumer))) }
             place = .at(offset: consumer.journalOffset)
         }
         let follower = EventFollower(server: self, call: call, place: place, afterPosition: position)

@@ -86,7 +86,7 @@ public struct ContainerdDriver: Driver {
         }
     }
 
-    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] { configuration.containers.refusals(spec) }
+    public func refusals(_ spec: AgentSpec) -> [Refusal.Cause] { configuration.containers.refusals(spec) }
 
     public func perform(
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void

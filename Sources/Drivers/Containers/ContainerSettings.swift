@@ -19,10 +19,10 @@ struct ContainerSettings: Sendable {
     var pidsHeadroom: Int64
 
     /// What this machine cannot give to a container.
-    func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
-        var causes: [Failure.Cause] = []
+    func refusals(_ spec: AgentSpec) -> [Refusal.Cause] {
+        var causes: [Refusal.Cause] = []
         func refuse(_ field: String, _ message: String) {
-            causes.append(Failure.Cause(reason: "FieldValueInvalid", message: message, field: field))
+            causes.append(Refusal.Cause(message: message, field: field))
         }
         for (index, volume) in spec.volumes.enumerated() {
             guard case .hostPath(let path) = volume.source else { continue }

@@ -80,9 +80,9 @@ public struct ProcessDriver: Driver {
         }
     }
 
-    public func refusals(_ spec: AgentSpec) -> [Failure.Cause] {
+    public func refusals(_ spec: AgentSpec) -> [Refusal.Cause] {
         var causes = cgroups.refusals(spec.resources).map {
-            Failure.Cause(reason: "FieldValueInvalid", message: $0.message, field: $0.field)
+            Refusal.Cause(message: $0.message, field: $0.field)
         }
         if let sandbox = configuration.sandbox {
             let volumes = Volumes(state: configuration.state, runs: configuration.runs, hostPaths: sandbox.hostPaths)
@@ -92,16 +92,14 @@ public struct ProcessDriver: Driver {
             causes += settings.refusals(spec)
             if spec.imageArchive == nil {
                 causes.append(
-                    Failure.Cause(
-                        reason: "FieldValueInvalid",
+                    Refusal.Cause(
                         message: "without containerd there is no store of images; name an archive as imageArchive",
                         field: "spec.image"))
             }
         }
         if spec.freezes, !cgroups.canFreeze {
             causes.append(
-                Failure.Cause(
-                    reason: "FieldValueInvalid",
+                Refusal.Cause(
                     message: "Freeze needs a cgroup of version 2 that this user may write; use Stop",
                     field: "spec.suspendMode"))
         }
@@ -109,8 +107,7 @@ public struct ProcessDriver: Driver {
             for (field, value) in [("runAsUser", spec.runAsUser), ("runAsGroup", spec.runAsGroup)] {
                 guard let value, value != user else { continue }
                 causes.append(
-                    Failure.Cause(
-                        reason: "FieldValueInvalid",
+                    Refusal.Cause(
                         message: "the daemon runs as user \(user) and cannot become \(value); run it as root",
                         field: "spec.securityContext.\(field)"))
             }

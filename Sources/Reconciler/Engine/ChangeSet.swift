@@ -66,9 +66,10 @@ public struct EventRecord: Sendable, Equatable {
 /// Who did what to which object, kept beside the event.
 public struct AuditRecord: Sendable, Equatable {
     public var atMs: Int64
-    public var actor: String
+    public var principal: Principal
     public var verb: String
-    public var key: ObjectKey
+    /// Nil: the object is gone, and with it its name.
+    public var key: ObjectKey?
     public var uid: UID?
     /// `file:line` of the manifest, where one was sent.
     public var source: String

@@ -35,11 +35,7 @@ public struct FieldPathKey: Sendable, Hashable, Comparable {
 
 /// What stands against an apply: another manager owns a field with another value.
 public struct ApplyConflict: Error, Sendable, Equatable {
-    public var causes: [(manager: String, path: String)]
-
-    public static func == (a: ApplyConflict, b: ApplyConflict) -> Bool {
-        a.causes.elementsEqual(b.causes) { $0 == $1 }
-    }
+    public var owners: [Refusal.FieldOwner]
 }
 
 /// Merges what a manager applies into the live content.
@@ -53,7 +49,7 @@ public func applyFields(
     let mine = managers.first { $0.name == manager && $0.operation == "Apply" }
     var others = managers.filter { !($0.name == manager && $0.operation == "Apply") }
 
-    var causes: [(manager: String, path: String)] = []
+    var owners: [Refusal.FieldOwner] = []
     for path in leaves.keys.sorted() where value(live, path.keys) != leaves[path] {
         for index in others.indices {
             let taken = others[index].paths.filter { $0.isRelated(to: path) }
@@ -61,11 +57,11 @@ public func applyFields(
             if force {
                 others[index].paths.subtract(taken)
             } else {
-                causes.append((others[index].name, path.text))
+                owners.append(Refusal.FieldOwner(manager: others[index].name, path: path.text))
             }
         }
     }
-    guard causes.isEmpty else { throw ApplyConflict(causes: causes) }
+    guard owners.isEmpty else { throw ApplyConflict(owners: owners) }
 
     var content = live
     let kept = others.reduce(into: Set<FieldPathKey>()) { $0.formUnion($1.paths) }

@@ -17,7 +17,7 @@ public struct Origin: Sendable, Equatable {
         self.digest = digest
     }
 
-    var place: String { "\(file):\(line)" }
+    public var place: String { "\(file):\(line)" }
 }
 
 /// One object as a Source declares it.

@@ -47,8 +47,10 @@ public struct Snapshot: Sendable {
     public var dependencies: [Dependency] = []
     /// A dependent that is stopping too still lives: this agent waits with its own stop.
     public var hasStoppingDependents = false
-    /// A Secret or ConfigMap that is missing, in words.
-    public var missingInput: String?
+    /// A Secret or ConfigMap that is missing.
+    public var missingInput: AgentSpec.Input?
+    /// Versions of the Secrets and ConfigMaps that a new run starts with.
+    public var inputVersions: [String: Int64] = [:]
     public var startSlots = Int.max
     public var freeCpuMilli = Int64.max
     public var freeMemoryBytes = Int64.max
@@ -66,23 +68,24 @@ public struct Snapshot: Sendable {
 /// Why a replica that should run has not been started.
 public enum Waiting: Sendable, Equatable {
     case dependency(String, found: Bool, AgentSpec.Dependency.Condition)
-    case input(String)
-    case capacity(String)
+    case input(AgentSpec.Input)
+    case cpu(requestedMilli: Int64, freeMilli: Int64)
+    case memory(requestedBytes: Int64, freeBytes: Int64)
     case slot
     case observation
     case driver(String)
     /// What the description of the kind refuses in the stored spec.
     case invalid(String)
 
-    public var reason: String {
+    public var reason: Condition.Reason {
         switch self {
-        case .dependency(_, let found, _): found ? "DependencyNotReady" : "DependencyNotFound"
-        case .input: "InputNotFound"
-        case .capacity: "InsufficientResources"
-        case .slot: "WaitingForStartSlot"
-        case .observation: "WaitingForObservation"
-        case .driver: "DriverUnavailable"
-        case .invalid: "InvalidSpec"
+        case .dependency(_, let found, _): found ? .dependencyNotReady : .dependencyNotFound
+        case .input: .inputNotFound
+        case .cpu, .memory: .insufficientResources
+        case .slot: .waitingForStartSlot
+        case .observation: .waitingForObservation
+        case .driver: .driverUnavailable
+        case .invalid: .invalidSpec
         }
     }
 
@@ -92,8 +95,10 @@ public enum Waiting: Sendable, Equatable {
             found
                 ? "agent \"\(name)\" is not \(condition.rawValue) yet"
                 : "agent \"\(name)\" does not exist in this namespace"
-        case .input(let what): what
-        case .capacity(let what): what
+        case .input(let input): input.missing
+        case .cpu(let requested, let free): "cpu: \(requested)m requested, \(max(0, free))m free"
+        case .memory(let requested, let free):
+            "memory: \(requested >> 20)Mi requested, \(max(0, free) >> 20)Mi free"
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
         case .driver(let what): what

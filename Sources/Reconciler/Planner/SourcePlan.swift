@@ -3,6 +3,7 @@ import Values
 
 /// What one declared object looks like to the plan of its Source.
 public struct DeclaredView: Sendable, Equatable {
+    /// The object that there is.
     public enum Live: Sendable, Equatable {
         case absent
         /// It is being deleted; it is made again when it is gone.
@@ -12,14 +13,20 @@ public struct DeclaredView: Sendable, Equatable {
         /// `isNew`: what is declared has changed since it was applied. `differs`: the object is not as declared.
         case mine(isNew: Bool, differs: Bool)
         /// Another Source declared it first, at this place.
-        case foreign(String)
+        case foreign(ObjectKey, place: String)
+    }
+
+    /// Why a declared object may not be written.
+    public enum Refusal: Sendable, Equatable {
+        /// The Source has no leave to write to this namespace.
+        case namespace(String, of: ObjectKey)
+        case declaredBy(ObjectKey, place: String)
     }
 
     public var live: Live
-    /// Why it may not be written, in words.
-    public var refusal: String?
+    public var refusal: Refusal?
 
-    public init(live: Live, refusal: String? = nil) {
+    public init(live: Live, refusal: Refusal? = nil) {
         self.live = live
         self.refusal = refusal
     }
@@ -57,6 +64,7 @@ public struct SyncView: Sendable {
 
 /// What a sync does.
 public struct SyncPlan: Sendable, Equatable {
+    /// What happens to objects that are no longer declared.
     public enum Prune: Sendable, Equatable {
         case nothing
         /// Indices of `missing`.
@@ -71,7 +79,7 @@ public struct SyncPlan: Sendable, Equatable {
     /// Indices of `declared` that others have changed; those that are corrected are in `apply` too.
     public var drifted: [Int] = []
     /// Indices of `declared` that may not be written, with the reason.
-    public var refused: [(index: Int, reason: String)] = []
+    public var refused: [(index: Int, reason: DeclaredView.Refusal)] = []
     public var prune = Prune.nothing
 
     public init() {}
@@ -91,7 +99,7 @@ public func planSync(_ view: SyncView) -> SyncPlan {
             continue
         }
         switch item.live {
-        case .foreign(let place): plan.refused.append((index, "\(place) declares it already"))
+        case .foreign(let owner, let place): plan.refused.append((index, .declaredBy(owner, place: place)))
         case .ending, .mine(isNew: false, differs: false): break
         case .absent, .unowned, .mine(isNew: true, _): plan.apply.append(index)
         case .mine(isNew: false, differs: true):

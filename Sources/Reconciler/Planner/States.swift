@@ -149,17 +149,17 @@ public enum Phase: Sendable, Equatable {
     /// Finished work; `removed` once what was left of the run is gone.
     case completed(Run, removed: Bool)
 
-    public var name: String {
+    public var name: AgentPhase {
         switch self {
-        case .created: "Created"
-        case .scheduled: "Scheduled"
-        case .starting: "Starting"
-        case .ready: "Ready"
-        case .failed: "Failed"
-        case .backingOff: "BackingOff"
-        case .stopping: "Stopping"
-        case .stopped: "Stopped"
-        case .completed: "Completed"
+        case .created: .created
+        case .scheduled: .scheduled
+        case .starting: .starting
+        case .ready: .ready
+        case .failed: .failed
+        case .backingOff: .backingOff
+        case .stopping: .stopping
+        case .stopped: .stopped
+        case .completed: .completed
         }
     }
 
@@ -223,72 +223,4 @@ public struct Replica: Sendable, Equatable {
     public var lastExit: Exit?
 
     public init(ordinal: Int) { self.ordinal = ordinal }
-}
-
-/// Every transition has one name and one event type.
-public enum TransitionName: String, Sendable, CaseIterable {
-    case scheduled, starting, started, ready, unready, failed, completed, compensated, lost, stopping, stopped
-    case backingOff = "backing_off"
-
-    public var eventType: String { "run.\(rawValue)" }
-}
-
-/// A change of one replica's state, to be told.
-public struct Transition: Sendable, Equatable {
-    public var name: TransitionName
-    public var ordinal: Int
-    public var run: RunID?
-    public var revision: Int
-    public var reason: String
-    public var exit: Exit?
-    public var retryInMs: Int64?
-}
-
-/// One thing for a driver to do; doing it twice is the same as once.
-public struct Operation: Sendable, Equatable {
-    public enum Verb: Sendable, Equatable {
-        case start(Run)
-        /// Asks the agent to stop.
-        case signal(Int32)
-        /// Ends the whole process tree.
-        case kill
-        /// Takes all time from the instance; it keeps its memory.
-        case freeze
-        case thaw
-        /// Takes the claim of a run whose end is not proven.
-        case giveUp
-        /// Removes what an ended run left behind.
-        case remove
-    }
-
-    public var run: RunID
-    public var driver: String
-    public var verb: Verb
-    /// Tells this asking from earlier ones; given by the engine, unique in one life of the daemon.
-    public var number = 0
-
-    public var name: String {
-        switch verb {
-        case .start: "start"
-        case .signal: "signal"
-        case .kill: "kill"
-        case .freeze: "freeze"
-        case .thaw: "thaw"
-        case .giveUp: "giveUp"
-        case .remove: "remove"
-        }
-    }
-
-    public init(run: RunID, driver: String, verb: Verb) {
-        self.run = run
-        self.driver = driver
-        self.verb = verb
-    }
-}
-
-/// What became of the last operation on a run.
-public enum OperationState: Sendable, Equatable {
-    case inFlight(number: Int)
-    case done(String, again: Deadline)
-    case failed(String, message: String, again: Deadline)
 }

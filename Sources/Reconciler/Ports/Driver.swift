@@ -6,7 +6,7 @@ public import Values
 public protocol Driver: Sendable {
     var name: String { get }
     /// Fields of the spec that this driver cannot honour on this machine.
-    func refusals(_ spec: AgentSpec) -> [Failure.Cause]
+    func refusals(_ spec: AgentSpec) -> [Refusal.Cause]
     /// Performs one operation; `report` is called once.
     func perform(
         _ operation: Operation, _ context: StartContext?, report: @escaping @Sendable (OperationResult) -> Void)

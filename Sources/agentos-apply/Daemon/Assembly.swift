@@ -48,7 +48,7 @@ struct Assembly {
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)
-                return [Failure.Cause(reason: "FieldValueNotSupported", message: message, field: "spec.driver")]
+                return [Refusal.Cause(reason: .notSupported, message: message, field: "spec.driver")]
             })
         let watcher = SourceWatcher(
             sources.settings(state: paths.state, supervisor: configuration.supervisor)

@@ -131,9 +131,9 @@ final class Daemon {
         let apply = Request.Apply(
             key: key, node: .map(entries), manager: "agentos-daemon", force: true, dryRun: false, source: "",
             freshUID: UID(high: random.next(), low: random.next()))
-        loop.submit(actor: "system:daemon", .apply(apply)) { [log] answer in
-            if case .failure(let failure) = answer {
-                log.error("the daemon's own object cannot be applied", [("error", failure.message)])
+        loop.submit(actor: Principal(user: "system:daemon", via: .daemon), .apply(apply)) { [log] answer in
+            if case .failure(let refusal) = answer {
+                log.error("the daemon's own object cannot be applied", [("error", refusal.words)])
             }
         }
     }

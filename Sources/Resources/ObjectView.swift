@@ -1,14 +1,12 @@
 import Manifests
 import Planner
+public import Reconciler
 public import Values
 
-extension Engine {
-    /// The object as the API shows it, from committed state.
+/// Objects as people see them: what is declared, and the status beside it.
+extension EngineState {
+    /// The object as it is shown, with what the state says about its surroundings.
     public func render(_ object: StoredObject) -> Node {
-        render(object, Step())
-    }
-
-    func render(_ object: StoredObject, _ step: Step) -> Node {
         let kind = object.key.kind
         var entries: [(String, Node?)] = [
             ("apiVersion", .text(kind.apiVersion)), ("kind", .text(kind.rawValue)), ("metadata", metadata(object)),
@@ -17,12 +15,12 @@ extension Engine {
             entries.append((entry.key, entry.value))
         }
         if let agent = object.agent {
-            let inputVersion = { (key: ObjectKey) in self.object(key, step)?.resourceVersion }
-            entries.append(("status", status(agent, object, ledger(object.uid, step), inputVersion)))
+            let inputVersion = { (key: ObjectKey) in objects[key]?.resourceVersion }
+            entries.append(("status", status(agent, object, ledgers[object.uid] ?? Ledger(), inputVersion)))
         } else if let source = object.source {
             entries.append(("status", status(source)))
         } else if kind == .namespace {
-            entries.append(("status", namespaceStatus(object, step)))
+            entries.append(("status", namespaceStatus(object)))
         }
         return .map(entries)
     }
@@ -42,7 +40,7 @@ extension Engine {
             (
                 "declaredBy",
                 object.origin.flatMap { origin in
-                    state.keysByUID[origin.source].map {
+                    keysByUID[origin.source].map {
                         .map([
                             ("source", .text("\($0.namespace)/\($0.name)")), ("file", .text(origin.file)),
                             ("line", .number(origin.line)),
@@ -68,9 +66,9 @@ extension Engine {
     }
 
     /// As Kubernetes shows it: the condition names what a deletion waits for.
-    private func namespaceStatus(_ object: StoredObject, _ step: Step) -> Node {
+    private func namespaceStatus(_ object: StoredObject) -> Node {
         guard let deletion = object.deletion else { return .map([("phase", "Active")]) }
-        let inside = contents(of: object.key.name, step).map { "\($0.key.kind.qualifiedSingular)/\($0.key.name)" }
+        let inside = contents(of: object.key.name).map { "\($0.key.kind.qualifiedSingular)/\($0.key.name)" }
         let shown = inside.prefix(5).joined(separator: ", ") + (inside.count > 5 ? " and \(inside.count - 5) more" : "")
         let finalizers = object.finalizers.joined(separator: ", ")
         let (kind, reason, message) =
@@ -91,7 +89,7 @@ extension Engine {
         let restarts = shown.reduce(0) { $0 + $1.restarts }
         let published = ledger.publishedSequence
         return .map([
-            ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase)),
+            ("observedGeneration", .number(agent.observedGeneration)), ("phase", .text(agent.summary.phase.rawValue)),
             ("revision", .number(agent.revision)), ("replicas", .number(agent.effective.spec.replicas)),
             ("readyReplicas", .number(agent.summary.readyReplicas)),
             ("updatedReplicas", .number(agent.summary.updatedReplicas)),
@@ -112,7 +110,7 @@ extension Engine {
     private func status(_ source: SourceState) -> Node {
         .map([
             ("observedGeneration", .number(source.observedGeneration)),
-            ("phase", source.condition(.ready).map { .text($0.status ? "Ready" : $0.reason) }),
+            ("phase", source.condition(.ready).map { .text($0.status ? "Ready" : $0.reason.rawValue) }),
             ("revision", source.revision.isEmpty ? nil : .text(source.revision)),
             ("lastSyncTime", source.syncedAtMs > 0 ? .text(Timestamp.milliseconds(source.syncedAtMs)) : nil),
             ("declared", .number(source.declared)), ("applied", .number(source.applied)),
@@ -134,7 +132,7 @@ extension Engine {
     private func condition(_ timed: StatusSummary.TimedCondition) -> Node {
         .map([
             ("type", .text(timed.condition.kind.rawValue)), ("status", timed.condition.status ? "True" : "False"),
-            ("reason", .text(timed.condition.reason)), ("message", .text(timed.condition.message)),
+            ("reason", .text(timed.condition.reason.rawValue)), ("message", .text(timed.condition.message)),
             ("observedGeneration", .number(timed.observedGeneration)),
             ("lastTransitionTime", .text(Timestamp.seconds(timed.lastTransitionMs))),
         ])
@@ -152,7 +150,8 @@ extension Engine {
             return inputVersion(ObjectKey(kind, namespace: object.key.namespace, name: parts[1])) != version
         }.keys.sorted()
         return .map([
-            ("ordinal", .number(replica.ordinal)), ("id", id.map(Node.text)), ("phase", .text(replica.phase.name)),
+            ("ordinal", .number(replica.ordinal)), ("id", id.map(Node.text)),
+            ("phase", .text(replica.phase.name.rawValue)),
             ("revision", run.map { .number($0.revision) }),
             ("pid", replica.phase.isLive ? (run?.pid).map { .number(Int($0)) } : nil),
             ("imageDigest", (run?.facts.image).map { .text($0) }),
@@ -172,33 +171,5 @@ extension Engine {
             ("reason", .text(exit.reason.rawValue)), ("message", exit.message.isEmpty ? nil : .text(exit.message)),
             ("at", .text(Timestamp.milliseconds(exit.atMs))),
         ])
-    }
-
-    /// The event envelope of `manifest.md`, version 1.
-    func envelope(
-        _ type: String, _ object: StoredObject, sequence: Int64, position: Int64, run: RunID?, data: [(String, Node?)],
-        _ now: Moment
-    ) -> String {
-        let trace = UID(
-            high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
-        return JSONWriter.text(
-            .map([
-                ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type)),
-                ("schema_version", 1),
-                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace.hex)),
-                ("tenant_id", .text(object.key.namespace)),
-                ("agent_id", object.key.kind == .agent ? .text(object.uid.text) : nil),
-                (
-                    "object",
-                    .map([
-                        ("kind", .text(object.key.kind.rawValue)), ("namespace", .text(object.key.namespace)),
-                        ("name", .text(object.key.name)), ("uid", .text(object.uid.text)),
-                    ])
-                ),
-                ("sequence", .number(sequence)), ("position", .number(position)),
-                ("generation", .number(object.generation)),
-                ("revision", (object.agent?.revision).map { .number($0) }), ("run_id", run.map { .text($0.text) }),
-                ("data", .map(data)),
-            ]))
     }
 }

@@ -1,25 +1,19 @@
-import Manifests
-import Planner
 public import Values
 
 /// The JSON Schemas of all events, version 1. A schema in use is never edited, only superseded.
 public enum EventSchemas {
-    public static let types: [String] =
-        Kind.allCases.flatMap { kind in ["created", "updated", "deleted"].map { "\(kind.singular).\($0)" } }
-        + TransitionName.allCases.map(\.eventType)
-        + ["consumer.expired", "source.synced", "source.failed", "object.pruned", "object.drifted"]
+    public static let all: [(type: String, schema: Node)] = EventType.allCases.map { ($0.text, schema($0)) }
 
-    public static let all: [(type: String, schema: Node)] = types.map { ($0, schema($0)) }
-
-    private static func schema(_ type: String) -> Node {
+    private static func schema(_ type: EventType) -> Node {
         let text = Node.map([("type", "string")])
         let integer = Node.map([("type", "integer")])
         return .map([
-            ("$schema", "https://json-schema.org/draft/2020-12/schema"), ("title", .text(type)), ("type", "object"),
+            ("$schema", "https://json-schema.org/draft/2020-12/schema"), ("title", .text(type.text)),
+            ("type", "object"),
             (
                 "properties",
                 .map([
-                    ("event_id", text), ("event_type", .map([("const", .text(type))])),
+                    ("event_id", text), ("event_type", .map([("const", .text(type.text))])),
                     ("schema_version", .map([("const", 1)])),
                     ("occurred_at", text), ("trace_id", text), ("tenant_id", text), ("agent_id", text),
                     ("object", .map([("type", "object"), ("required", ["kind", "namespace", "name", "uid"])])),

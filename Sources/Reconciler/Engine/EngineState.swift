@@ -1,6 +1,6 @@
 public import Manifests
 public import Planner
-public import Values
+import Values
 
 /// What is committed: the readable state.
 public struct EngineState: Sendable {
@@ -48,6 +48,43 @@ public struct EngineState: Sendable {
             .sorted { $0.key < $1.key }
     }
 
+    /// All objects of a namespace, in the order of their keys.
+    public func contents(of namespace: String) -> [StoredObject] {
+        objects.values.filter { $0.key.namespace == namespace }.sorted { $0.key < $1.key }
+    }
+
+    /// Takes over what a step has written. Guarantee: readers see all of it or, before, nothing.
+    mutating func take(_ step: Step) {
+        let overlay = step.overlay
+        for (key, object) in overlay.objects {
+            if let old = objects[key] {
+                link(old, adding: false)
+                // Removed and made again in one step: what is still said of the old one is not about the new one.
+                keysByUID[old.uid] = nil
+            }
+            if let object {
+                objects[key] = object
+                keysByUID[object.uid] = key
+                link(object, adding: true)
+            } else {
+                objects[key] = nil
+            }
+        }
+        for (uid, ledger) in overlay.ledgers {
+            let isGone = keysByUID[uid] == nil && ledger.publishedSequence == ledger.lastSequence
+            ledgers[uid] = isGone ? nil : ledger
+            if ledger.stuck != nil { stuck.insert(uid) } else { stuck.remove(uid) }
+        }
+        for (name, consumer) in overlay.consumers { consumers[name] = consumer }
+        tombstones.formUnion(step.changes.tombstones)
+        tombstones.subtract(step.changes.tombstonesCleared)
+        resourceVersion = overlay.resourceVersion
+        position = overlay.position
+        backlog = overlay.backlog
+        usage = overlay.usage
+        nextUser = overlay.nextUser
+    }
+
     mutating func rebuildIndexes() {
         keysByUID = [:]
         dependents = [:]
@@ -77,87 +114,5 @@ public struct EngineState: Sendable {
                 dependents[target]?.remove(object.key)
             }
         }
-    }
-}
-
-/// What live runs take of the machine.
-public struct Usage: Sendable, Equatable {
-    public var starting = 0
-    public var cpuMilli: Int64 = 0
-    public var memoryBytes: Int64 = 0
-
-    init() {}
-
-    init(_ agent: AgentState?) {
-        for replica in agent?.replicas ?? [] where replica.phase.isLive {
-            guard let run = replica.phase.run else { continue }
-            if case .starting(_, seen: false) = replica.phase { starting += 1 }
-            cpuMilli += run.spec.resources.requestCpuMilli
-            memoryBytes += run.spec.resources.requestMemoryBytes
-        }
-    }
-
-    mutating func add(_ other: Usage) {
-        starting += other.starting
-        cpuMilli += other.cpuMilli
-        memoryBytes += other.memoryBytes
-    }
-
-    mutating func subtract(_ other: Usage) {
-        starting -= other.starting
-        cpuMilli -= other.cpuMilli
-        memoryBytes -= other.memoryBytes
-    }
-}
-
-/// What one step changes, over the committed state; nobody else sees it before the commit.
-struct Draft: Sendable {
-    /// Nil: removed.
-    var objects: [ObjectKey: StoredObject?] = [:]
-    var ledgers: [UID: Ledger] = [:]
-    var consumers: [String: Consumer?] = [:]
-    /// Agents that this step wrote, by the agent they depend on.
-    var dependents: [ObjectKey: Set<ObjectKey>] = [:]
-    var resourceVersion: Int64 = 0
-    var position: Int64 = 0
-    var backlog = 0
-    var usage = Usage()
-    var nextUser: UInt32 = 0
-
-    init() {}
-
-    init(over state: EngineState) {
-        resourceVersion = state.resourceVersion
-        position = state.position
-        backlog = state.backlog
-        usage = state.usage
-        nextUser = state.nextUser
-    }
-}
-
-/// The machine's and the operator's settings that decisions depend on.
-public struct EngineSettings: Sendable {
-    public var allocatableCpuMilli: Int64
-    public var allocatableMemoryBytes: Int64
-    /// The first of the user ids that agents without `runAsUser` get; nil when the daemon is not root.
-    public var firstUser: UInt32?
-    public var startsInFlight: Int
-    /// Whether a Source may write to a namespace.
-    public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
-    /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
-    public var refusals: @Sendable (AgentSpec) -> [Failure.Cause]
-
-    public init(
-        allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
-        startsInFlight: Int = Limits.startsInFlight,
-        maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
-        refusals: @escaping @Sendable (AgentSpec) -> [Failure.Cause] = { _ in [] }
-    ) {
-        self.allocatableCpuMilli = allocatableCpuMilli
-        self.allocatableMemoryBytes = allocatableMemoryBytes
-        self.firstUser = firstUser
-        self.startsInFlight = startsInFlight
-        self.maySourceWrite = maySourceWrite
-        self.refusals = refusals
     }
 }

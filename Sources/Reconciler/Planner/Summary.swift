@@ -1,33 +1,9 @@
 import Manifests
 import Values
 
-/// One condition of an agent, without the times that the engine keeps.
-public struct Condition: Sendable, Equatable {
-    public enum Kind: String, Sendable, CaseIterable {
-        case scheduled = "Scheduled"
-        case published = "Published"
-        case ready = "Ready"
-        case progressing = "Progressing"
-        /// Of a Source: what it declares was applied.
-        case synced = "Synced"
-    }
-
-    public var kind: Kind
-    public var status: Bool
-    public var reason: String
-    public var message: String
-
-    public init(kind: Kind, status: Bool, reason: String, message: String) {
-        self.kind = kind
-        self.status = status
-        self.reason = reason
-        self.message = message
-    }
-}
-
 /// What the states of the replicas say about the agent as a whole; pure.
 public struct Summary: Sendable, Equatable {
-    public var phase: String
+    public var phase: AgentPhase
     public var replicas: Int
     public var readyReplicas: Int
     public var updatedReplicas: Int
@@ -37,15 +13,10 @@ public struct Summary: Sendable, Equatable {
     public var hasLive: Bool
     public var conditions: [Condition]
 
-    private static let order = [
-        "Failed", "BackingOff", "Stopping", "Starting", "Scheduled", "Created", "Ready", "Completed", "Stopped",
-    ]
-
     public init(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) {
         let spec = snapshot.spec
         let counted = plan.replicas.filter { $0.ordinal < spec.replicas || $0.phase.isLive }
         let desired = plan.replicas.filter { $0.ordinal < spec.replicas }
-        let phases = Set(counted.map(\.phase.name))
         hasLive = plan.replicas.contains { $0.phase.isLive }
         replicas = spec.replicas
         readyReplicas = desired.count { if case .ready = $0.phase { true } else { false } }
@@ -74,9 +45,9 @@ public struct Summary: Sendable, Equatable {
             return run.isFrozen
         }
         if spec.suspend, isAtRest, !snapshot.isDeleting {
-            phase = "Suspended"
+            phase = .suspended
         } else {
-            phase = Self.order.first(where: phases.contains) ?? "Stopped"
+            phase = counted.map(\.phase.name).min() ?? .stopped
         }
         conditions = []
         conditions = [
@@ -90,7 +61,7 @@ public struct Summary: Sendable, Equatable {
             return Condition(kind: .scheduled, status: false, reason: waiting.reason, message: waiting.message)
         }
         return Condition(
-            kind: .scheduled, status: true, reason: "Scheduled", message: "all replicas that should run were admitted")
+            kind: .scheduled, status: true, reason: .scheduled, message: "all replicas that should run were admitted")
     }
 
     private func published(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
@@ -100,66 +71,66 @@ public struct Summary: Sendable, Equatable {
         }
         guard let gate = gates.max(), snapshot.publishedSequence < gate else {
             return Condition(
-                kind: .published, status: true, reason: "Published", message: "no start waits for its events")
+                kind: .published, status: true, reason: .published, message: "no start waits for its events")
         }
         return Condition(
-            kind: .published, status: false, reason: "WaitingForDelivery",
+            kind: .published, status: false, reason: .waitingForDelivery,
             message: "a start waits until its events are delivered")
     }
 
     private func ready(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
         let of = "\(readyReplicas) of \(replicas) replicas are ready"
-        func not(_ reason: String, _ message: String) -> Condition {
+        func not(_ reason: Condition.Reason, _ message: String) -> Condition {
             Condition(kind: .ready, status: false, reason: reason, message: message)
         }
         if snapshot.isDeleting { return not(deletion(snapshot, plan).reason, deletion(snapshot, plan).message) }
         if snapshot.spec.suspend {
             return not(
-                "Suspended", hasLive && phase == "Suspended" ? "suspend is set; memory is kept" : "suspend is set")
+                .suspended, hasLive && phase == .suspended ? "suspend is set; memory is kept" : "suspend is set")
         }
-        if isReady { return Condition(kind: .ready, status: true, reason: "AllReplicasReady", message: of) }
-        if isCompleted { return not("Completed", "all replicas have completed") }
-        if replicas == 0 { return not("NoReplicas", "replicas is 0") }
+        if isReady { return Condition(kind: .ready, status: true, reason: .allReplicasReady, message: of) }
+        if isCompleted { return not(.completed, "all replicas have completed") }
+        if replicas == 0 { return not(.noReplicas, "replicas is 0") }
         for replica in plan.replicas where replica.phase.isDown && replica.lastExit?.reason == .imageNotFound {
-            return not("ImageNotFound", "\(of); replica \(replica.ordinal): \(replica.lastExit?.message ?? "")")
+            return not(.imageNotFound, "\(of); replica \(replica.ordinal): \(replica.lastExit?.message ?? "")")
         }
         for replica in plan.replicas {
             if case .backingOff = replica.phase, replica.backoffStep > 2 {
                 return not(
-                    "CrashLoopBackOff",
+                    .crashLoopBackOff,
                     "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
             }
         }
         for replica in plan.replicas where replica.phase.isDown {
-            return not("ReplicaFailed", "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit))")
+            return not(.replicaFailed, "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit))")
         }
         for replica in plan.replicas {
             guard case .starting(let run, seen: true) = replica.phase, let probe = snapshot.probes[run.id],
                 !probe.message.isEmpty
             else { continue }
-            return not("Unready", "\(of); replica \(replica.ordinal): \(probe.message)")
+            return not(.unready, "\(of); replica \(replica.ordinal): \(probe.message)")
         }
         if let waiting = plan.waiting { return not(waiting.reason, "\(of); \(waiting.message)") }
-        if let problem = snapshot.driverProblem { return not("DriverUnavailable", "\(of); \(problem)") }
-        return not("ReplicasNotReady", of)
+        if let problem = snapshot.driverProblem { return not(.driverUnavailable, "\(of); \(problem)") }
+        return not(.replicasNotReady, of)
     }
 
     /// What holds a deletion up.
-    private func deletion(_ snapshot: Snapshot, _ plan: Plan) -> (reason: String, message: String) {
+    private func deletion(_ snapshot: Snapshot, _ plan: Plan) -> (reason: Condition.Reason, message: String) {
         let live = plan.replicas.filter(\.phase.isLive).map { String($0.ordinal) }
         if hasLive, snapshot.hasStoppingDependents {
-            return ("WaitingForDependents", "agents that depend on this one stop first")
+            return (.waitingForDependents, "agents that depend on this one stop first")
         }
-        if hasLive, let problem = snapshot.driverProblem { return ("DriverUnavailable", problem) }
-        if hasLive { return ("Deleting", "waiting for the end of replica \(live.joined(separator: ", "))") }
+        if hasLive, let problem = snapshot.driverProblem { return (.driverUnavailable, problem) }
+        if hasLive { return (.deleting, "waiting for the end of replica \(live.joined(separator: ", "))") }
         return snapshot.finalizers.isEmpty
-            ? ("Deleting", "the agent is being deleted")
-            : ("WaitingForFinalizers", "waiting for finalizers: \(snapshot.finalizers.joined(separator: ", "))")
+            ? (.deleting, "the agent is being deleted")
+            : (.waitingForFinalizers, "waiting for finalizers: \(snapshot.finalizers.joined(separator: ", "))")
     }
 
     private func progressing(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) -> Condition {
         if isReady || isCompleted || snapshot.spec.suspend || replicas == 0 || snapshot.isDeleting {
-            return Condition(kind: .progressing, status: true, reason: "Complete", message: "nothing is left to do")
+            return Condition(kind: .progressing, status: true, reason: .complete, message: "nothing is left to do")
         }
         let failedForGood = plan.replicas.contains { replica in
             guard case .failed(let run, _) = replica.phase else { return false }
@@ -167,16 +138,16 @@ public struct Summary: Sendable, Equatable {
         }
         if failedForGood {
             return Condition(
-                kind: .progressing, status: false, reason: "Failed",
+                kind: .progressing, status: false, reason: .failed,
                 message: "a replica failed and restartPolicy is Never")
         }
         if progressDue {
             return Condition(
-                kind: .progressing, status: false, reason: "ProgressDeadlineExceeded",
+                kind: .progressing, status: false, reason: .progressDeadlineExceeded,
                 message: "not ready within \(snapshot.spec.progressDeadlineMs / 1000) s")
         }
         return Condition(
-            kind: .progressing, status: true, reason: "Working",
+            kind: .progressing, status: true, reason: .working,
             message: "\(readyReplicas) of \(replicas) replicas are ready")
     }
 

@@ -1,0 +1,43 @@
+import Manifests
+import Planner
+import Reconciler
+
+/// An error as this face shows it, in Kubernetes' terms.
+struct Failure: Error {
+    var code: Int
+    var reason: String
+    var message: String
+    var key: ObjectKey?
+    var causes: [Refusal.Cause]
+
+    init(code: Int, reason: String, message: String, key: ObjectKey? = nil, causes: [Refusal.Cause] = []) {
+        self.code = code
+        self.reason = reason
+        self.message = message
+        self.key = key
+        self.causes = causes
+    }
+
+    init(_ refusal: Refusal) {
+        let (code, reason) = Self.status(of: refusal)
+        self.init(
+            code: code, reason: reason, message: refusal.words, key: refusal.key, causes: refusal.causes)
+    }
+
+    static func notFound(_ key: ObjectKey) -> Failure { Failure(.notFound(key)) }
+    static func invalid(_ key: ObjectKey, _ causes: [Refusal.Cause]) -> Failure { Failure(.invalid(key, causes)) }
+    static let unavailable = Failure(.unavailable)
+
+    /// Status codes and reasons of everything that the daemon refuses.
+    private static func status(of refusal: Refusal) -> (code: Int, reason: String) {
+        switch refusal {
+        case .notFound, .noReplica, .notStuck, .noConsumer: (404, "NotFound")
+        case .invalid: (422, "Invalid")
+        case .conflict: (409, "Conflict")
+        case .forbidden: (403, "Forbidden")
+        case .expired: (410, "Expired")
+        case .tooMany: (429, "TooManyRequests")
+        case .unavailable: (503, "ServiceUnavailable")
+        }
+    }
+}

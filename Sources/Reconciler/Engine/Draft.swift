@@ -1,0 +1,242 @@
+import Manifests
+import Planner
+import Values
+
+/// What one step writes, over the committed state; nobody else sees it before the commit.
+///
+/// Guarantee: a change of what people declare, a transition, the beginning and the end of an object cannot be written
+/// without the event and the audit entry that tell of it.
+struct Draft: Sendable {
+    /// Why an object is written.
+    enum Part: Sendable {
+        /// What people declare has changed: who changed it, and the place of the manifest.
+        case declared(Event, by: Principal, from: String = "")
+        /// What no event speaks of: who owns a field, where the object is declared, a grace period that became shorter.
+        case untold
+        /// What the reconciler has found, with what is told of it.
+        case status([Event] = [], by: Principal = .reconciler, replicas: [ChangeSet.ReplicaWrite] = [])
+    }
+
+    let base: EngineState
+    let settings: EngineSettings
+    let now: Moment
+    private(set) var overlay: Overlay
+    private(set) var changes = ChangeSet()
+    private(set) var watch: [WatchEvent] = []
+    /// Where an object stands in `changes` and in `watch`: it is there once, however often it is written.
+    private var writes: [UID: Int] = [:]
+    private var watched: [UID: Int] = [:]
+
+    init(over base: EngineState, _ settings: EngineSettings, _ now: Moment) {
+        self.base = base
+        self.settings = settings
+        self.now = now
+        overlay = Overlay(over: base)
+    }
+
+    // MARK: Reading
+
+    subscript(key: ObjectKey) -> StoredObject? {
+        if let drafted = overlay.objects[key] { return drafted }
+        return base.objects[key]
+    }
+
+    /// Whether this step has written the object.
+    func holds(_ key: ObjectKey) -> Bool { overlay.objects[key] != nil }
+
+    func ledger(_ uid: UID) -> Ledger { overlay.ledgers[uid] ?? base.ledgers[uid] ?? Ledger() }
+
+    func consumer(_ name: String) -> Consumer? {
+        if let drafted = overlay.consumers[name] { return drafted }
+        return base.consumers[name]
+    }
+
+    var usage: Usage { overlay.usage }
+
+    func dependents(of key: ObjectKey) -> Set<ObjectKey> {
+        (base.dependents[key] ?? []).union(overlay.dependents[key] ?? [])
+    }
+
+    /// All objects that name a Source, in the order of their keys.
+    func inventory(of source: UID) -> [StoredObject] {
+        let drafted = overlay.objects.values.compactMap { $0 }.filter { $0.origin?.source == source }.map(\.key)
+        return (base.origins[source] ?? []).union(drafted).sorted().compactMap { key in
+            self[key].flatMap { $0.origin?.source == source ? $0 : nil }
+        }
+    }
+
+    func hasContents(_ namespace: String) -> Bool {
+        overlay.objects.contains { $0.key.namespace == namespace && $0.value != nil }
+            || base.objects.keys.contains { $0.namespace == namespace && self[$0] != nil }
+    }
+
+    /// All objects of a namespace, in the order of their keys.
+    func contents(of namespace: String) -> [StoredObject] {
+        let keys = Set(base.objects.keys).union(overlay.objects.keys).filter { $0.namespace == namespace }
+        return keys.sorted().compactMap { self[$0] }
+    }
+
+    // MARK: Objects
+
+    /// Writes an object, with a new resourceVersion.
+    mutating func put(_ object: StoredObject, _ part: Part) {
+        switch part {
+        case .declared(let event, let principal, let place):
+            record(event, of: object, by: principal, from: place)
+            write(object, statusOnly: false)
+        case .untold: write(object, statusOnly: false)
+        case .status(let events, let principal, let replicas):
+            for event in events { record(event, of: object, by: principal) }
+            changes.replicas += replicas
+            write(object, statusOnly: true)
+        }
+    }
+
+    /// Ends an object; it is told as its last event.
+    mutating func remove(_ object: StoredObject) {
+        record(.deleted, of: object, by: .reconciler)
+        overlay.resourceVersion += 1
+        overlay.usage.subtract(Usage(self[object.key]?.agent))
+        overlay.objects[object.key] = .some(nil)
+        Self.drop(object.uid, from: &changes.objects, &writes)
+        Self.drop(object.uid, from: &watch, &watched)
+        changes.replicas.removeAll { $0.uid == object.uid }
+        changes.removed.append((object.key, object.uid))
+        if base.objects[object.key]?.uid == object.uid {
+            var last = object
+            last.resourceVersion = overlay.resourceVersion
+            watch.append(WatchEvent(change: .deleted, resourceVersion: last.resourceVersion, object: last))
+        }
+        if object.agent != nil { changes.tombstones.append(object.uid) }
+    }
+
+    /// Tells something about an object that does not change it.
+    mutating func record(_ event: Event, of object: StoredObject, by principal: Principal, from place: String = "") {
+        var ledger = ledger(object.uid)
+        ledger.lastSequence += 1
+        overlay.ledgers[object.uid] = ledger
+        overlay.position += 1
+        overlay.backlog += 1
+        changes.events.append(
+            EventRecord(
+                position: overlay.position, uid: object.uid, sequence: ledger.lastSequence,
+                type: event.type(of: object.key.kind).text, namespace: object.key.namespace, atMs: now.wallMs,
+                payload: event.payload(
+                    object, sequence: ledger.lastSequence, position: overlay.position, now)))
+        changes.audit.append(
+            AuditRecord(
+                atMs: now.wallMs, principal: principal, verb: event.auditVerb, key: object.key, uid: object.uid,
+                source: place, detail: event.auditDetail, position: overlay.position))
+    }
+
+    /// A command that changes no object, for the audit alone.
+    mutating func audit(_ verb: String, _ key: ObjectKey?, _ uid: UID, by principal: Principal, detail: String) {
+        changes.audit.append(
+            AuditRecord(
+                atMs: now.wallMs, principal: principal, verb: verb, key: key, uid: uid, source: "", detail: detail,
+                position: nil))
+    }
+
+    private mutating func write(_ object: StoredObject, statusOnly: Bool) {
+        var object = object
+        let old = self[object.key]
+        overlay.resourceVersion += 1
+        object.resourceVersion = overlay.resourceVersion
+        overlay.usage.subtract(Usage(old?.agent))
+        overlay.usage.add(Usage(object.agent))
+        overlay.objects[object.key] = .some(object)
+        for target in object.dependencies { overlay.dependents[target, default: []].insert(object.key) }
+        if let index = writes[object.uid] {
+            changes.objects[index].object = object
+            if !statusOnly { changes.objects[index].statusOnly = false }
+        } else {
+            writes[object.uid] = changes.objects.count
+            changes.objects.append(ChangeSet.ObjectWrite(object: object, statusOnly: statusOnly))
+        }
+        // One step is one change: watchers see what it led to.
+        if let index = watched[object.uid] {
+            watch[index].object = object
+            watch[index].resourceVersion = object.resourceVersion
+        } else {
+            watched[object.uid] = watch.count
+            let change: WatchEvent.Change = base.objects[object.key]?.uid == object.uid ? .modified : .added
+            watch.append(WatchEvent(change: change, resourceVersion: object.resourceVersion, object: object))
+        }
+    }
+
+    private static func drop<Element>(_ uid: UID, from list: inout [Element], _ places: inout [UID: Int]) {
+        guard let place = places.removeValue(forKey: uid) else { return }
+        list.remove(at: place)
+        for (other, index) in places where index > place { places[other] = index - 1 }
+    }
+
+    /// A user id that no agent has had.
+    mutating func takeUser(from first: UInt32) -> UInt32 {
+        let user = max(overlay.nextUser, first)
+        overlay.nextUser = user + 1
+        return user
+    }
+
+    // MARK: Delivery
+
+    /// What became of the delivery of one event, and where that leaves its object.
+    mutating func put(_ ledger: Ledger, of uid: UID, _ delivery: DeliveryWrite) {
+        overlay.ledgers[uid] = ledger
+        changes.deliveries.append(delivery)
+        switch delivery {
+        case .published, .skipped: overlay.backlog -= 1
+        case .retrying, .deadLettered, .replayed, .acknowledged: break
+        }
+    }
+
+    /// All consumers have acknowledged the events up to a position.
+    mutating func acknowledge(upTo position: Int64) {
+        changes.deliveries.append(.acknowledged(upTo: position))
+        for (uid, committed) in base.ledgers where !committed.unacknowledged.isEmpty {
+            var ledger = ledger(uid)
+            ledger.acknowledge(upTo: position)
+            overlay.ledgers[uid] = ledger
+        }
+    }
+
+    mutating func put(_ consumer: Consumer) {
+        overlay.consumers[consumer.name] = .some(consumer)
+        changes.consumers.append(.upsert(consumer))
+    }
+
+    mutating func removeConsumer(_ name: String) {
+        overlay.consumers[name] = .some(nil)
+        changes.consumers.append(.removed(name))
+    }
+
+    mutating func homesRemoved(of uid: UID) { changes.tombstonesCleared.append(uid) }
+
+    /// The change set, with the numbers that the step has reached.
+    mutating func close() {
+        changes.resourceVersion = overlay.resourceVersion
+        changes.position = overlay.position
+    }
+}
+
+/// What the readable state takes over when a draft is committed.
+struct Overlay: Sendable {
+    /// Nil: removed.
+    var objects: [ObjectKey: StoredObject?] = [:]
+    var ledgers: [UID: Ledger] = [:]
+    var consumers: [String: Consumer?] = [:]
+    /// Agents that this step wrote, by the agent they depend on.
+    var dependents: [ObjectKey: Set<ObjectKey>] = [:]
+    var resourceVersion: Int64
+    var position: Int64
+    var backlog: Int
+    var usage: Usage
+    var nextUser: UInt32
+
+    init(over state: EngineState) {
+        resourceVersion = state.resourceVersion
+        position = state.position
+        backlog = state.backlog
+        usage = state.usage
+        nextUser = state.nextUser
+    }
+}

@@ -1,0 +1,30 @@
+public import Manifests
+public import Planner
+public import Values
+
+/// The machine's and the operator's settings that decisions depend on.
+public struct EngineSettings: Sendable {
+    public var allocatableCpuMilli: Int64
+    public var allocatableMemoryBytes: Int64
+    /// The first of the user ids that agents without `runAsUser` get; nil when the daemon is not root.
+    public var firstUser: UInt32?
+    public var startsInFlight: Int
+    /// Whether a Source may write to a namespace.
+    public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
+    /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
+    public var refusals: @Sendable (AgentSpec) -> [Refusal.Cause]
+
+    public init(
+        allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
+        startsInFlight: Int = Limits.startsInFlight,
+        maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
+        refusals: @escaping @Sendable (AgentSpec) -> [Refusal.Cause] = { _ in [] }
+    ) {
+        self.allocatableCpuMilli = allocatableCpuMilli
+        self.allocatableMemoryBytes = allocatableMemoryBytes
+        self.firstUser = firstUser
+        self.startsInFlight = startsInFlight
+        self.maySourceWrite = maySourceWrite
+        self.refusals = refusals
+    }
+}

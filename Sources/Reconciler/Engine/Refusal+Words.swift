@@ -1,0 +1,103 @@
+import Manifests
+public import Planner
+import Values
+
+/// Refusals as sentences: Sources keep them among their errors, faces show them.
+extension Refusal {
+    public var words: String {
+        switch self {
+        case .notFound(let key): return "\(key.kind.qualifiedResource) \"\(key.name)\" not found"
+        case .noReplica(let key, let ordinal): return "agent \"\(key.name)\" has no replica \(ordinal)"
+        case .notStuck(let position):
+            return "no stuck event at position \(position); see 'agentos-apply outbox list'"
+        case .noConsumer(let name): return "consumer \"\(name)\" not found"
+        case .invalid(let key, let causes):
+            let what = causes.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }
+            return "\(key.kind.qualifiedSingular) \"\(key.name)\" is invalid: \(what.joined(separator: "; "))"
+        case .conflict(let key, let conflict): return conflict.words(key)
+        case .forbidden(let key, let why):
+            guard let key else { return why.words }
+            return "\(key.kind.qualifiedResource) \"\(key.name)\" is forbidden: \(why.words)"
+        case .expired(let consumer):
+            return
+                "consumer \"\(consumer.name)\" has expired: events after position \(consumer.position) were dropped before it "
+                + "acknowledged them; remove it with 'agentos-apply events --consumer \(consumer.name) --remove' to start anew"
+        case .tooMany(let retryAfterMs): return "too many requests; try again in \((retryAfterMs + 999) / 1000) s"
+        case .unavailable: return "the change could not be stored; nothing was changed; try again"
+        }
+    }
+
+    /// The object that it is about.
+    public var key: ObjectKey? {
+        switch self {
+        case .notFound(let key), .noReplica(let key, _), .invalid(let key, _), .conflict(let key, _): key
+        case .forbidden(let key, _): key
+        case .notStuck, .noConsumer, .expired, .tooMany, .unavailable: nil
+        }
+    }
+
+    /// The fields that it is about.
+    public var causes: [Cause] {
+        switch self {
+        case .invalid(_, let causes): causes
+        case .conflict(_, .managers(let owners)):
+            owners.map {
+                Cause(reason: .managerConflict, message: "conflict with \"\($0.manager)\"", field: $0.path)
+            }
+        case .notFound, .noReplica, .notStuck, .noConsumer, .conflict, .forbidden, .expired, .tooMany, .unavailable:
+            []
+        }
+    }
+}
+
+extension Refusal.Conflict {
+    fileprivate func words(_ key: ObjectKey) -> String {
+        switch self {
+        case .managers(let owners):
+            let first = owners.count == 1 ? "1 conflict" : "\(owners.count) conflicts"
+            let each = owners.map { "conflict with \"\($0.manager)\": \($0.path)" }
+            return "Apply failed with \(first): \(each.joined(separator: ", "))"
+        case .beingDeleted:
+            return "\(key.kind.qualifiedResource) \"\(key.name)\" is being deleted; wait until it is gone"
+        case .uid(let expected, let found):
+            return precondition(key, "UID", expected, found.text)
+        case .resourceVersion(let expected, let found):
+            return precondition(key, "ResourceVersion", expected, String(found))
+        case .notRunning(let ordinal, let phase):
+            return "replica \(ordinal) of agent \"\(key.name)\" does not run (\(phase.rawValue))"
+        case .frozen(let ordinal):
+            return "replica \(ordinal) of agent \"\(key.name)\" is frozen; set spec.suspend to false first"
+        case .suspended: return "source \"\(key.name)\" is suspended; set spec.suspend to false first"
+        case .notRead: return "source \"\(key.name)\" was not read yet"
+        }
+    }
+}
+
+private func precondition(_ key: ObjectKey, _ what: String, _ expected: String, _ found: String) -> String {
+    "Operation cannot be fulfilled on \(key.kind.qualifiedResource) \"\(key.name)\": "
+        + "Precondition failed: \(what) in precondition: \(expected), \(what) in object meta: \(found)"
+}
+
+extension Refusal.Forbidden {
+    fileprivate var words: String {
+        switch self {
+        case .defaultNamespace: "the namespace default always exists"
+        case .namespaceEnds(let name): "the namespace \(name) is being deleted; nothing new is created in it"
+        case .tooManyManagers: "more than \(Limits.fieldManagersMax) field managers"
+        case .tooManyObjects: "more than \(Limits.objectsMax) objects"
+        case .tooManyConsumers: "more than \(Limits.consumersMax) consumers"
+        }
+    }
+}
+
+extension DeclaredView.Refusal {
+    var words: String {
+        switch self {
+        case .namespace(let namespace, let source):
+            "the Source may not write to the namespace \(namespace); the daemon's option "
+                + "--source-namespaces \(source.namespace)/\(source.name)=\(namespace) allows it"
+        case .declaredBy(let source, let place):
+            "Source \(source.namespace)/\(source.name) at \(place) declares it already"
+        }
+    }
+}

@@ -1,0 +1,73 @@
+import Manifests
+public import Planner
+
+/// Why a request was not carried out. Says what the asker can do next; the words and codes of each face are its own.
+public enum Refusal: Error, Sendable, Equatable {
+    case notFound(ObjectKey)
+    /// The agent has no such ordinal.
+    case noReplica(ObjectKey, ordinal: Int)
+    /// No delivery is stuck at this position.
+    case notStuck(position: Int64)
+    case noConsumer(String)
+    case invalid(ObjectKey, [Cause])
+    /// The object is not as the request assumes.
+    case conflict(ObjectKey, Conflict)
+    case forbidden(ObjectKey?, Forbidden)
+    /// What was asked for is not held any more: the consumer begins anew.
+    case expired(Consumer)
+    /// Too much at a time; the same may be asked again after so long.
+    case tooMany(retryAfterMs: Int64)
+    /// Nothing was changed; the same may be asked again.
+    case unavailable
+
+    /// One field that stands against a request.
+    public struct Cause: Sendable, Equatable {
+        /// What is wrong with the field, as Kubernetes names it.
+        public enum Reason: String, Sendable, CaseIterable {
+            case invalid = "FieldValueInvalid"
+            case required = "FieldValueRequired"
+            case tooLong = "FieldValueTooLong"
+            case notSupported = "FieldValueNotSupported"
+            case managerConflict = "FieldManagerConflict"
+        }
+
+        public var reason: Reason
+        public var message: String
+        public var field: String
+
+        public init(reason: Reason = .invalid, message: String, field: String) {
+            self.reason = reason
+            self.message = message
+            self.field = field
+        }
+    }
+
+    /// How the object differs from what the request assumes.
+    public enum Conflict: Sendable, Equatable {
+        /// Other managers own these fields with other values.
+        case managers([FieldOwner])
+        case beingDeleted
+        /// The object is another than the one that was meant.
+        case uid(expected: String, found: UID)
+        case resourceVersion(expected: String, found: Int64)
+        case notRunning(ordinal: Int, AgentPhase)
+        case frozen(ordinal: Int)
+        case suspended
+        case notRead
+    }
+
+    /// A field and the manager that owns it.
+    public struct FieldOwner: Sendable, Equatable {
+        public var manager: String
+        public var path: String
+    }
+
+    /// Rules that the object itself does not break.
+    public enum Forbidden: Sendable, Equatable {
+        case defaultNamespace
+        case namespaceEnds(String)
+        case tooManyManagers
+        case tooManyObjects
+        case tooManyConsumers
+    }
+}

@@ -1,0 +1,109 @@
+import Manifests
+public import Planner
+public import Values
+
+/// A change that somebody asks for.
+public struct Request: Sendable {
+    /// What is asked for.
+    public enum Verb: Sendable {
+        case apply(Apply)
+        case delete(Deletion)
+        case replay(position: Int64)
+        case skip(position: Int64)
+        /// Registers the consumer when it is new.
+        case acknowledge(consumer: String, position: Int64, journalOffset: Int64)
+        case removeConsumer(String)
+        /// Allows a command beside a running replica.
+        case execute(ObjectKey, ordinal: Int, command: [String])
+
+        /// A deletion without conditions.
+        public static func delete(_ key: ObjectKey, graceMs: Int64?) -> Verb {
+            .delete(Deletion(key: key, graceMs: graceMs))
+        }
+    }
+
+    /// Server-side apply of one object.
+    public struct Apply: Sendable {
+        public var key: ObjectKey
+        public var node: Node
+        public var manager: String
+        public var force: Bool
+        /// Only told what would come of it.
+        public var dryRun: Bool
+        /// `file:line`, for the audit.
+        public var source: String
+        /// Used when the object is new.
+        public var freshUID: UID
+        /// Set when a Source applies.
+        public var origin: Origin?
+
+        public init(
+            key: ObjectKey, node: Node, manager: String, force: Bool, dryRun: Bool, source: String, freshUID: UID
+        ) {
+            self.key = key
+            self.node = node
+            self.manager = manager
+            self.force = force
+            self.dryRun = dryRun
+            self.source = source
+            self.freshUID = freshUID
+        }
+    }
+
+    /// The deletion of one object.
+    public struct Deletion: Sendable {
+        public var key: ObjectKey
+        /// Overrides the grace period of the spec.
+        public var graceMs: Int64?
+        /// Only told whether it would be done.
+        public var dryRun: Bool
+        /// The deletion is refused for any other object of this name, or any other version of it.
+        public var uid: String?
+        public var resourceVersion: String?
+
+        public init(
+            key: ObjectKey, graceMs: Int64? = nil, dryRun: Bool = false, uid: String? = nil,
+            resourceVersion: String? = nil
+        ) {
+            self.key = key
+            self.graceMs = graceMs
+            self.dryRun = dryRun
+            self.uid = uid
+            self.resourceVersion = resourceVersion
+        }
+    }
+
+    public var id: Int
+    public var principal: Principal
+    public var verb: Verb
+
+    public init(id: Int, principal: Principal, verb: Verb) {
+        self.id = id
+        self.principal = principal
+        self.verb = verb
+    }
+}
+
+/// The answer to a request; given only after the commit.
+public enum Answer: Sendable {
+    case applied(Applied)
+    /// The object as it is left, or nil when it is gone.
+    case deleted(StoredObject?)
+    /// The command may run beside this run.
+    case execution(RunID, driver: String)
+    case done
+    case failure(Refusal)
+
+    /// What an apply has come to, or would come to.
+    public struct Applied: Sendable {
+        public var object: StoredObject
+        public var result: ApplyResult
+        /// Fields whose change restarts replicas.
+        public var restarts: [String]
+        /// What a start of the agent waits for; nil when nothing waits.
+        public var waits: Waiting?
+    }
+}
+
+/// What an apply did to its object.
+public enum ApplyResult: String, Sendable { case created, configured, unchanged }

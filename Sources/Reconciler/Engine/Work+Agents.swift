@@ -1,0 +1,126 @@
+import Manifests
+import Planner
+import Values
+
+extension Work {
+    /// Plans every dirty key and what that makes dirty, first those that should start first.
+    mutating func planAll() {
+        for (run, driver) in facts.orphans.sorted(by: { $0.key < $1.key }) {
+            if case .inFlight = facts[run].operation { continue }
+            ask(Operation(run: run, driver: driver, verb: .kill))
+        }
+        for run in facts.ahead.sorted() { skip(to: run) }
+        while true {
+            let keys = queue.take(into: &taken, rank: draft.rank)
+            if keys.isEmpty { return }
+            for key in keys { plan(key) }
+            queue.release(slots: settings.startsInFlight - draft.usage.starting, rank: draft.rank)
+            if draft.usage.hasLess(than: base.usage) { queue.releaseRoom() }
+        }
+    }
+
+    private mutating func plan(_ key: ObjectKey) {
+        guard let object = draft[key] else { return }
+        if object.agent != nil {
+            planAgent(key)
+        } else if object.source != nil, object.deletion == nil {
+            planSource(key)
+        } else {
+            finishDeletion(key)
+        }
+    }
+
+    /// An attempt that exists on the machine is never used again.
+    private mutating func skip(to run: RunID) {
+        guard let key = base.keysByUID[run.uid], var object = draft[key],
+            let index = object.agent?.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
+            var replica = object.agent?.replicas[index], replica.attempt < run.attempt
+        else { return }
+        replica.attempt = run.attempt
+        object.agent?.replicas[index] = replica
+        draft.put(object, .status(replicas: [ChangeSet.ReplicaWrite(uid: object.uid, replica: replica)]))
+    }
+
+    // MARK: One agent
+
+    private mutating func planAgent(_ key: ObjectKey) {
+        guard var object = draft[key], var agent = object.agent else { return }
+        let snapshot = snapshot(object, agent)
+        let plan = Planner.plan(snapshot, now)
+        let old = agent
+        let progressDue = agent.progressBy.isDue(now)
+        let summary = Summary(snapshot, plan, progressDue: progressDue)
+        agent.summary = agent.summary.updated(summary, generation: object.generation, now)
+        agent.observedGeneration = object.generation
+        agent.replicas = plan.replicas
+        if old.summary.isReady, !summary.isReady {
+            agent.progressBy = Deadline(now, afterMs: agent.effective.spec.progressDeadlineMs)
+        }
+        object.agent = agent
+        for operation in plan.operations { ask(operation) }
+        if agent != old || !plan.transitions.isEmpty {
+            let events = plan.transitions.map { Event.run($0) }
+            draft.put(object, .status(events, replicas: replicaWrites(object.uid, old.replicas, plan.replicas)))
+        }
+        queue.wait(key, for: plan.waiting?.need)
+        waits[key] = plan.waiting
+        queue.wake(key, atMs: wake(agent, snapshot, plan, summary, progressDue: progressDue))
+        if old.summary.isReady != summary.isReady || old.summary.isStarted != summary.isStarted
+            || old.summary.isCompleted != summary.isCompleted || old.summary.hasLive != summary.hasLive
+        {
+            markNeighbours(object)
+        }
+        if let source = object.origin?.source, old.summary != agent.summary { markSource(source) }
+        finishDeletion(key)
+    }
+
+    private func replicaWrites(_ uid: UID, _ old: [Replica], _ new: [Replica]) -> [ChangeSet.ReplicaWrite] {
+        let before = Dictionary(old.map { ($0.ordinal, $0) }, uniquingKeysWith: { first, _ in first })
+        return new.filter { before[$0.ordinal] != $0 }.map { replica in
+            let run = replica.phase.run ?? before[replica.ordinal]?.phase.run
+            return ChangeSet.ReplicaWrite(uid: uid, replica: replica, run: run)
+        }
+    }
+
+    /// Boot time at which the agent is to be looked at again.
+    private func wake(
+        _ agent: AgentState, _ snapshot: Snapshot, _ plan: Plan, _ summary: Summary, progressDue: Bool
+    ) -> Int64? {
+        var wakeInMs = plan.wakeInMs
+        if !summary.isReady, !progressDue, !snapshot.isDeleting {
+            let left = agent.progressBy.remainingMs(now)
+            wakeInMs = min(wakeInMs ?? left, left)
+        }
+        return wakeInMs.map { now.bootMs + max(1, $0) }
+    }
+
+    mutating func markSource(_ uid: UID) {
+        if let key = base.keysByUID[uid] { queue.mark(key) }
+    }
+
+    mutating func markNeighbours(_ object: StoredObject) {
+        queue.mark(draft.dependents(of: object.key))
+        for target in object.dependencies where draft[target] != nil { queue.mark(target) }
+    }
+}
+
+extension Waiting {
+    /// What the queue has to watch for; the rest arrives as an input of its own.
+    fileprivate var need: WorkQueue.Need? {
+        switch self {
+        case .slot: .slot
+        case .cpu, .memory: .room
+        case .input: .input
+        case .dependency, .observation, .driver, .invalid: nil
+        }
+    }
+}
+
+extension Draft {
+    /// Higher priority first, then age.
+    func rank(_ key: ObjectKey) -> WorkQueue.Rank {
+        let object = self[key]
+        return WorkQueue.Rank(
+            priority: object?.agent?.effective.spec.priority ?? 0, createdAtMs: object?.createdAtMs ?? 0, key: key)
+    }
+}

@@ -1,0 +1,89 @@
+import Manifests
+public import Planner
+public import Values
+
+/// The part of an agent's object that the reconciler writes.
+public struct AgentState: Sendable, Equatable {
+    public var effective: EffectiveSpec
+    public var revision: Int = 1
+    public var observedGeneration: Int64 = 0
+    public var replicas: [Replica] = []
+    public var summary: StatusSummary = StatusSummary()
+    public var progressBy: Deadline
+    /// The user id that a root daemon gave to this agent.
+    public var ownUser: UInt32?
+
+    public init(effective: EffectiveSpec, progressBy: Deadline) {
+        self.effective = effective
+        self.progressBy = progressBy
+    }
+}
+
+/// What is kept of a summary, with the times at which conditions flipped.
+public struct StatusSummary: Sendable, Equatable {
+    public var phase = AgentPhase.created
+    public var readyReplicas = 0
+    public var updatedReplicas = 0
+    public var isStarted = false
+    public var isReady = false
+    public var isCompleted = false
+    public var hasLive = false
+    public var conditions: [TimedCondition] = []
+
+    public struct TimedCondition: Sendable, Equatable {
+        public var condition: Condition
+        public var observedGeneration: Int64
+        public var lastTransitionMs: Int64
+
+        public init(condition: Condition, observedGeneration: Int64, lastTransitionMs: Int64) {
+            self.condition = condition
+            self.observedGeneration = observedGeneration
+            self.lastTransitionMs = lastTransitionMs
+        }
+    }
+
+    public init() {}
+
+    /// The condition of a kind, once it was decided.
+    public func condition(_ kind: Condition.Kind) -> Condition? {
+        conditions.first { $0.condition.kind == kind }?.condition
+    }
+
+    /// The new summary; a condition keeps its time unless its status flipped.
+    func updated(_ new: Summary, generation: Int64, _ now: Moment) -> StatusSummary {
+        var result = StatusSummary()
+        result.phase = new.phase
+        result.readyReplicas = new.readyReplicas
+        result.updatedReplicas = new.updatedReplicas
+        result.isStarted = new.isStarted
+        result.isReady = new.isReady
+        result.isCompleted = new.isCompleted
+        result.hasLive = new.hasLive
+        result.conditions = new.conditions.map { condition in
+            let old = conditions.first { $0.condition.kind == condition.kind }
+            let flipped = old?.condition.status != condition.status
+            return TimedCondition(
+                condition: condition, observedGeneration: generation,
+                lastTransitionMs: flipped ? now.wallMs : old?.lastTransitionMs ?? now.wallMs)
+        }
+        return result
+    }
+}
+
+extension [Replica] {
+    /// Lets runs with an equal spec point to the agent's own copy.
+    public mutating func shareSpec(_ effective: EffectiveSpec) {
+        for index in indices {
+            guard var run = self[index].phase.run, run.effective == effective else { continue }
+            run.effective = effective
+            switch self[index].phase {
+            case .starting(_, let seen): self[index].phase = .starting(run, seen: seen)
+            case .ready: self[index].phase = .ready(run)
+            case .failed(_, let removed): self[index].phase = .failed(run, removed: removed)
+            case .stopping(_, let reason, let killAt): self[index].phase = .stopping(run, reason, killAt: killAt)
+            case .completed(_, let removed): self[index].phase = .completed(run, removed: removed)
+            case .created, .scheduled, .backingOff, .stopped: break
+            }
+        }
+    }
+}

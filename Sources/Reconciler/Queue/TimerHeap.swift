@@ -1,0 +1,53 @@
+import Planner
+
+/// Keys by the boot time at which they are due; a key has one time.
+struct TimerHeap: Sendable {
+    private var heap: [(at: Int64, key: ObjectKey)] = []
+    private var times: [ObjectKey: Int64] = [:]
+
+    mutating func set(_ key: ObjectKey, at: Int64?) {
+        guard times[key] != at else { return }
+        times[key] = at
+        guard let at else { return }
+        heap.append((at, key))
+        var child = heap.count - 1
+        while child > 0, heap[(child - 1) / 2].at > heap[child].at {
+            heap.swapAt(child, (child - 1) / 2)
+            child = (child - 1) / 2
+        }
+    }
+
+    /// The earliest time; entries that were superseded are dropped on the way.
+    mutating func next() -> Int64? {
+        while let first = heap.first {
+            if times[first.key] == first.at { return first.at }
+            pop()
+        }
+        return nil
+    }
+
+    mutating func due(_ now: Int64) -> [ObjectKey] {
+        var result: [ObjectKey] = []
+        while let at = next(), at <= now, let key = heap.first?.key {
+            pop()
+            times[key] = nil
+            result.append(key)
+        }
+        return result
+    }
+
+    private mutating func pop() {
+        guard let last = heap.popLast(), !heap.isEmpty else { return }
+        heap[0] = last
+        var parent = 0
+        while true {
+            var least = parent
+            for child in [2 * parent + 1, 2 * parent + 2] where child < heap.count && heap[child].at < heap[least].at {
+                least = child
+            }
+            if least == parent { return }
+            heap.swapAt(parent, least)
+            parent = least
+        }
+    }
+}
