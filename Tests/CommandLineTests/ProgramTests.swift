@@ -89,6 +89,25 @@ import Values
         }
     }
 
+    /// Three pages of a real daemon, in order and without doubles.
+    @Test func aListOfManyPagesIsWhole() {
+        inWorld { world in
+            world.startDaemon()
+            let manifests = (1001...2201).map {
+                "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c-\($0)}\n---\n"
+            }
+            let path = world.write("many.yaml", manifests.joined())
+            #expect(world.run(["-f", path], timeoutMs: 120_000).code == 0)
+            let names = world.run("get", "cm", "-o", "name").output
+            #expect(names == (1001...2201).map { "configmap/c-\($0)\n" }.joined())
+            #expect(
+                world.run("get", "cm", "c-1500", "c-2201", "nobody", "-o", "name").output.split(separator: "\n").count
+                    == 2)
+            #expect(world.run(["delete", "cm", "--all"], timeoutMs: 120_000).code == 0)
+            #expect(world.run("get", "cm", "-o", "name").output == "")
+        }
+    }
+
     @Test func aDaemonThatIsStoppedIsToldWithItsPID() {
         inWorld { world in
             let pid = world.startDaemon()

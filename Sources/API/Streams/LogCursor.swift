@@ -60,9 +60,11 @@ struct LogCursor: Sendable {
         }
     }
 
-    /// Where the last lines begin. Parts of a line that was split count as one.
+    /// Where the last lines begin. Parts of a line that was split count as one, also when it has no end yet.
     private static func begin(ofLast count: Int, _ files: [LogFile]) -> (LogFile, Int) {
+        if count == 0, let last = files.last { return (last, last.size) }
         var left = count
+        var isNewest = true
         for file in files.reversed() {
             var end = file.size
             while end > 0 {
@@ -77,7 +79,10 @@ struct LogCursor: Sendable {
                     if LogLines.isWhole(bytes[lineStart..<lineEnd]) {
                         if left == 0 { return (file, start + lineEnd) }
                         left -= 1
+                    } else if isNewest {
+                        left -= 1
                     }
+                    isNewest = false
                     lineEnd = lineStart
                 }
                 end = start + first

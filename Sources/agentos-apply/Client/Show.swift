@@ -16,7 +16,13 @@ struct Show {
     let selector: String?
     let showsSecrets: Bool
 
-    private var query: [(String, String)] { selector.map { [("labelSelector", $0)] } ?? [] }
+    /// No more is read than what is shown.
+    private var query: [(String, String)] {
+        var query: [(String, String)] = []
+        if let selector { query.append(("labelSelector", selector)) }
+        if names.count == 1 { query.append(("fieldSelector", "metadata.name=\(names[0])")) }
+        return query
+    }
 
     func run(goesOn: Bool) throws -> ExitCode {
         if names.count == 1, let namespace, !goesOn {
