@@ -86,7 +86,7 @@ let package = Package(
             exclude: ["Schemas"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
-        tests("APITests", ["API", "HTTP", "Support", "Values", "CLinux"]),
+        tests("APITests", ["API", "HTTP", "Reconciler", "Support", "Values", "CLinux"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Manifests", "Values"]),

@@ -3,7 +3,7 @@ import HTTP
 public import Loop
 import Machine
 import Manifests
-public import Planner
+import Planner
 public import Reconciler
 import Values
 
@@ -18,10 +18,10 @@ public final class Server {
     public var onRestore: () -> String? = { nil }
     let http: HTTPServer
     private let router = Router<Route>()
-    /// Reads files for those who ask for logs and events, away from the loop.
+    /// Reads the event journal for those who ask for it, away from the loop.
     let files = Worker(name: "files")
     /// What that thread has read, for those who have asked.
-    let logPieces = Mailbox<(id: Int, piece: LogCursor.Piece)>()
+    let logPieces = Mailbox<(id: Int, records: [LogRecord]?)>()
     let eventPieces = Mailbox<(id: Int, piece: EventFollower.Piece)>()
     var watches: [Int: Watch] = [:]
     var followers: [Int: EventFollower] = [:]
@@ -38,17 +38,12 @@ public final class Server {
         public var stateDirectory: String
         public var ownUID: UInt32
         public var startedAtMs: Int64
-        public var logFiles: @Sendable (String, RunID) -> [String]
 
-        public init(
-            version: String, stateDirectory: String, ownUID: UInt32, startedAtMs: Int64,
-            logFiles: @escaping @Sendable (String, RunID) -> [String]
-        ) {
+        public init(version: String, stateDirectory: String, ownUID: UInt32, startedAtMs: Int64) {
             self.version = version
             self.stateDirectory = stateDirectory
             self.ownUID = ownUID
             self.startedAtMs = startedAtMs
-            self.logFiles = logFiles
         }
     }
 
@@ -77,7 +72,7 @@ public final class Server {
             for (id, result) in results { commands.removeValue(forKey: id)?.finish(result) }
         }
         loop.events.receive(logPieces) { [unowned self] pieces in
-            for (id, piece) in pieces { logFollowers[id]?.take(piece) }
+            for (id, records) in pieces { logFollowers[id]?.take(records) }
         }
         loop.events.receive(eventPieces) { [unowned self] pieces in
             for (id, piece) in pieces { followers[id]?.take(piece) }

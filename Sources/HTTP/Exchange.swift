@@ -111,6 +111,7 @@ public final class Exchange {
         resume()
     }
 
+    /// Ends a stream, when all that was written is sent.
     public func end() {
         queueEnds = true
         resume()

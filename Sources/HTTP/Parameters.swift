@@ -26,6 +26,7 @@ public protocol AnyParameter: Sendable {
 }
 
 extension Parameter where Value == Int64 {
+    /// A whole number within a range.
     public static func integer(_ name: String, _ range: ClosedRange<Int64>) -> Parameter {
         Parameter(name, .integer(range)) { if case .integer(let number) = $0 { number } else { nil } }
     }
@@ -39,10 +40,12 @@ extension Parameter where Value == Bool {
 }
 
 extension Parameter where Value == String {
+    /// Any text without control characters.
     public static func text(_ name: String, bytesMax: Int = 4096) -> Parameter {
         Parameter(name, .text(bytesMax: bytesMax)) { if case .text(let text) = $0 { text } else { nil } }
     }
 
+    /// One of some words.
     public static func word(_ name: String, _ words: [String]) -> Parameter {
         Parameter(name, .word(words)) { if case .text(let text) = $0 { text } else { nil } }
     }
@@ -77,9 +80,11 @@ public struct Parameters: Sendable {
         return values[parameter.name].flatMap(parameter.convert)
     }
 
+    /// Whether a flag is set.
     public func has(_ flag: Parameter<Bool>) -> Bool { self[flag] ?? false }
 }
 
+/// What is wrong with a query: a name, and why it is refused.
 public struct ParameterProblem: Error, Sendable, Equatable {
     public var name: String
     public var message: String

@@ -68,6 +68,7 @@ public struct RequestTarget: Sendable, Equatable {
     }
 }
 
+/// Why a target is refused.
 public enum TargetProblem: Error, Sendable, Equatable {
     case malformed(String)
 }

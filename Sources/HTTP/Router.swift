@@ -1,5 +1,6 @@
 /// Finds what serves a method and a path. Patterns are paths with names in braces: `/namespaces/{namespace}/agents`.
 public struct Router<Target> {
+    /// What a method and a path lead to.
     public enum Match {
         /// The target, and what stands at the names of its pattern, in their order.
         case found(Target, [String])
@@ -36,6 +37,7 @@ public struct Router<Target> {
         place.targets.append((method, target))
     }
 
+    /// Finds the target of a method and of the parts of a path.
     public func match(_ method: String, _ segments: [String]) -> Match {
         var names: [String] = []
         guard let place = find(segments[...], root, &names) else { return .none }

@@ -59,6 +59,7 @@ public struct Selectable: Sendable {
         labels = object.labels
     }
 
+    /// The value of a label.
     public func label(_ name: String) -> String? { labels?[name]?.string }
 }
 

@@ -1,14 +1,25 @@
+import Reconciler
 import Testing
 
 @testable import API
 
 /// The log of a run, as its readers see it.
 @Suite struct LogLinesTests {
-    private static func text(_ log: [String], timestamps: Bool = false, flush: Bool = true) -> String {
+    /// Records from lines of the CRI format.
+    private static func records(_ log: [String]) -> [LogRecord] {
+        log.map { line in
+            let parts = line.split(separator: " ", maxSplits: 3, omittingEmptySubsequences: false)
+            return LogRecord(
+                time: String(parts[0]), isError: parts[1] == "stderr", isPartial: parts[2] == "P",
+                bytes: Array(parts[3].utf8))
+        }
+    }
+
+    private static func text(_ log: [String], timestamps: Bool = false) -> String {
         var lines = LogLines(timestamps: timestamps)
         var out: [UInt8] = []
-        for line in log { lines.add(Array(line.utf8)[...], into: &out) }
-        if flush { lines.flush(into: &out) }
+        for record in records(log) { lines.add(record, into: &out) }
+        lines.flush(into: &out)
         return String(decoding: out, as: UTF8.self)
     }
 
@@ -24,20 +35,21 @@ import Testing
         #expect(Self.text(["T stdout F a", "T stdout P prompt> "]) == "a\nprompt> ")
         var lines = LogLines(timestamps: true)
         var out: [UInt8] = []
-        lines.add(Array("T1 stdout P a".utf8)[...], into: &out)
+        let log = Self.records(["T1 stdout P a", "T2 stdout F b", "T3 stdout P c", "T4 stderr F d"])
+        lines.add(log[0], into: &out)
         lines.flush(into: &out)
-        lines.add(Array("T2 stdout F b".utf8)[...], into: &out)
-        lines.add(Array("T3 stdout P c".utf8)[...], into: &out)
+        lines.add(log[1], into: &out)
+        lines.add(log[2], into: &out)
         lines.flush(into: &out)
-        lines.add(Array("T4 stderr F d".utf8)[...], into: &out)
+        lines.add(log[3], into: &out)
         #expect(String(decoding: out, as: UTF8.self) == "T1 ab\nT3 c\nT4 d\n")
     }
 
     @Test func bytesStayAsTheyWereWritten() {
         var lines = LogLines(timestamps: false)
         var out: [UInt8] = []
-        lines.add(Array("T stdout F ".utf8)[...] + [0xff, 0x00, 0x20, 0x20, 0x0d], into: &out)
+        lines.add(
+            LogRecord(time: "T", isError: false, isPartial: false, bytes: [0xff, 0x00, 0x20, 0x20, 0x0d]), into: &out)
         #expect(out == [0xff, 0x00, 0x20, 0x20, 0x0d, 0x0a])
-        #expect(Self.text(["", "T", "T stdout", "T stdout F", "T stdout F "]) == "\n")
     }
 }

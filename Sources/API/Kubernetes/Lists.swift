@@ -33,6 +33,7 @@ extension Server {
             }
             (shelf, version, place) = (held, continuation.version, continuation.place)
         }
+        let table = ObjectTable(call)
         let limit = call.parameters[Query.limit].map { Int($0) } ?? 0
         var items: [[UInt8]] = []
         var last: ObjectKey?
@@ -42,7 +43,7 @@ extension Server {
                 isWhole = false
                 break
             }
-            items.append(text(object))
+            items.append(table?.row(text(object)) ?? text(object))
             last = object.key
         }
         var metadata = "\"resourceVersion\":\"\(version)\""
@@ -56,13 +57,13 @@ extension Server {
         }
         let head =
             "{\"kind\":\"\(kind.rawValue)List\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":{\(metadata)},\"items\":["
-        var chunks: [[UInt8]] = [Array(head.utf8)]
+        var chunks: [[UInt8]] = [table?.head(metadata: metadata) ?? Array(head.utf8)]
         chunks.reserveCapacity(2 * items.count + 2)
         for (index, item) in items.enumerated() {
             if index > 0 { chunks.append(Self.comma) }
             chunks.append(item)
         }
-        chunks.append(Self.listEnd)
+        chunks.append(Self.listEnd)  // that of a Table, too
         call.respond(200, "application/json", chunks)
     }
 

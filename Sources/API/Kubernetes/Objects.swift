@@ -15,7 +15,8 @@ extension Server {
         guard let object = loop.published[call.kind][call.namespace ?? "", call.name] else {
             return call.fail(.notFound(call.key))
         }
-        call.respond(200, "application/json", [text(object)])
+        let text = text(object)
+        call.respond(200, "application/json", [ObjectTable(call)?.text(text) ?? text])
     }
 
     /// The object as everybody may see it.

@@ -41,6 +41,8 @@ final class Watch {
     private let selector: Selector
     private let wantsBookmarks: Bool
     private let wantsInitialEvents: Bool
+    private let table: ObjectTable?
+    private var hasColumns = false
 
     init(server: Server, call: Call, selector: Selector) {
         self.server = server
@@ -50,6 +52,7 @@ final class Watch {
         kind = call.kind
         namespace = call.namespace
         wantsBookmarks = call.parameters.has(Query.allowWatchBookmarks)
+        table = ObjectTable(call)
         wantsInitialEvents = call.parameters.has(Query.sendInitialEvents)
     }
 
@@ -90,7 +93,10 @@ final class Watch {
 
     private func send(_ change: WatchEvent.Change, _ object: PublishedObject) {
         exchange.write(Self.begin[change] ?? [])
-        exchange.write(server.text(object))
+        let text = server.text(object)
+        // The columns come with the first table alone.
+        exchange.write(table?.text(text, withColumns: !hasColumns) ?? text)
+        hasColumns = true
         exchange.write(Self.lineEnd)
     }
 

@@ -15,6 +15,8 @@ enum Query {
     static let timeoutSeconds = Parameter<Int64>.integer("timeoutSeconds", 0...secondsMax)
     static let limit = Parameter<Int64>.integer("limit", 0...Int64(Int32.max))
     static let continuation = Parameter<String>.text("continue")
+    /// What a row of a Table carries beside its cells.
+    static let includeObject = Parameter<String>.word("includeObject", ["None", "Metadata", "Object"])
     static let showSecrets = Parameter<Bool>.flag("showSecrets")
     /// What clients send with any request and has no effect here.
     static let pretty = Parameter<String>.text("pretty", bytesMax: 16)

@@ -21,6 +21,7 @@ extension Route {
     private static let reading: [any AnyParameter] = [
         Query.labelSelector, Query.fieldSelector, Query.watch, Query.resourceVersion, Query.resourceVersionMatch,
         Query.allowWatchBookmarks, Query.sendInitialEvents, Query.timeoutSeconds, Query.limit, Query.continuation,
+        Query.includeObject,
     ]
 
     private static func base(_ group: String) -> String { group.isEmpty ? "/api/v1" : "/apis/\(group)/v1" }
@@ -40,7 +41,7 @@ extension Route {
         }
         let item = item(kind)
         var routes = [
-            route(.get, item, [.get], [Query.showSecrets, Query.resourceVersion]) { $0.get($1) },
+            route(.get, item, [.get], [Query.showSecrets, Query.resourceVersion, Query.includeObject]) { $0.get($1) },
             route(
                 .patch, item, [.patch], [Query.fieldManager, Query.fieldValidation, Query.force, Query.dryRun]
             ) { $0.patch($1) },

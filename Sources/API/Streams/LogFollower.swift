@@ -23,14 +23,17 @@ extension Server {
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
         let run = RunID(uid: object.uid, ordinal: ordinal, attempt: attempt)
-        let cursor = LogCursor(
-            tail: parameters[Query.tailLines].map { Int($0) }, timestamps: parameters.has(Query.timestamps))
-        let follower = LogFollower(
-            server: self, call: call, run: run, cursor: cursor,
+        let request = LogRequest(
+            run: run, tail: parameters[Query.tailLines].map { Int($0) },
             follows: parameters.has(Query.follow) && !isPrevious)
+        guard let session = loop.logs(request, driver: agent.effective.spec.driver) else {
+            let message = "no driver \"\(agent.effective.spec.driver)\" serves here"
+            return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
+        }
+        let follower = LogFollower(server: self, call: call, request: request, session: session)
         let id = follower.number
         logFollowers[id] = follower
-        call.exchange.onClose = { [weak self] in self?.logFollowers[id] = nil }
+        call.exchange.onClose = { [weak self] in self?.logFollowers.removeValue(forKey: id)?.close() }
         call.startStream("text/plain")
         follower.pump()
     }
@@ -44,67 +47,78 @@ final class LogFollower {
     private unowned let server: Server
     private let exchange: Exchange
     private let key: ObjectKey
-    private var run: RunID
-    private var cursor: LogCursor
-    private let follows: Bool
+    private var request: LogRequest
+    private var session: any LogSession
+    private var lines: LogLines
     private let timestamps: Bool
     private var isReading = false
-    /// Nothing is added to the log of this run any more; the next end of it is the last.
-    private var isOver = false
 
     private static let unreadBytesMax = 512 << 10
+    private static let pieceBytes = 256 << 10
     private static let lookMs: Int64 = 100
 
-    init(server: Server, call: Call, run: RunID, cursor: LogCursor, follows: Bool) {
+    init(server: Server, call: Call, request: LogRequest, session: any LogSession) {
         self.server = server
+        self.request = request
+        self.session = session
         number = server.nextStream()
-        self.run = run
-        self.cursor = cursor
-        self.follows = follows
         exchange = call.exchange
         key = call.key
         timestamps = call.parameters.has(Query.timestamps)
+        lines = LogLines(timestamps: timestamps)
         exchange.onDrain = { [unowned self] in pump() }
     }
+
+    func close() { session.close() }
 
     func pump() {
         guard !isReading, exchange.queuedBytes < Self.unreadBytesMax else { return }
         isReading = true
-        let driver = server.loop.engine.state.objects[key]?.agent?.effective.spec.driver ?? "process"
-        let id = number
-        let (files, results) = (server.settings.logFiles, server.logPieces)
-        server.files.run { [cursor, run] in results.send((id, cursor.next(files(driver, run)))) }
+        session.next(bytesMax: Self.pieceBytes) { [results = server.logPieces, number] in results.send((number, $0)) }
     }
 
-    func take(_ piece: LogCursor.Piece) {
+    /// Takes what was read; nil when this run writes nothing more.
+    func take(_ records: [LogRecord]?) {
         isReading = false
-        cursor = piece.cursor
-        exchange.write(piece.bytes)
-        if !piece.isAtEnd { return pump() }
-        if !follows { return exchange.end() }
-        if isOver { return goOn() }
-        isOver = hasEnded
-        if isOver { return pump() }
-        server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.pump() }
-    }
-
-    private var replica: Replica? {
-        guard let object = server.loop.engine.state.objects[key], object.uid == run.uid else { return nil }
-        return object.agent?.replicas.first { $0.ordinal == run.ordinal }
-    }
-
-    private var hasEnded: Bool {
-        guard let replica else { return true }
-        return replica.attempt > run.attempt || isEnd(replica.phase)
-    }
-
-    /// With the next run, or not at all.
-    private func goOn() {
-        guard let replica, replica.attempt > run.attempt else { return exchange.end() }
-        run = RunID(uid: run.uid, ordinal: run.ordinal, attempt: replica.attempt)
-        cursor = LogCursor(tail: nil, timestamps: timestamps)
-        isOver = false
+        guard let records else { return finish() }
+        var text: [UInt8] = []
+        var bytes = 0
+        for record in records {
+            bytes += record.bytes.count
+            lines.add(record, into: &text)
+        }
+        // A small piece is all that there is now: a prompt is shown although its line has not ended.
+        if bytes < Self.pieceBytes / 2 { lines.flush(into: &text) }
+        exchange.write(text)
         pump()
+    }
+
+    private func finish() {
+        var text: [UInt8] = []
+        lines.flush(into: &text)
+        exchange.write(text)
+        if request.follows { goOn() } else { exchange.end() }
+    }
+
+    /// With the next run, once there is one; not at all when there will be none.
+    private func goOn() {
+        guard server.logFollowers[number] != nil else { return }
+        guard let object = server.loop.engine.state.objects[key], object.uid == request.run.uid,
+            let agent = object.agent, let replica = agent.replicas.first(where: { $0.ordinal == request.run.ordinal })
+        else { return exchange.end() }
+        if replica.attempt > request.run.attempt {
+            request.run = RunID(uid: object.uid, ordinal: replica.ordinal, attempt: replica.attempt)
+            request.tail = nil
+            guard let next = server.loop.logs(request, driver: agent.effective.spec.driver) else {
+                return exchange.end()
+            }
+            session.close()
+            session = next
+            lines = LogLines(timestamps: timestamps)
+            return pump()
+        }
+        if isEnd(replica.phase) { return exchange.end() }
+        server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.goOn() }
     }
 
     private func isEnd(_ phase: Phase) -> Bool {

@@ -1,4 +1,5 @@
 package import Manifests
+import Values
 
 /// One object in full, for people.
 package struct Description {

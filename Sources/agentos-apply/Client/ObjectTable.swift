@@ -1,4 +1,5 @@
 package import Manifests
+import Values
 
 /// A list of objects of one kind, with the columns of its description.
 package struct ObjectTable {

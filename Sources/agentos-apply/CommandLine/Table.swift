@@ -42,17 +42,3 @@ enum Phase {
         return "\u{1b}[\(code)m\(phase)\u{1b}[0m"
     }
 }
-
-/// `12s`, `5m`, `3h`, `2d`: how long ago.
-package enum Age {
-    package static func text(_ timestamp: String?, nowMs: Int64) -> String {
-        guard let timestamp, let ms = Timestamp.parse(timestamp) else { return "<unknown>" }
-        let seconds = max(0, (nowMs - ms) / 1000)
-        switch seconds {
-        case ..<120: return "\(seconds)s"
-        case ..<7200: return "\(seconds / 60)m"
-        case ..<172_800: return "\(seconds / 3600)h"
-        default: return "\(seconds / 86_400)d"
-        }
-    }
-}

@@ -61,8 +61,7 @@ struct Assembly {
         server = Server(
             loop: loop, eventLog: journal,
             settings: Server.Settings(
-                version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs,
-                logFiles: { driver, run in byName[driver]?.logFiles(run) ?? [] }))
+                version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs))
         log.info(
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
