@@ -41,7 +41,7 @@ extension Work {
         let live = draft[key]
         try checkPlace(key, live)
         let (content, managers) = try merge(apply, live)
-        let complete = try validate(content, key)
+        let complete = try validate(content, key, managers.filter { $0.name != apply.manager })
         if let live, live.deletion != nil { try checkReleases(live, complete) }
         var object = live ?? StoredObject(key: key, uid: apply.freshUID, createdAtMs: now.wallMs, content: complete)
         let contentChanged = live == nil || object.content != complete
@@ -118,7 +118,8 @@ extension Work {
         do throws(ApplyConflict) {
             (content, managers) = try applyFields(
                 applied, by: apply.manager, force: apply.force, onto: live?.content ?? .emptyMap,
-                managers: live?.managers ?? [], nowMs: now.wallMs)
+                managers: live?.managers ?? [],
+                succession: succession(apply, live), nowMs: now.wallMs)
         } catch {
             throw .conflict(apply.key, .managers(error.owners))
         }
@@ -126,12 +127,34 @@ extension Work {
         return (content, managers)
     }
 
+    /// A Source that takes an object up follows those that had it before.
+    private func succession(_ apply: Request.Apply, _ live: StoredObject?) -> Succession {
+        guard let origin = apply.origin, let live, live.origin?.source != origin.source else { return .none }
+        return .ofSource
+    }
+
     private func encodeStringData(_ node: inout Node) {
         guard let plain = node["stringData"]?.map else { return }
-        var data = node["data"] ?? .emptyMap
-        for entry in plain.entries { data[entry.key] = .text(Base64.encode(Array((entry.value.string ?? "").utf8))) }
-        node["data"] = data
+        var data = ContentTree(node["data"] ?? .emptyMap)
+        for entry in plain.entries {
+            data.set([entry.key], .text(Base64.encode(Array((entry.value.string ?? "").utf8))))
+        }
+        node["data"] = data.node
         node["stringData"] = nil
+    }
+
+    /// What applied fields cannot stand beside is named, when it is another's.
+    private static func blame(_ others: [FieldManager], for cause: Refusal.Cause) -> Refusal.Cause {
+        let path = cause.field.split(separator: ".").map(String.init)
+        // Lists are whole; only maps are shared.
+        guard path.count > 1, !cause.field.contains("[") else { return cause }
+        let owners = others.flatMap { other in
+            other.fields.paths(below: path).map { "the manager \"\(other.name)\" owns \($0.joined(separator: "."))" }
+        }
+        guard !owners.isEmpty else { return cause }
+        var cause = cause
+        cause.message += "; " + owners.prefix(3).joined(separator: ", ")
+        return cause
     }
 
     private func causes(_ diagnostics: Diagnostics) -> [Refusal.Cause] {
@@ -139,7 +162,9 @@ extension Work {
     }
 
     /// The whole object with its defaults, valid in itself.
-    private func validate(_ content: Node, _ key: ObjectKey) throws(Refusal) -> Node {
+    private func validate(
+        _ content: Node, _ key: ObjectKey, _ others: [FieldManager]
+    ) throws(Refusal) -> Node {
         var object = content
         object["apiVersion"] = .text(key.kind.apiVersion)
         object["kind"] = .text(key.kind.rawValue)
@@ -150,7 +175,9 @@ extension Work {
         var validator = Validator(file: "")
         let complete = validator.check(object, kind: key.kind)
         if validator.diagnostics.isEmpty { validator.checkRules(complete, kind: key.kind) }
-        if !validator.diagnostics.isEmpty { throw .invalid(key, causes(validator.diagnostics)) }
+        if !validator.diagnostics.isEmpty {
+            throw .invalid(key, causes(validator.diagnostics).map { Self.blame(others, for: $0) })
+        }
         let result = declaredPart(complete)
         if JSONWriter.bytes(result).count > Limits.objectBytesMax {
             let message = "the object is larger than \(Limits.objectBytesMax >> 20) MiB"

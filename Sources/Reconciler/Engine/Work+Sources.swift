@@ -173,8 +173,3 @@ extension Work {
             && draft.contents(of: item.key.name).contains { $0.origin?.source != source }
     }
 }
-
-extension FieldManager {
-    /// The field manager of a Source.
-    static func name(of source: ObjectKey) -> String { "source-\(source.namespace).\(source.name)" }
-}
