@@ -36,6 +36,8 @@ extension Limits {
     public static let watchRingBytesMax = 32 << 20
     public static let startDeadlineMs = 30_000
     public static let resyncMs = 30_000
+    /// The least time between the attempts of a replica that fails again and again, whatever its backoff is.
+    public static let attemptPauseMs = 1000
     /// Pause before the same operation on a run is asked for again.
     public static let operationPauseMs = 2000
     public static let finishedRunsPerReplica = 3

@@ -131,6 +131,37 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(plan.transitions.map(\.name) == [.stopping] && plan.transitions.map(\.ordinal) == [0])
     }
 
+    /// A new revision that finishes its work is as good as one that is Ready.
+    @Test func aRollToAProgramThatFinishesGoesOn() {
+        let spec = effective([("replicas", 2), ("restartPolicy", "OnFailure")])
+        let (old, new) = (run(0, spec), run(1, spec, revision: 2))
+        var snapshot = snapshot(spec, [replica(0, .ready(old)), replica(1, .completed(new, removed: true))])
+        snapshot.revision = 2
+        snapshot.instances[old.id] = .running(pid: 7, startedAtMs: 0)
+        #expect(plan(snapshot, now).transitions.map(\.name) == [.stopping])
+    }
+
+    /// Without a backoff a program that always fails is started once a second; one failure alone costs nothing.
+    @Test(arguments: [(0, 0), (1, 1000), (9, 1000)]) func attemptsHaveAFloor(_ failures: Int, _ expected: Int64) {
+        let spec = effective([("backoff", .map([("initialSeconds", 0), ("maxSeconds", 0)]))])
+        var run = run(0, spec)
+        run.createdAtMs = now.wallMs
+        var ended = replica(0, .failed(run, removed: true))
+        ended.backoffStep = failures
+        ended.lastExit = Exit(code: 1, reason: .error, atMs: now.wallMs)
+        #expect(plan(snapshot(spec, [ended]), now).transitions.first?.retryInMs == expected)
+    }
+
+    @Test func whatWaitsForAFailedJobIsToldSo() {
+        var waiting = snapshot(effective())
+        waiting.dependencies = [
+            Snapshot.Dependency(name: "job", condition: .completed, met: false, found: true, hasFailed: true)
+        ]
+        let plan = plan(waiting, now)
+        #expect(plan.waiting?.reason == .dependencyFailed)
+        #expect(plan.waiting?.message == "agent \"job\" has failed for good and is not Completed")
+    }
+
     @Test func recreateStopsAllBeforeItStartsAny() {
         let spec = effective([("replicas", 2), ("updateStrategy", .map([("type", "Recreate")]))])
         let runs = (0..<2).map { run($0, spec) }

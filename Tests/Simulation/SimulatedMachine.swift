@@ -14,6 +14,8 @@ struct SimulatedMachine {
     }
 
     private(set) var runs: [RunID: Entry] = [:]
+    /// Runs whose program ends by itself when its work is done.
+    var finishing: Set<RunID> = []
     /// The known-bad variant in which a start does not take the claim.
     var ignoresClaims = false
 
@@ -41,7 +43,7 @@ struct SimulatedMachine {
         runs[run]?.instance = .running(pid: Int32(random.below(30_000) + 2), startedAtMs: nowMs)
         runs[run]?.ignoresSignals = random.chance(15)
         if random.chance(25) { runs[run]?.treeEndsAt = Int64(random.below(15_000)) }
-        if random.chance(35) { runs[run]?.endsAt = nowMs + Int64(random.below(20_000)) }
+        if finishing.contains(run) || random.chance(35) { runs[run]?.endsAt = nowMs + Int64(random.below(20_000)) }
     }
 
     /// Frozen or thawed: an instance that is frozen hears nothing and ends only when it is killed.
@@ -96,7 +98,7 @@ struct SimulatedMachine {
             .sorted()
         for run in due {
             runs[run]?.endsAt = nil
-            let code = random.below(3)
+            let code = finishing.contains(run) ? 0 : random.below(3)
             end(run, Exit(code: code, reason: code == 0 ? .completed : .error, atMs: nowMs))
         }
         return due
@@ -109,11 +111,13 @@ struct SimulatedMachine {
         }
     }
 
-    mutating func becomeCalm() {
+    /// Only what must end ends still, and soon: the wall clock that its time was read from may have jumped.
+    mutating func becomeCalm(nowMs: Int64) {
         for run in runs.keys {
-            if case .ending = runs[run]?.instance { continue }
-            runs[run]?.endsAt = nil
-            runs[run]?.treeEndsAt = nil
+            var isEnding = finishing.contains(run)
+            if case .ending = runs[run]?.instance { isEnding = true }
+            runs[run]?.endsAt = isEnding ? nowMs + 1000 : nil
+            if !isEnding { runs[run]?.treeEndsAt = nil }
         }
     }
 

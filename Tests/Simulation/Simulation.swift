@@ -220,7 +220,10 @@ struct Life {
 
     private mutating func perform(_ operation: Operation) {
         switch operation.verb {
-        case .start:
+        case .start(let run):
+            if run.spec.restartPolicy != .always, run.spec.command.contains("finish") {
+                machine.finishing.insert(run.id)
+            }
             // A supervisor may come late: after the answer, after a crash, after the run was given up.
             if !isCalm, random.chance(12) {
                 later(.lateStart(operation.run), within: 60_000)
@@ -385,7 +388,10 @@ struct Life {
     private mutating func applyAgent(_ key: ObjectKey) {
         let index = agents.firstIndex(of: key) ?? 0
         var spec = Node.map([
-            ("command", .list(["run", .text(random.chance(30) ? "v\(random.below(3))" : "v0")])),
+            (
+                "command",
+                .list([random.chance(10) ? "finish" : "run", .text(random.chance(30) ? "v\(random.below(3))" : "v0")])
+            ),
             ("replicas", .number([1, 1, 1, 2, 3, 0][random.below(6)])),
             ("suspend", Node(.bool(random.chance(12)))),
             ("suspendMode", random.chance(50) ? "Freeze" : "Stop"),
@@ -424,7 +430,7 @@ struct Life {
         guard result.violation == nil else { return }
         isCalm = true
         sinkIsDown = false
-        machine.becomeCalm()
+        machine.becomeCalm(nowMs: now.wallMs)
         for index in 0..<1500 where result.violation == nil {
             if index % 10 == 0 {
                 for run in machine.living { pending.append(.probed(run, ProbeState(hasStarted: true, isReady: true))) }
@@ -472,6 +478,17 @@ struct Life {
         }
     }
 
+    /// A replica that nothing keeps at an old revision. One that failed for good, or that waits, may hold a roll up.
+    private func outdated(_ agent: AgentState) -> Int? {
+        let spec = agent.effective.spec
+        guard !spec.suspend, agent.summary.condition(.scheduled)?.status == true,
+            agent.replicas.allSatisfy({ [.ready, .completed].contains($0.phase.name) })
+        else { return nil }
+        return agent.replicas.first { replica in
+            replica.ordinal < spec.replicas && replica.phase.run.map { $0.revision < agent.revision } ?? false
+        }?.ordinal
+    }
+
     private var isConverged: Bool { unconverged == nil && unsynced == nil }
 
     private var unconverged: String? {
@@ -500,6 +517,7 @@ struct Life {
                 }
                 if case .ready = replica.phase { expected += 1 }
             }
+            if let ordinal = outdated(agent) { return "\(object.key.name) replica \(ordinal) is at an old revision" }
         }
         return machine.living.count == expected ? nil : "\(machine.living.count) instances live, \(expected) should"
     }

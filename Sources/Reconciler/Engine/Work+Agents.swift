@@ -67,6 +67,7 @@ extension Work {
         queue.wake(key, atMs: wake(agent, snapshot, plan, summary, progressDue: progressDue))
         if old.summary.isReady != summary.isReady || old.summary.isStarted != summary.isStarted
             || old.summary.isCompleted != summary.isCompleted || old.summary.hasLive != summary.hasLive
+            || old.summary.condition(.progressing)?.reason != agent.summary.condition(.progressing)?.reason
         {
             markNeighbours(object)
         }

@@ -61,7 +61,8 @@ extension Work {
             case .completed: summary?.isCompleted
             }
         return Snapshot.Dependency(
-            name: dependency.name, condition: dependency.condition, met: met ?? false, found: target != nil)
+            name: dependency.name, condition: dependency.condition, met: met ?? false, found: target != nil,
+            hasFailed: summary?.condition(.progressing)?.reason == .failed)
     }
 }
 

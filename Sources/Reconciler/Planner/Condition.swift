@@ -15,6 +15,7 @@ public struct Condition: Sendable, Equatable {
         // Scheduled
         case scheduled = "Scheduled"
         case dependencyNotReady = "DependencyNotReady"
+        case dependencyFailed = "DependencyFailed"
         case dependencyNotFound = "DependencyNotFound"
         case inputNotFound = "InputNotFound"
         case insufficientResources = "InsufficientResources"

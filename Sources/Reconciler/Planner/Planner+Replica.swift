@@ -129,7 +129,14 @@ extension Planner {
             step = 0
         }
         plan.replicas[index].backoffStep = step + 1
-        backOff(index, run, delayMs: backoffDelayMs(run, step: step))
+        backOff(index, run, delayMs: max(backoffDelayMs(run, step: step), pauseMs(run, step: step)))
+    }
+
+    /// What is missing from the least time between two attempts of a replica that fails again and again.
+    private func pauseMs(_ run: Run, step: Int) -> Int64 {
+        if step == 0 { return 0 }
+        let pause = Int64(Limits.attemptPauseMs)
+        return max(0, pause - max(0, now.wallMs - run.createdAtMs))
     }
 
     mutating func backOff(_ index: Int, _ run: Run, delayMs: Int64) {

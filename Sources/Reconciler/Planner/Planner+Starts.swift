@@ -8,7 +8,7 @@ extension Planner {
         if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
         guard snapshot.isObserved else { return wait(.observation) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {
-            return wait(.dependency(missing.name, found: missing.found, missing.condition))
+            return wait(.dependency(missing))
         }
         if let missing = snapshot.missingInput { return wait(.input(missing)) }
         let need = snapshot.spec.resources

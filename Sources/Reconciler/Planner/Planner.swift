@@ -88,11 +88,8 @@ struct Planner {
         let outdated = plan.replicas.filter(isOutdated)
         if snapshot.spec.strategy == .recreate { return Set(outdated.map(\.ordinal)) }
         var result: Set<Int> = []
-        var ready = 0
-        for replica in plan.replicas where replica.ordinal < snapshot.spec.replicas {
-            if case .ready = replica.phase { ready += 1 }
-        }
-        var unavailable = snapshot.spec.replicas - ready
+        let available = plan.replicas.count { $0.ordinal < snapshot.spec.replicas && isAvailable($0) }
+        var unavailable = snapshot.spec.replicas - available
         for replica in outdated.reversed() {
             if case .ready = replica.phase {
                 guard unavailable < snapshot.spec.maxUnavailable else { continue }
@@ -101,6 +98,15 @@ struct Planner {
             result.insert(replica.ordinal)
         }
         return result
+    }
+
+    /// It does its work, or it has done what the current revision asks for.
+    private func isAvailable(_ replica: Replica) -> Bool {
+        switch replica.phase {
+        case .ready: true
+        case .completed(let run, _): run.revision == snapshot.revision
+        case .created, .scheduled, .starting, .failed, .backingOff, .stopping, .stopped: false
+        }
     }
 
     // MARK: Output

@@ -8,12 +8,17 @@ public struct Snapshot: Sendable {
         public var condition: AgentSpec.Dependency.Condition
         public var met: Bool
         public var found: Bool
+        /// It has failed and is not started again as it is.
+        public var hasFailed: Bool
 
-        public init(name: String, condition: AgentSpec.Dependency.Condition, met: Bool, found: Bool) {
+        public init(
+            name: String, condition: AgentSpec.Dependency.Condition, met: Bool, found: Bool, hasFailed: Bool = false
+        ) {
             self.name = name
             self.condition = condition
             self.met = met
             self.found = found
+            self.hasFailed = hasFailed
         }
     }
 
@@ -67,7 +72,7 @@ public struct Snapshot: Sendable {
 
 /// Why a replica that should run has not been started.
 public enum Waiting: Sendable, Equatable {
-    case dependency(String, found: Bool, AgentSpec.Dependency.Condition)
+    case dependency(Snapshot.Dependency)
     case input(AgentSpec.Input)
     case cpu(requestedMilli: Int64, freeMilli: Int64)
     case memory(requestedBytes: Int64, freeBytes: Int64)
@@ -79,7 +84,8 @@ public enum Waiting: Sendable, Equatable {
 
     public var reason: Condition.Reason {
         switch self {
-        case .dependency(_, let found, _): found ? .dependencyNotReady : .dependencyNotFound
+        case .dependency(let target):
+            !target.found ? .dependencyNotFound : target.hasFailed ? .dependencyFailed : .dependencyNotReady
         case .input: .inputNotFound
         case .cpu, .memory: .insufficientResources
         case .slot: .waitingForStartSlot
@@ -91,10 +97,10 @@ public enum Waiting: Sendable, Equatable {
 
     public var message: String {
         switch self {
-        case .dependency(let name, let found, let condition):
-            found
-                ? "agent \"\(name)\" is not \(condition.rawValue) yet"
-                : "agent \"\(name)\" does not exist in this namespace"
+        case .dependency(let target) where !target.found: "agent \"\(target.name)\" does not exist in this namespace"
+        case .dependency(let target) where target.hasFailed:
+            "agent \"\(target.name)\" has failed for good and is not \(target.condition.rawValue)"
+        case .dependency(let target): "agent \"\(target.name)\" is not \(target.condition.rawValue) yet"
         case .input(let input): input.missing
         case .cpu(let requested, let free): "cpu: \(requested)m requested, \(max(0, free))m free"
         case .memory(let requested, let free):
