@@ -91,6 +91,14 @@ struct PreviewView {
         live = node["live"].map(ObjectView.init)
         merged = node["merged"].map(ObjectView.init)
     }
+
+    /// What the sync refuses, only reports and does not delete.
+    static func notes(_ answer: Node) -> [String] {
+        func words(_ name: String) -> [String] { (answer[name]?.list ?? []).compactMap(\.string) }
+        let held = answer["pruneWaits"]?.int.map { "\($0) objects are no longer declared and are not deleted" }
+        return words("errors") + words("driftedObjects").map { "\($0) was changed by others; it is left as it is" }
+            + [held].compactMap(\.self)
+    }
 }
 
 extension Node {

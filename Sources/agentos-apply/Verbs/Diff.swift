@@ -44,7 +44,10 @@ struct Diff: Verb {
 
     private func add(source: String, to sides: Sides, _ session: Session) throws {
         let path = Session.path(.source, namespace: manifests.namespace ?? "default", name: source)
-        for node in try session.node("GET", "\(path)/preview").items() {
+        let answer = try session.node("GET", "\(path)/preview")
+        // What the sync does not do is told beside the differences.
+        for line in PreviewView.notes(answer) { Terminal.note(line) }
+        for node in try answer.items() {
             let item = PreviewView(node)
             try sides.add(
                 (item.merged ?? item.live)?.kind ?? .agent, live: item.live, merged: item.merged,
