@@ -140,6 +140,19 @@ import Values
         }
     }
 
+    @Test func aDryRunSaysWhatWouldRestartAndWhatWouldWait() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays, "env: [{name: A, value: \"1\"}]"), "--wait")
+            let restarts = world.apply(World.agent("one", World.stays, "env: [{name: A, value: \"2\"}]"), "--dry-run")
+            #expect(
+                restarts.output.contains("configured (restarts its replicas: spec.env changed)"), "\(restarts.text)")
+            let waits = world.apply(World.agent("two", World.stays, "dependsOn: [{name: nobody}]"), "--dry-run")
+            #expect(waits.output.contains("two created (waits: "), "\(waits.text)")
+            #expect(waits.output.contains("nobody") && waits.output.hasSuffix("(dry run)\n"), "\(waits.text)")
+            #expect(world.get("two") == nil)
+        }
+    }
+
     @Test func whatNeverWasIsNotFound() {
         inWorld { world in
             world.startDaemon()
