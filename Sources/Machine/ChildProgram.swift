@@ -26,13 +26,15 @@ public final class ChildProgram {
     private let done: (Result) -> Void
     private var result = Result(end: .failed("it was not started"))
     private var open = 0
+    /// The descriptor of the supervisor's report; its closing ends the program.
+    private var report: Int32 = -1
 
     /// Calls `done` once, on the loop's thread.
-    ///
+    @discardableResult
     public static func run(
         _ words: [String], environment: [String], input: [UInt8] = [], directory: String = "/", timeoutMs: Int64,
         supervisor: String, events: EventLoop, done: @escaping (Result) -> Void
-    ) {
+    ) -> ChildProgram {
         let program = ChildProgram(events, done)
         do throws(Files.Failure) {
             try program.start(words, environment, input, directory, timeoutMs, supervisor)
@@ -40,6 +42,21 @@ public final class ChildProgram {
             program.result.end = .failed(error.words)
             done(program.result)
         }
+        return program
+    }
+
+    /// Ends the program and all that it has started; `done` is called all the same.
+    public func cancel() {
+        guard report >= 0 else { return }
+        result.end = .failed("it was stopped")
+        closeReport()
+    }
+
+    private func closeReport() {
+        events.unwatch(report)
+        close(report)
+        report = -1
+        finishOne()
     }
 
     private init(_ events: EventLoop, _ done: @escaping (Result) -> Void) {
@@ -65,17 +82,15 @@ public final class ChildProgram {
         defer { close(given) }
         let specification = Supervisor.Specification(
             boot: ProcessTable.bootID, directory: directory, arguments: words, environment: environment)
-        let report = try Supervisor(path: supervisor).start(
+        report = try Supervisor(path: supervisor).start(
             ["exec", String(timeoutMs)], in: nil, specification,
             streams: (input: given, output: output[1], error: error[1]))
         open = 3
         collect(dup(output[0])) { self.result.output += $0 }
         collect(dup(error[0])) { self.result.error += $0 }
         events.watch(report) { _ in
-            self.events.unwatch(report)
-            self.result.end = Supervisor.end(reportedAt: report)
-            close(report)
-            self.finishOne()
+            self.result.end = Supervisor.end(reportedAt: self.report)
+            self.closeReport()
         }
     }
 

@@ -69,6 +69,10 @@ pid_t agentos_spawn_session(const char *path, char *const argv[], char *const en
 
 /// A directory below another, reached without leaving that one (openat2 with RESOLVE_BENEATH); EXDEV when it would.
 int agentos_open_beneath(const char *directory, const char *path);
+/// Names a file without opening it (O_PATH), after links.
+int agentos_open_path(const char *path);
+/// Whether a file is an answer of the kernel, made when it is read (proc, sysfs and their like); -1 with errno.
+int agentos_is_of_kernel(int fd);
 /// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
 int agentos_mount_memory(const char *path);
 int agentos_unmount(const char *path);
