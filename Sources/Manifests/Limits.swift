@@ -18,8 +18,10 @@ extension Limits {
     public static let fieldManagersMax = 64
 
     // MARK: Sources
-    /// Objects that one sync may delete whatever their share is.
-    public static let pruneAlways = 5
+    /// Bytes of a clone, with its work tree.
+    public static let cloneBytesMax: Int64 = 4 << 30
+    /// What a clone leaves free on the disk that the store is on, too.
+    public static let cloneFreeBytesMin: Int64 = 256 << 20
     /// Errors of a Source that are kept in words; the rest is counted.
     public static let sourceErrorsMax = 20
     /// Directories below that of a Source.

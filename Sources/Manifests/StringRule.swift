@@ -79,8 +79,14 @@ extension StringRule {
             let host = text.prefix { $0 != ":" && $0 != "/" }
             let isShort = !scheme && host.contains("@") && text.dropFirst(host.count).first == ":"
             let fine = (scheme || isShort) && !text.hasPrefix("-") && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7f }
-            return fine
-                ? nil : "must be https://…, ssh://…, user@host:path or file:///…; found \(quoted(text))"
+            let words = "must be https://…, ssh://…, user@host:path or file:///…"
+            let place = text.firstRange(of: "://").map { text[$0.upperBound...] } ?? text[...]
+            let user = place.prefix { $0 != "/" }.split(separator: "@", omittingEmptySubsequences: false).dropLast()
+            // What may be a password is not repeated.
+            if !user.isEmpty, user.joined().contains(":") || text.hasPrefix("http") {
+                return "must not name a user or password; put them into the Secret that secretRef names"
+            }
+            return fine ? nil : "\(words); found \(quoted(text))"
         case .line:
             return text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
                 ? nil : "must not hold control characters; found \(quoted(text))"

@@ -218,11 +218,11 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
 @Suite struct SyncPlanTests {
     private func view(
         _ declared: [DeclaredView], missing: [Bool] = [], owned: Int = 10, isWhole: Bool = true,
-        drift: SourceSpec.Drift = .correct, prunes: Bool = true, isForced: Bool = false
+        drift: SourceSpec.Drift = .correct, prunes: Bool = true, isForced: Bool = false, percent: Int = 50
     ) -> SyncView {
         SyncView(
             declared: declared, missing: missing, ownedCount: owned, isWhole: isWhole, drift: drift, prunes: prunes,
-            pruneLimitPercent: 50, isForced: isForced)
+            pruneLimitPercent: percent, isForced: isForced)
     }
 
     private let elsewhere = ObjectKey(.source, namespace: "default", name: "elsewhere")
@@ -241,7 +241,7 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
 
     /// Nothing is deleted because it could not be read, or while something else is wrong.
     @Test func deletionsNeedAWholeView() {
-        #expect(planSync(view([], missing: [false, true])).prune == .delete([0]))
+        #expect(planSync(view(kept, missing: [false, true])).prune == .delete([0]))
         #expect(planSync(view([], missing: [false], isWhole: false)).prune == .waitsForErrors(1))
         #expect(
             planSync(view([DeclaredView(live: .foreign(elsewhere, place: "b.yaml:1"))], missing: [false])).prune
@@ -257,11 +257,35 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(planSync(view([], missing: [true])).prune == .nothing)
     }
 
+    private let kept = [DeclaredView(live: .mine(isNew: false, differs: false))]
+
+    /// What one sync deletes by itself, of how many, with which limit.
+    @Test(arguments: [
+        (1, 2, 50, true), (2, 4, 50, true), (3, 5, 50, false), (2, 5, 50, true), (1, 5, 0, false), (1, 3, 1, true),
+        (2, 3, 1, false), (5, 6, 100, true), (99, 100, 99, true), (100, 100, 99, false),
+    ])
+    func theShareIsRoundedDownAndOneAtLeast(_ missing: Int, _ owned: Int, _ percent: Int, _ isDeleted: Bool) {
+        let candidates = Array(repeating: false, count: missing)
+        let plan = planSync(view(kept, missing: candidates, owned: owned, percent: percent))
+        #expect(plan.prune == (isDeleted ? .delete(Array(0..<missing)) : .waitsForForce(missing)))
+    }
+
+    /// An empty directory deletes nothing by itself, not even one object.
+    @Test func nothingDeclaredDeletesNothing() {
+        #expect(planSync(view([], missing: [false], owned: 1)).prune == .waitsForForce(1))
+        #expect(planSync(view([], missing: [false], owned: 1, isForced: true)).prune == .delete([0]))
+        #expect(planSync(view([], missing: [false], owned: 1, percent: 100)).prune == .delete([0]))
+    }
+
+    @Test func whatIsEndingIsAwaited() {
+        let plan = planSync(view([DeclaredView(live: .ending)]))
+        #expect(plan.awaitsEnd && plan.apply.isEmpty)
+    }
+
     @Test func muchIsDeletedOnlyByForce() {
         let many = Array(repeating: false, count: 6)
-        #expect(planSync(view([], missing: many, owned: 6)).prune == .waitsForForce(6))
-        #expect(planSync(view([], missing: many, owned: 6, isForced: true)).prune == .delete(Array(0..<6)))
-        #expect(planSync(view([], missing: many, owned: 12)).prune == .delete(Array(0..<6)))
-        #expect(planSync(view([], missing: Array(repeating: false, count: 5), owned: 5)).prune == .delete(Array(0..<5)))
+        #expect(planSync(view(kept, missing: many, owned: 6)).prune == .waitsForForce(6))
+        #expect(planSync(view(kept, missing: many, owned: 6, isForced: true)).prune == .delete(Array(0..<6)))
+        #expect(planSync(view(kept, missing: many, owned: 12)).prune == .delete(Array(0..<6)))
     }
 }

@@ -13,6 +13,8 @@ struct SourceFacts: Sendable {
     private(set) var snapshots: [UID: SourceSnapshot] = [:]
     /// Sources whose objects have to be compared with what is declared.
     private var unsynced: Set<UID> = []
+    /// Sources that declare something that is being deleted.
+    private(set) var awaitingEnds: Set<UID> = []
     /// Sources that may delete all that they no longer declare, once; and who asked for it.
     private(set) var forced: [UID: Principal] = [:]
     /// The version at which the declared content of an object was last written.
@@ -27,6 +29,10 @@ struct SourceFacts: Sendable {
 
     /// Something that the Source declares or owns may have changed.
     mutating func mark(_ source: UID) { unsynced.insert(source) }
+
+    mutating func note(_ source: UID, awaitsEnd: Bool) {
+        if awaitsEnd { awaitingEnds.insert(source) } else { awaitingEnds.remove(source) }
+    }
 
     /// Takes a Source up for comparison; false when nothing has changed since the last one.
     mutating func take(_ source: UID, into taken: inout Taken) -> Bool {
@@ -58,6 +64,7 @@ struct SourceFacts: Sendable {
     mutating func forget(_ uid: UID) {
         snapshots[uid] = nil
         unsynced.remove(uid)
+        awaitingEnds.remove(uid)
         forced[uid] = nil
         contentVersions[uid] = nil
         verified[uid] = nil

@@ -20,12 +20,16 @@ struct Sync {
     /// With the place of each.
     private(set) var errors: [String]
 
-    init(_ source: StoredObject, _ spec: SourceSpec, _ snapshot: SourceSnapshot, _ owned: [StoredObject]) {
+    /// - Parameter isHandedOver: another Source declares the object now.
+    init(
+        _ source: StoredObject, _ spec: SourceSpec, _ snapshot: SourceSnapshot, _ owned: [StoredObject],
+        isHandedOver: (ObjectKey) -> Bool
+    ) {
         self.source = source
         self.spec = spec
         self.snapshot = snapshot
         let keys = Set(snapshot.declared.map(\.key))
-        missing = owned.filter { !keys.contains($0.key) && $0.deletion == nil }
+        missing = owned.filter { !keys.contains($0.key) && $0.deletion == nil && !isHandedOver($0.key) }
         ownedCount = owned.count
         errors = snapshot.errors
     }

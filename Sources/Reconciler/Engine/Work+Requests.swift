@@ -88,8 +88,8 @@ extension Work {
         if let source = object.origin?.source {
             sources.mark(source)
             markSource(source)
-            markWaitingSources()
         }
+        if object.origin != nil || !sources.awaitingEnds.isEmpty { markWaitingSources() }
         if object.agent != nil { markNeighbours(object) }
         if key.kind.isNamespaced, !key.namespace.isEmpty {
             let namespace = ObjectKey(.namespace, namespace: "", name: key.namespace)

@@ -23,6 +23,11 @@ extension Work {
         guard synced.status else { return ready(false, synced.reason, synced.message) }
         var waiting: [String] = []
         var kept = ""
+        if sources.awaitingEnds.contains(object.uid) {
+            for item in sources.snapshots[object.uid]?.declared ?? [] where draft[item.key]?.deletion != nil {
+                waiting.append("the end of \(item.key.kind.qualifiedSingular)/\(item.key.name), which is made again")
+            }
+        }
         for item in draft.inventory(of: object.uid) {
             if item.deletion != nil { continue }
             if kept.isEmpty, isKept(item, of: object.uid) {
@@ -89,6 +94,9 @@ extension Work {
         }
         if sources.snapshots[object.uid] == nil, source.syncedAtMs == 0 {
             return condition(false, .pending, "nothing was read yet")
+        }
+        if source.pruneWaits > 0, sources.snapshots[object.uid]?.isWhole == false {
+            return condition(false, .pending, "its files were changed just now; they are read again in a moment")
         }
         if source.pruneWaits > 0 {
             return condition(

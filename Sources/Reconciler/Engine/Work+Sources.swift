@@ -14,7 +14,9 @@ extension Work {
         let old = source
         var events: [Event] = []
         if let snapshot = sources.snapshots[object.uid], !spec.suspend, sources.take(object.uid, into: &taken) {
-            var sync = Sync(object, spec, snapshot, draft.inventory(of: object.uid))
+            var sync = Sync(object, spec, snapshot, draft.inventory(of: object.uid)) { key in
+                isDeclaredElsewhere(key, than: object.uid)
+            }
             run(&sync)
             sync.settle(&source, now)
             if sync.isNewRevision(since: old) { markWaitingSources() }
@@ -37,9 +39,21 @@ extension Work {
     /// Sources that could not write everything look again: another may have let go of what they declare.
     mutating func markWaitingSources() {
         for uid in sources.snapshots.keys.sorted() {
-            guard let key = base.keysByUID[uid], draft[key]?.source?.failed ?? 0 > 0 else { continue }
+            guard let key = base.keysByUID[uid], let source = draft[key]?.source,
+                source.failed > 0 || sources.awaitingEnds.contains(uid)
+            else { continue }
             sources.mark(uid)
             queue.mark(key)
+        }
+    }
+
+    /// Another Source declares it now and may write it: the object is handed over and not deleted.
+    private func isDeclaredElsewhere(_ key: ObjectKey, than source: UID) -> Bool {
+        let place = key.kind == .namespace ? key.name : key.namespace
+        return sources.snapshots.contains { uid, snapshot in
+            guard uid != source, let other = base.keysByUID[uid].flatMap({ draft[$0] }) else { return false }
+            return other.deletion == nil && settings.maySourceWrite(other.key, place)
+                && snapshot.declared.contains { $0.key == key }
         }
     }
 
@@ -55,6 +69,7 @@ extension Work {
                 isWhole: snapshot.isWhole && snapshot.errors.isEmpty, drift: sync.spec.drift,
                 prunes: sync.spec.prune, pruneLimitPercent: sync.spec.pruneLimitPercent,
                 isForced: sources.forced[source.uid] != nil))
+        sources.note(source.uid, awaitsEnd: plan.awaitsEnd)
         for (index, reason) in plan.refused { sync.refuse(index, reason) }
         sync.drifted = plan.drifted.map { snapshot.declared[$0].key }
         if sync.spec.drift == .warn {

@@ -76,7 +76,10 @@ struct Work: Sendable {
         case .homesRemoved(let uid): draft.homesRemoved(of: uid)
         case .sourceRead(let uid, let snapshot, let refresh):
             guard let key = base.keysByUID[uid] else { return }
+            let wasWhole = sources.snapshots[uid]?.isWhole == true
             sources.note(snapshot, of: uid, refresh)
+            // Only now is it sure that the Source has let go of what it does not declare.
+            if snapshot.isWhole, !wasWhole { markWaitingSources() }
             queue.mark(key)
         case .retained(let offset): expireConsumers(before: offset)
         }

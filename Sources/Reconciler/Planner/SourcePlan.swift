@@ -80,12 +80,14 @@ public struct SyncPlan: Sendable, Equatable {
     public var drifted: [Int] = []
     /// Indices of `declared` that may not be written, with the reason.
     public var refused: [(index: Int, reason: DeclaredView.Refusal)] = []
+    /// Something that is declared is being deleted; it is made again when it is gone.
+    public var awaitsEnd = false
     public var prune = Prune.nothing
 
     public init() {}
 
     public static func == (a: SyncPlan, b: SyncPlan) -> Bool {
-        a.apply == b.apply && a.drifted == b.drifted && a.prune == b.prune
+        a.apply == b.apply && a.drifted == b.drifted && a.prune == b.prune && a.awaitsEnd == b.awaitsEnd
             && a.refused.elementsEqual(b.refused) { $0 == $1 }
     }
 }
@@ -100,7 +102,8 @@ public func planSync(_ view: SyncView) -> SyncPlan {
         }
         switch item.live {
         case .foreign(let owner, let place): plan.refused.append((index, .declaredBy(owner, place: place)))
-        case .ending, .mine(isNew: false, differs: false): break
+        case .ending: plan.awaitsEnd = true
+        case .mine(isNew: false, differs: false): break
         case .absent, .unowned, .mine(isNew: true, _): plan.apply.append(index)
         case .mine(isNew: false, differs: true):
             plan.drifted.append(index)
@@ -116,6 +119,13 @@ private func prune(_ view: SyncView, hasErrors: Bool) -> SyncPlan.Prune {
     let candidates = view.missing.indices.filter { !view.missing[$0] }
     if candidates.isEmpty { return .nothing }
     if hasErrors { return .waitsForErrors(candidates.count) }
-    let most = max(Limits.pruneAlways, view.ownedCount * view.pruneLimitPercent / 100)
-    return candidates.count <= most || view.isForced ? .delete(candidates) : .waitsForForce(candidates.count)
+    return candidates.count <= pruneMost(view) || view.isForced ? .delete(candidates) : .waitsForForce(candidates.count)
+}
+
+/// How many objects one sync deletes by itself: the share, rounded down, but one at least, so that the last object of two
+/// can go; and none when nothing is declared any more, which is more often a wrong path than a wish.
+private func pruneMost(_ view: SyncView) -> Int {
+    if view.pruneLimitPercent >= 100 { return view.ownedCount }
+    if view.pruneLimitPercent <= 0 || view.declared.isEmpty { return 0 }
+    return max(1, view.ownedCount * view.pruneLimitPercent / 100)
 }

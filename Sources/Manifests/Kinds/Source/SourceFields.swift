@@ -35,7 +35,9 @@ enum SourceFields {
         Field("prune", .boolean, fallback: true, text: "True: what is no longer declared is deleted."),
         Field(
             "pruneLimitPercent", .integer(0...100), fallback: 50,
-            text: "The share of its objects, but at least 5, that one sync deletes; more waits for 'sync --force'."),
+            text:
+                "The share of its objects that one sync deletes, one at least; more, and all of them at once, waits for 'sync --force'. 0: none, 100: all."
+        ),
         Field(
             "timeoutSeconds", .integer(1...86_400), fallback: 300,
             text: "Seconds after a change within which all its agents must be Ready."),
