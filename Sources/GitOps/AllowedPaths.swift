@@ -9,8 +9,8 @@ struct AllowedPaths: Sendable {
     /// What allows one, for messages.
     var option: String
 
-    /// The real path of a file or directory, reached without leaving the allowed directory through a link.
-    func resolve(_ path: String) throws(Problem) -> String {
+    /// A descriptor (O_PATH) of a file or directory, reached without leaving the allowed directory through a link.
+    func open(_ path: String) throws(Problem) -> Int32 {
         let isPlain = !path.split(separator: "/").contains("..")
         let prefix = prefixes.filter { path == $0 || path.hasPrefix($0 == "/" ? "/" : "\($0)/") }
             .max { $0.utf8.count < $1.utf8.count }
@@ -24,6 +24,12 @@ struct AllowedPaths: Sendable {
             let why = errno == EXDEV ? "a symbolic link leads out of \(prefix)" : String(cString: strerror(errno))
             throw Problem(message: "\(path): \(why)")
         }
+        return fd
+    }
+
+    /// The real path of a file or directory.
+    func resolve(_ path: String) throws(Problem) -> String {
+        let fd = try open(path)
         defer { close(fd) }
         return Self.path(of: fd) ?? path
     }

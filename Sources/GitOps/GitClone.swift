@@ -6,75 +6,130 @@ import Reconciler
 import Values
 
 /// The daemon's own clone of one branch, kept by the program `git`.
+///
+/// Guarantee: a clone that is damaged is made anew; it keeps to the limits of its disk.
 final class GitClone {
     typealias Problem = AllowedPaths.Problem
 
-    private let git: SourceSpec.Git
+    /// A commit that is checked out.
+    struct Checkout: Sendable {
+        var commit: String
+        /// Paths in the repository where another repository belongs.
+        var submodules: Set<String>
+    }
+
+    /// What an update does next; each step is one command of Git.
+    private enum Step {
+        /// Which commit the branch has: a server that does not answer is found out here.
+        case ask
+        /// Whether what is checked out is still so.
+        case verify(String)
+        case initialize(String)
+        case fetch(String)
+        /// The branch may have moved between question and fetch.
+        case resolve
+        case checkOut(String)
+        case clean(String)
+        case findSubmodules(String)
+        /// Forgets the commits before.
+        case compact(Checkout)
+    }
+
+    /// An update under way.
+    private struct Update {
+        var tell: (String) -> Void
+        var done: (Result<Checkout, Problem>) -> Void
+        /// There was no clone before, or it was made anew already.
+        var isNew: Bool
+    }
+
+    private let url: String
+    private let branch: String
     private let directory: String
-    private let credentials: [String: [UInt8]]
     private let allowed: AllowedPaths
-    private let supervisor: String
-    private let events: EventLoop
+    private let program: GitProgram
     private var repository: String { "\(directory)/tree" }
+    private var marker: String { "\(directory)/checked-out" }
+    private var work: Update?
+    private var isClosed = false
+    /// What there was no room for; it is not tried again.
+    private var tooLarge: (commit: String, why: String)?
+    private var current: Checkout?
 
+    /// A server that has not answered after this time is told to be silent.
+    private static let answerMs: Int64 = 12_000
     private static let fetchMs: Int64 = 300_000
+    private static let reference = "refs/remotes/source/head"
+    /// Files of objects, after which they are packed anew.
+    private static let objectFilesMax = 300
 
+    /// - Parameter directory: that of the Source, in which each repository and branch has its place.
     init(
-        _ git: SourceSpec.Git, directory: String, credentials: [String: [UInt8]], allowed: AllowedPaths,
+        _ git: SourceSpec.Git, in directory: String, credentials: [String: [UInt8]], allowed: AllowedPaths,
         supervisor: String, events: EventLoop
     ) {
-        self.git = git
-        self.directory = directory
-        self.credentials = credentials
+        url = git.url
+        branch = git.branch
         self.allowed = allowed
-        self.supervisor = supervisor
-        self.events = events
+        var hash = Hash()
+        hash.add("\(git.url) \(git.branch)".utf8)
+        self.directory = "\(directory)/\(hash.text)"
+        program = GitProgram(
+            directory: self.directory, credentials: credentials, supervisor: supervisor, events: events,
+            shown: git.url)
     }
 
-    private var parent: String { String(directory[..<directory.lastIndex(of: "/")!]) }
+    /// It is the same repository and branch: the clone can go on.
+    func serves(_ git: SourceSpec.Git) -> Bool { git.url == url && git.branch == branch }
 
-    /// The checked out directory; a path never leads out of it (`..` is refused at apply).
-    func tree(_ path: String) -> String { path == "." ? repository : "\(repository)/\(path)" }
+    func use(_ credentials: [String: [UInt8]]) { program.credentials = credentials }
 
-    /// Removes this and what earlier specifications of the Source have left.
-    func remove() { Files.removeTree(parent) }
+    var isUpdating: Bool { work != nil }
 
-    /// Fetches the branch and checks its commit out; `done` gets the commit.
-    func update(_ done: @escaping (Result<String, Problem>) -> Void) {
+    /// The checked out directory that a Source names, reached without leaving the clone.
+    func tree(_ path: String) throws(Problem) -> String {
+        let fd = agentos_open_beneath(repository, path)
+        guard fd >= 0 else {
+            let why = errno == EXDEV ? "a symbolic link leads out of the repository" : String(cString: strerror(errno))
+            throw Problem(message: "\(url)/\(path): \(why)")
+        }
+        defer { close(fd) }
+        return AllowedPaths.path(of: fd) ?? repository
+    }
+
+    /// Removes all of it from the disk: at once, or when the command that runs has ended.
+    func remove() {
+        isClosed = true
+        if work == nil { removeFiles() }
+    }
+
+    private func removeFiles() {
+        Files.removeTree(directory)
+        rmdir(String(directory[..<directory.lastIndex(of: "/")!]))  // another clone may be there
+    }
+
+    /// Fetches the branch and checks its commit out.
+    ///
+    /// - Parameters:
+    ///   - tell: called when the clone is made anew, with the reason.
+    ///   - done: called once.
+    func update(tell: @escaping (String) -> Void, _ done: @escaping (Result<Checkout, Problem>) -> Void) {
         do throws(Problem) {
-            if git.url.hasPrefix("file://") { _ = try allowed.resolve(String(git.url.dropFirst(7))) }
+            if url.hasPrefix("file://") { _ = try allowed.resolve(String(url.dropFirst(7))) }
             try prepare()
         } catch { return done(.failure(error)) }
-        let reference = "refs/remotes/source/head"
-        let steps = [
-            Files.exists("\(repository)/.git") ? [] : ["init", "-q", repository],
-            [
-                "-C", repository, "fetch", "-q", "--depth", "1", "--no-tags", "--force", "--", git.url,
-                "+refs/heads/\(git.branch):\(reference)",
-            ],
-            ["-C", repository, "rev-parse", "--verify", "-q", "\(reference)^{commit}"],
-        ]
-        run(steps.filter { !$0.isEmpty }) { [self] result in
-            guard case .success(let text) = result else { return done(result) }
-            let commit = text.prefix { !$0.isWhitespace }
-            if Files.text("\(repository)/.git/HEAD")?.prefix(commit.count) == commit,
-                Files.text("\(directory)/checked-out")?.prefix(commit.count) == commit
-            {
-                return done(.success(String(commit)))
-            }
-            unlink("\(directory)/checked-out")
-            let checkout = [
-                ["-C", repository, "checkout", "-q", "--force", "--detach", String(commit)],
-                ["-C", repository, "clean", "-qfdx"],
-            ]
-            run(checkout) { [self] result in
-                guard case .success = result else { return done(result) }
-                // Only a checkout that came to its end counts.
-                try? Files.replace("\(directory)/checked-out", Array(commit.utf8))
-                done(.success(String(commit)))
-            }
-        }
+        work = Update(tell: tell, done: done, isNew: !Files.exists("\(repository)/.git"))
+        perform(.ask)
     }
+
+    private func end(_ result: Result<Checkout, Problem>) {
+        let done = work?.done
+        work = nil
+        if isClosed { removeFiles() }
+        done?(result)
+    }
+
+    private func fail(_ why: String) { end(.failure(Problem(message: why))) }
 
     private func prepare() throws(Problem) {
         do throws(Files.Failure) {
@@ -82,68 +137,136 @@ final class GitClone {
             for count in parts.count - 2...parts.count {
                 try Files.makeDirectory("/" + parts.prefix(count).joined(separator: "/"))
             }
-            // Nothing of this machine's configuration of Git has a say; and whose repository it is does not matter.
-            try Files.replace("\(parent)/gitconfig", Array("[safe]\n\tdirectory = *\n".utf8))
-            let ask = """
-                #!/bin/sh
-                case $1 in Username*) echo "$AGENTOS_GIT_USERNAME" ;; *) echo "$AGENTOS_GIT_PASSWORD" ;; esac
-
-                """
-            try Files.replace("\(parent)/askpass", Array(ask.utf8), mode: 0o700)
+            try program.prepare()
         } catch { throw Problem(message: error.words) }
-        // A checkout that a crash cut off has left its lock.
-        unlink("\(repository)/.git/index.lock")
-        for name in ["shallow.lock", "FETCH_HEAD.lock"] { unlink("\(repository)/.git/\(name)") }
+        // Nobody else uses the clone: what a command that was killed has left is nobody's.
+        for name in Self.litter(in: "\(repository)/.git") { Files.removeTree("\(repository)/.git/\(name)") }
     }
 
-    /// Runs commands of Git one after the other; the result is what the last prints.
-    private func run(_ steps: [[String]], _ done: @escaping (Result<String, Problem>) -> Void) {
-        guard let first = steps.first else { return done(.success("")) }
-        let keys = Keys(credentials)
-        var environment = [
-            "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(directory)", "LANG=C.UTF-8", "GIT_TERMINAL_PROMPT=0",
-            "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=\(parent)/gitconfig", "GIT_ASKPASS=\(parent)/askpass",
-            "GIT_SSH_COMMAND=\(keys.ssh)", "GIT_ALLOW_PROTOCOL=https:http:ssh:file",
-        ]
-        for (variable, key) in [("USERNAME", "username"), ("PASSWORD", "password")] {
-            let value = String(decoding: credentials[key] ?? [], as: UTF8.self)
-            environment.append("AGENTOS_GIT_\(variable)=\(value)")
+    /// Locks, and packs that were not received to their end.
+    private static func litter(in place: String) -> [String] {
+        var found = Files.names(in: "\(place)/objects/pack").filter { $0.hasPrefix("tmp_") }.map {
+            "objects/pack/\($0)"
         }
-        ChildProgram.run(
-            ["git", "-c", "core.hooksPath=/dev/null"] + first, environment: environment, timeoutMs: Self.fetchMs,
-            supervisor: supervisor, events: events
-        ) { [self] result in
-            keys.remove()
-            guard case .exited(0) = result.end else {
-                return done(.failure(Problem(message: "git \(verb(first)) \(git.url): \(result.complaint)")))
+        found += Files.names(in: "\(place)/objects").filter { $0.hasPrefix("tmp_") }.map { "objects/\($0)" }
+        var directories = ["", "refs"]
+        while let directory = directories.popLast() {
+            for name in Files.names(in: "\(place)/\(directory)") {
+                let inner = directory.isEmpty ? name : "\(directory)/\(name)"
+                if name.hasSuffix(".lock") {
+                    found.append(inner)
+                } else if !directory.isEmpty, Files.isDirectory("\(place)/\(inner)") {
+                    directories.append(inner)
+                }
             }
-            if steps.count == 1 { return done(.success(result.text)) }
-            run(Array(steps.dropFirst()), done)
+        }
+        return found
+    }
+
+    // MARK: Steps
+
+    private func words(_ step: Step) -> [String] {
+        switch step {
+        case .ask: ["ls-remote", "--", url, "refs/heads/\(branch)"]
+        case .verify: ["-C", repository, "status", "--porcelain", "--ignored", "--untracked-files=all"]
+        case .initialize: ["init", "-q", repository]
+        case .fetch:
+            [
+                "-C", repository, "fetch", "-q", "--depth", "1", "--no-tags", "--force", "--", url,
+                "+refs/heads/\(branch):\(Self.reference)",
+            ]
+        case .resolve: ["-C", repository, "rev-parse", "--verify", "-q", "\(Self.reference)^{commit}"]
+        case .checkOut(let commit): ["-C", repository, "checkout", "-q", "--force", "--detach", commit]
+        case .clean: ["-C", repository, "clean", "-qffdx"]
+        case .findSubmodules(let commit): ["-C", repository, "ls-tree", "-r", "-d", "-z", "--full-tree", commit]
+        case .compact: ["-C", repository, "gc", "-q", "--prune=now"]
         }
     }
 
-    private func verb(_ words: [String]) -> String { words.first == "-C" ? words[2] : words[0] }
-
-    /// Keys for ssh: in memory, and only as long as a command of Git runs.
-    private struct Keys {
-        private let paths: [String]
-        let ssh: String
-
-        init(_ credentials: [String: [UInt8]]) {
-            var words = ["ssh", "-o", "BatchMode=yes", "-F", "/dev/null"]
-            var paths: [String] = []
-            for (key, option) in [("identity", "IdentityFile"), ("known_hosts", "UserKnownHostsFile")] {
-                guard let bytes = credentials[key] else { continue }
-                let path = "/dev/shm/agentos-\(getpid())-\(UInt64.random(in: 0 ... .max))"
-                guard (try? Files.replace(path, bytes)) != nil else { continue }
-                paths.append(path)
-                words += ["-o", "\(option)=\(path)"]
+    private func perform(_ step: Step) {
+        let timeoutMs = if case .ask = step { Self.answerMs } else { Self.fetchMs }
+        program.run(words(step), timeoutMs: timeoutMs) { [self] result in
+            if isClosed { return fail("\(url): it is no longer wanted") }
+            switch result {
+            case .success(let text): go(after: step, text)
+            case .failure(let failure): fail(step, failure)
             }
-            if credentials["identity"] != nil { words += ["-o", "IdentitiesOnly=yes"] }
-            self.paths = paths
-            ssh = words.joined(separator: " ")
         }
+    }
 
-        func remove() { for path in paths { unlink(path) } }
+    private func go(after step: Step, _ text: String) {
+        switch step {
+        case .ask:
+            let commit = String(text.prefix { !$0.isWhitespace })
+            if commit.isEmpty { return fail("\(url): it has no branch \(branch)") }
+            if let tooLarge, tooLarge.commit == commit { return fail(tooLarge.why) }
+            if Files.text(marker) == commit { return perform(.verify(commit)) }
+            perform(work?.isNew == true ? .initialize(commit) : .fetch(commit))
+        case .verify(let commit):
+            guard text.isEmpty else { return perform(.checkOut(commit)) }
+            if let current, current.commit == commit { return end(.success(current)) }
+            perform(.findSubmodules(commit))
+        case .initialize(let commit): perform(.fetch(commit))
+        case .fetch: perform(.resolve)
+        case .resolve: perform(.checkOut(String(text.prefix { !$0.isWhitespace })))
+        case .checkOut(let commit): perform(.clean(commit))
+        case .clean(let commit): perform(.findSubmodules(commit))
+        case .findSubmodules(let commit):
+            let found = Checkout(commit: commit, submodules: Self.submodules(text))
+            if let why = program.shortage(ofAll: true) { return giveUp(commit, "git checkout \(url): \(why)") }
+            // Only a checkout that came to its end counts.
+            try? Files.replace(marker, Array(commit.utf8))
+            current = found
+            if objectFiles > Self.objectFilesMax { perform(.compact(found)) } else { end(.success(found)) }
+        case .compact(let checkout): end(.success(checkout))
+        }
+    }
+
+    private func fail(_ step: Step, _ failure: GitProgram.Failure) {
+        let commit: String
+        switch step {
+        case .ask: return fail(failure.words)
+        case .compact(let checkout): return end(.success(checkout))  // what it uses is measured again next time
+        case .resolve: commit = ""
+        case .verify(let name), .initialize(let name), .fetch(let name), .checkOut(let name), .clean(let name),
+            .findSubmodules(let name):
+            commit = name
+        }
+        switch failure {
+        case .noRoom(let why): giveUp(commit, why)
+        case .late(let why): fail(why)
+        case .refused(let why):
+            // The server has just answered, so that the clone itself may be what is wrong.
+            guard let work, !work.isNew, !commit.isEmpty else { return fail(why) }
+            self.work?.isNew = true
+            clear()
+            work.tell("\(why); the clone is made anew")
+            perform(.initialize(commit))
+        }
+    }
+
+    private func giveUp(_ commit: String, _ why: String) {
+        clear()
+        if !commit.isEmpty { tooLarge = (commit, why) }
+        fail(why)
+    }
+
+    private func clear() {
+        unlink(marker)
+        current = nil
+        Files.removeTree(repository)
+    }
+
+    /// The paths that `git ls-tree` shows as commits of another repository.
+    static func submodules(_ text: String) -> Set<String> {
+        Set(
+            text.split(separator: "\0").filter { $0.hasPrefix("160000 ") }.compactMap { line in
+                line.firstIndex(of: "\t").map { String(line[line.index(after: $0)...]) }
+            })
+    }
+
+    private var objectFiles: Int {
+        let objects = "\(repository)/.git/objects"
+        return Files.names(in: objects).reduce(0) { $0 + Files.names(in: "\(objects)/\($1)").count }
     }
 }

@@ -25,6 +25,7 @@ extension SourceTests {
                 self.source(world)?[path: "status", "revision"]?.string == "main@\(first)"
                     && self.state(world) == "Ready"
             }
+            #expect(world.run("sync", "watch-fleet").code == 0)
             let before = world.events().count { $0["event_type"]?.string == "source.synced" }
             _ = git(world, directory, "checkout", "-q", "next")
             World.until("the second commit is applied") {

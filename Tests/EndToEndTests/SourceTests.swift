@@ -201,6 +201,7 @@ import Values
                 "\(directory)/agents.yaml",
                 World.agent("one", World.stays).replacing("{name: one}", with: "{name: one, namespace: team}"))
             world.write("\(directory)/z-namespace.yaml", namespace)
+            world.write("\(directory)/kept.yaml", settings(3))
             world.startDaemon()
             World.until("namespaces come before what is in them") { self.state(world) == "Ready" }
             #expect(world.get("one", namespace: "team") != nil)
