@@ -139,7 +139,7 @@ final class GitClone {
             }
             try program.prepare()
         } catch { throw Problem(message: error.words) }
-        // Nobody else uses the clone: what a command that was killed has left is nobody's.
+        // The daemon alone uses the clone, so locks and half packs were left by a command that was killed.
         for name in Self.litter(in: "\(repository)/.git") { Files.removeTree("\(repository)/.git/\(name)") }
     }
 

@@ -41,7 +41,7 @@ struct ManifestFile {
         digest = hash.value
         var diagnostics = Diagnostics()
         let manifests = ManifestReader.read(
-            content.bytes, file: file, namespace: namespace, mayBeEmpty: true, diagnostics: &diagnostics)
+            content.bytes, file: file, namespace: namespace, diagnostics: &diagnostics)
         for manifest in manifests {
             take(manifest, secrets)
         }

@@ -7,7 +7,7 @@ public struct Origin: Sendable, Equatable {
     public var source: UID
     public var file: String
     public var line: Int
-    /// Of what was declared when it was last applied.
+    /// The digest of the declaration that the object was last made from.
     public var digest: UInt64
 
     public init(source: UID, file: String, line: Int, digest: UInt64) {

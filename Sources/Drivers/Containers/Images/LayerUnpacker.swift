@@ -37,7 +37,7 @@ struct LayerUnpacker {
         }
     }
 
-    /// What is in the archive is what its name says.
+    /// Checks that a blob has the digest that it is named by.
     func check(_ blob: ImageArchive.Blob) throws(ImageProblem) {
         var digest = SHA256Digest()
         var offset = 0
