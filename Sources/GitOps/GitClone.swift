@@ -201,6 +201,8 @@ final class GitClone {
             if commit.isEmpty { return fail("\(url): it has no branch \(branch)") }
             if let tooLarge, tooLarge.commit == commit { return fail(tooLarge.why) }
             if Files.text(marker) == commit { return perform(.verify(commit)) }
+            // What is there stays, and is asked for again when there is room.
+            if let why = program.shortage(ofAll: false) { return fail("git fetch \(url): \(why)") }
             perform(work?.isNew == true ? .initialize(commit) : .fetch(commit))
         case .verify(let commit):
             guard text.isEmpty else { return perform(.checkOut(commit)) }
@@ -246,8 +248,9 @@ final class GitClone {
     }
 
     private func giveUp(_ commit: String, _ why: String) {
+        let isDiskFull = Files.freeBytes(directory) < Limits.cloneFreeBytesMin
         clear()
-        if !commit.isEmpty { tooLarge = (commit, why) }
+        if !commit.isEmpty, !isDiskFull { tooLarge = (commit, why) }
         fail(why)
     }
 

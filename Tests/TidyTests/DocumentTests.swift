@@ -7,8 +7,14 @@ import Values
 @Suite struct DocumentTests {
     @Test func allExamplesAreValid() {
         let examples = House.files("Examples/manifests", ".yaml")
-        #expect(examples.count >= 5)
-        for file in examples {
+        // The manifests in the documents, at the lines where they stand.
+        let shown = House.documents.flatMap { file in
+            file.text.split(separator: "```").filter { $0.hasPrefix("yaml\napiVersion:") }.map {
+                House.File(path: file.path, text: String($0.dropFirst(5)))
+            }
+        }
+        #expect(examples.count >= 5 && shown.count >= 3)
+        for file in examples + shown {
             var diagnostics = Diagnostics()
             let manifests = ManifestReader.read(
                 Array(file.text.utf8), file: file.path, namespace: "default", diagnostics: &diagnostics)
@@ -101,6 +107,16 @@ import Values
                 #expect(World.exists("\(House.root)/\(directory)\(target)"), "\(file.path): \(target)")
             }
         }
+    }
+
+    /// The table of the architecture has a row for every module, and no other.
+    @Test func thePageOfTheArchitectureNamesEveryModule() {
+        let page = House.text("Documentation/architecture.md").split(separator: "\n")
+        let rows = page.drop { $0 != "## Modules" }.dropFirst().prefix { !$0.hasPrefix("## ") }
+            .filter { $0.hasPrefix("| `") }.map { String($0.dropFirst(3).prefix { $0 != "`" }) }
+        let files = House.sources + House.files("Sources/agentos-supervise", ".c")
+        let modules = Set(files.compactMap { ModuleTests.module(of: $0.path) })
+        #expect(Set(rows) == modules && rows.count == modules.count)
     }
 
     // MARK: Proofs

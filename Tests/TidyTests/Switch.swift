@@ -60,7 +60,7 @@ struct Switch {
                 head!.switch.subject += word
             } else if isFirst, word == "case", blocks.last.flatMap({ $0 }) != nil {
                 pattern = ("", depth)
-            } else if word == "default", next == ":", let last = blocks.indices.last, blocks[last] != nil {
+            } else if isFirst, word == "default", next == ":", let last = blocks.indices.last, blocks[last] != nil {
                 blocks[last]!.hasDefault = true
             }
         }

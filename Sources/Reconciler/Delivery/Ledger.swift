@@ -41,7 +41,7 @@ public struct Ledger: Sendable, Equatable {
     public mutating func awaitAcknowledgement(position: Int64, sequence: Int64) {
         unacknowledged.append(Waiting(position: position, sequence: sequence))
         if unacknowledged.count > Limits.unacknowledgedMax {
-            // The two oldest become one that waits for the later of them.
+            // The list stays bounded: the oldest two entries become one, which the later acknowledgement resolves.
             unacknowledged[1].sequence = unacknowledged.removeFirst().sequence
         }
     }
