@@ -370,7 +370,9 @@ struct Life {
     }
 
     private mutating func applySource() {
-        let spec = Node.map([("path", "/fleet"), ("pruneLimitPercent", 100), ("timeoutSeconds", .number(random.below(100) + 1))])
+        let spec = Node.map([
+            ("path", "/fleet"), ("pruneLimitPercent", 100), ("timeoutSeconds", .number(random.below(100) + 1)),
+        ])
         request(.apply(apply(directory.source, .map([("spec", spec)]))))
     }
 
