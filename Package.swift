@@ -72,7 +72,7 @@ let package = Package(
             name: "agentos-supervise", path: "Sources/agentos-supervise", cSettings: [.define("_GNU_SOURCE")],
             linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles", "-Xlinker", "--gc-sections"])]),
 
-        library("Simulation", ["Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Simulation"),
+        library("Simulation", ["Loop", "Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Simulation"),
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
 
@@ -80,6 +80,7 @@ let package = Package(
         tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Values"]),
         tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Values"]),
+        tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(
             "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],

@@ -1,14 +1,15 @@
 import CLinux
 public import Machine
 import Manifests
-public import Planner
+import Planner
 public import Reconciler
-import Synchronization
-public import Values
+import Values
 
-/// Drives the engine: inputs in, one transaction, effects out. All of it runs on the thread of its event loop.
+/// Gives the `Conductor` threads, timers and mailboxes. All of it runs on the thread of its event loop.
 public final class Loop {
-    public private(set) var engine: Engine
+    private var conductor: Conductor
+    /// The committed state and what it knows of this moment; read in place, never copied.
+    public var engine: Engine { _read { yield conductor.engine } }
     /// What is committed, for readers.
     public private(set) var published: PublishedState
     public let events: EventLoop
@@ -19,10 +20,11 @@ public final class Loop {
     /// Called once when the store cannot be used any more.
     public var onFatal: (String) -> Void = { _ in }
     public var log: (StaticString, [(String, String)]) -> Void = { _, _ in }
-    public private(set) var counters = Counters()
+    public internal(set) var counters = Counters()
     /// Why the last commit failed; nil when the store works.
-    public private(set) var storeProblem: String?
+    public var storeProblem: String? { conductor.storeProblem }
 
+    /// What was done since the start.
     public struct Counters: Sendable {
         public var steps = 0
         public var commits = 0
@@ -31,260 +33,183 @@ public final class Loop {
         public var published = 0
     }
 
-    private let store: any Store
+    let store: any Store
     private let sink: any EventSink
-    private let drivers: [String: any Driver]
-    private let prober: (any Prober)?
-    private let sources: (any SourceReader)?
-    private var watched: [UID: SourceRequest] = [:]
-    private var refreshes: [Int: () -> Void] = [:]
-    private var probed: [UID: Set<RunID>] = [:]
-    private let clock: any Clock
-    private let storeThread = Worker(name: "store")
+    let drivers: [String: any Driver]
+    let prober: (any Prober)?
+    let sources: (any SourceReader)?
+    let clock: any Clock
+    let inbox: Inbox
+    let storeThread = Worker(name: "store")
     private let sinkThread = Worker(name: "sink")
-    private let replies = Replies()
-    private let inbox: Mailbox<Input>
-    private let commits = Mailbox<CommitOutcome>()
-    private let reports = Mailbox<(operation: Int, result: OperationResult)>()
 
-    private var pending: [Input] = []
-    private var committing: Step?
-    /// From the fetching of a batch until its verdicts are committed: nothing is handed to the sink twice meanwhile.
-    private var publishing = false
+    // What effects need, in Loop+Effects.swift and Loop+Sources.swift.
+    var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]
+    var awaited: [Int: Awaited] = [:]
+    var probed: [UID: Set<RunID>] = [:]
+    var watched: [UID: SourceRequest] = [:]
     private var answers: [Int: (Answer) -> Void] = [:]
-    private var nextRequest = 0
-    private var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]
+    private var lastNumber = 0
     private var wake: (timer: EventLoop.TimerID, at: Int64)?
-    private var stopped: (() -> Void)?
-
-    private enum CommitOutcome: Sendable {
-        case committed
-        case failed(StoreFailure)
-        case publishFailed(StoreFailure)
-    }
+    private var onStopped: () -> Void = {}
 
     /// - Parameter inbox: what drivers, prober and sources report to; they are made first, so it is there before.
     public init(
-        engine: Engine, store: any Store, sink: any EventSink, inbox: Mailbox<Input>, drivers: [any Driver],
+        engine: Engine, store: any Store, sink: any EventSink, inbox: Inbox, drivers: [any Driver],
         prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, clock: any Clock,
         events: EventLoop
     ) {
-        self.engine = engine
+        conductor = Conductor(engine: engine)
         published = PublishedState(engine.state)
         self.store = store
         self.sink = sink
-        self.inbox = inbox
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.prober = prober
         self.sources = sources
         self.clock = clock
         self.events = events
+        self.inbox = inbox
     }
 
+    /// Begins to take inputs, and what comes again and again.
     public func start() {
-        replies.start(on: events)
-        events.receive(inbox) { [unowned self] inputs in
-            pending += inputs
-            pump()
-        }
-        events.receive(commits) { [unowned self] outcomes in outcomes.forEach(finish) }
-        events.receive(reports) { [unowned self] reports in
-            for report in reports { finishOperation(report.operation, report.result) }
-            pump()
-        }
+        events.receive(inbox.messages) { [unowned self] messages in take(messages) }
         for uid in engine.state.tombstones.sorted() { forget(uid) }
         for object in engine.state.objects.values { probe(object.uid, object.agent) }
         watchSources()
         resync()
         trim()
+        report(.inputs([]))
     }
 
     /// Takes a request; `answer` is called after the commit. Back-pressure: a full inbox refuses.
     public func submit(actor: Principal, _ verb: Request.Verb, answer: @escaping (Answer) -> Void) {
-        guard pending.count < Limits.inboxMax, stopped == nil else { return answer(.failure(.unavailable)) }
-        nextRequest += 1
-        answers[nextRequest] = answer
-        pending.append(.request(Request(id: nextRequest, principal: actor, verb: verb)))
-        pump()
-    }
-
-    /// Runs a command beside an agent; `report` is called once, on any thread.
-    public func execute(
-        _ execution: Execution, driver: String, report: @escaping @Sendable (ExecutionResult) -> Void
-    ) {
-        guard let driver = drivers[driver] else { return report(.failed("no driver \"\(driver)\" serves here")) }
-        driver.execute(execution, report: report)
-    }
-
-    /// Runs a command beside an agent with the streams of a caller; nil when no such driver serves here.
-    public func open(_ execution: Execution, driver: String) -> (any CommandSession)? {
-        drivers[driver]?.open(execution)
-    }
-
-    /// What a run has written; nil when no such driver serves here.
-    public func logs(_ request: LogRequest, driver: String) -> (any LogSession)? { drivers[driver]?.logs(request) }
-
-    /// Measures all runs that are live, or those of a namespace; `done` is called once on this loop.
-    public func measure(namespace: String?, _ done: @escaping ([(RunID, ObjectKey, RunUsage)]) -> Void) {
-        var runs: [String: [RunID]] = [:]
-        var keys: [RunID: ObjectKey] = [:]
-        for object in engine.state.list(.agent, namespace: namespace) {
-            for replica in object.agent?.replicas ?? [] where replica.phase.isLive {
-                guard let run = replica.phase.run, run.pid != nil else { continue }
-                runs[run.spec.driver, default: []].append(run.id)
-                keys[run.id] = object.key
-            }
-        }
-        let asked = runs.filter { drivers[$0.key] != nil }
-        if asked.isEmpty { return done([]) }
-        var (left, found) = (asked.count, [(RunID, ObjectKey, RunUsage)]())
-        func finish() {
-            left = 0
-            done(found.sorted { ($0.1, $0.0) < ($1.1, $1.0) })
-        }
-        // A driver that does not answer in time is left out.
-        let timer = events.after(ms: Self.measureMs) { if left > 0 { finish() } }
-        let report = replies.ask { [events] (usages: [RunID: RunUsage]) in
-            guard left > 0 else { return false }
-            left -= 1
-            for (run, usage) in usages { if let key = keys[run] { found.append((run, key, usage)) } }
-            guard left == 0 else { return true }
-            events.cancel(timer)
-            finish()
-            return false
-        }
-        for (driver, runs) in asked { drivers[driver]?.measure(runs, report: report) }
-    }
-
-    private static let measureMs: Int64 = 10_000
-
-    /// Reads a Source now; `done` is called when what was found is committed.
-    public func refresh(_ uid: UID, force: Bool, actor: Principal, done: @escaping () -> Void) {
-        guard let sources, watched[uid] != nil else { return done() }
-        nextRequest += 1
-        refreshes[nextRequest] = done
-        sources.refresh(uid, Refresh(number: nextRequest, principal: actor, force: force))
-    }
-
-    /// What the next sync of a Source does; nil while nothing was read yet.
-    public func preview(_ key: ObjectKey) -> Preview? { engine.preview(key, clock.now()) }
-
-    /// Tells the reader which Sources there are, and what has changed of them.
-    private func watchSources() {
-        guard let sources else { return }
-        var requests: [UID: SourceRequest] = [:]
-        for object in engine.state.list(.source, namespace: nil) where object.deletion == nil {
-            let spec = SourceSpec(object.content["spec"] ?? .emptyMap)
-            if spec.suspend { continue }
-            let secret = spec.git?.secret.flatMap {
-                engine.state.objects[ObjectKey(.secret, namespace: object.key.namespace, name: $0)]
-            }
-            let credentials = (secret?.content["data"]?.stringMap ?? [:]).mapValues { Base64.decode($0) ?? [] }
-            requests[object.uid] = SourceRequest(
-                uid: object.uid, key: object.key, spec: spec, credentials: credentials)
-        }
-        for uid in watched.keys where requests[uid] == nil { sources.forget(uid) }
-        for (uid, request) in requests where watched[uid] != request { sources.watch(request) }
-        watched = requests
+        guard conductor.takesRequests else { return answer(.failure(.unavailable)) }
+        let number = nextNumber()
+        answers[number] = answer
+        report(.inputs([.request(Request(id: number, principal: actor, verb: verb))]))
     }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
     public func stop(_ done: @escaping () -> Void) {
-        stopped = done
-        if committing == nil { finishStop() }
+        onStopped = done
+        report(.stop)
     }
 
-    private func finishStop() {
-        guard let done = stopped else { return }
-        read { store in
-            store.finish()
-        } _: { _ in
-            done()
-        }
+    func nextNumber() -> Int {
+        lastNumber += 1
+        return lastNumber
     }
 
-    private func resync() {
-        for driver in drivers.values { driver.observe() }
-        events.after(ms: Int64(Limits.resyncMs)) { [unowned self] in resync() }
-    }
+    // MARK: What happens
 
-    private func trim() {
-        let now = clock.now().wallMs
-        storeThread.run { [store] in try? store.trim(nowMs: now) }  // tried again later
-        let offset = engine.leastAcknowledgedOffset ?? .max
-        sinkThread.run { [sink, inbox] in inbox.send(.retained(from: sink.retain(from: offset, nowMs: now))) }
-        events.after(ms: Int64(Limits.trimMs)) { [unowned self] in trim() }
-    }
-
-    // MARK: Steps
-
-    private func pump() {
-        while committing == nil, stopped == nil {
-            let now = clock.now()
-            let isDue = engine.nextWakeBootMs().map { $0 <= now.bootMs } ?? false
-            guard !pending.isEmpty || !engine.isIdle || isDue else { break }
-            let inputs = Array(pending.prefix(Limits.stepInputsMax))
-            pending.removeFirst(inputs.count)
-            counters.steps += 1
-            let step = engine.step(inputs, now)
-            if step.changes.isEmpty {
-                release(step)
-            } else {
-                committing = step
-                let changes = step.changes
-                storeThread.run { [store, commits] in
-                    do throws(StoreFailure) {
-                        try store.commit(changes)
-                        commits.send(.committed)
-                    } catch {
-                        commits.send(.failed(error))
-                    }
-                }
+    private func take(_ messages: [Inbox.Message]) {
+        var inputs: [Input] = []
+        for message in messages {
+            switch message {
+            case .input(let input): inputs.append(input)
+            case .finished(let operation, let result): inputs += finishOperation(operation, result)
+            case .answer(let number, let value): answer(number, value)
+            case .report(let report):
+                // Inputs that came first are in the inbox first.
+                if !inputs.isEmpty { self.report(.inputs(inputs)) }
+                inputs = []
+                self.report(report)
             }
         }
+        if !inputs.isEmpty { report(.inputs(inputs)) }
+    }
+
+    func report(_ report: Conductor.Report) {
+        count(report)
+        let problem = conductor.storeProblem
+        var shown: [Set<ObjectKey>] = []
+        let actions = conductor.take(report, clock.now()) { step, state in
+            shown.append(published.supersede(step, state))
+        }
+        if problem != nil, conductor.storeProblem == nil { log("store works again", []) }
+        if problem == nil, let why = conductor.storeProblem {
+            log("commit failed; nothing was changed", [("error", why)])
+        }
+        for action in actions {
+            if case .release(let step) = action { release(step, shown.removeFirst()) } else { perform(action) }
+        }
+        if case .delivered(.success) = report { onPublished() }
         setWake()
     }
 
-    private func finish(_ outcome: CommitOutcome) {
-        switch outcome {
-        case .committed:
-            guard let step = committing else { return }
-            committing = nil
-            counters.commits += 1
-            if storeProblem != nil { log("store works again", []) }
-            storeProblem = nil
-            release(step)
-        case .failed(.fatal(let why)), .publishFailed(.fatal(let why)):
-            onFatal(why)
-        case .failed(.retry(let why)):
-            guard let step = committing else { return }
-            committing = nil
-            counters.commitFailures += 1
-            if storeProblem == nil { log("commit failed; nothing was changed", [("error", why)]) }
-            storeProblem = why
-            let again = engine.failed(step)
-            for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
-            if stopped != nil { return finishStop() }
-            // The inputs wait a moment outside the inbox, so that a full disk does not spin.
-            events.after(ms: 500) { [unowned self] in
-                pending = again + pending
-                pump()
-            }
-            return
-        case .publishFailed(.retry):
-            publishing = false
-            events.after(ms: 500) { [unowned self] in publish(fresh: []) }
+    private func count(_ report: Conductor.Report) {
+        switch report {
+        case .committed(nil): counters.commits += 1
+        case .committed: counters.commitFailures += 1
+        case .delivered(.success(let verdicts)): counters.published += verdicts.count
+        case .delivered(.failure(let failure)): log("event sink unavailable", [("error", failure.message)])
+        case .inputs, .fetched, .storeFailed, .woken, .stop, .closed: break
         }
-        if stopped != nil { return finishStop() }
-        pump()
     }
 
-    private func release(_ step: Step) {
-        let shown = published.supersede(step, engine.state)
-        engine.committed(step)
+    private func setWake() {
+        let now = clock.now()
+        let at = conductor.wakeAtBootMs(now)
+        guard wake?.at != at else { return }
+        if let wake { events.cancel(wake.timer) }
+        wake = at.map { at in
+            let timer = events.after(ms: at - now.bootMs) { [unowned self] in
+                wake = nil
+                report(.woken)
+            }
+            return (timer, at)
+        }
+    }
+
+    // MARK: What is done
+
+    private func perform(_ action: Conductor.Action) {
+        switch action {
+        case .commit(let changes):
+            storeThread.run { [store, inbox] in
+                do throws(StoreFailure) {
+                    try store.commit(changes)
+                    inbox.send(.report(.committed(nil)))
+                } catch {
+                    inbox.send(.report(.committed(error)))
+                }
+            }
+        case .fetch(let parked):
+            storeThread.run { [store, inbox] in
+                do throws(StoreFailure) {
+                    let batch = try store.unpublished(limit: Limits.publishBatchMax, excluding: parked)
+                    inbox.send(.report(.fetched(.success(batch))))
+                } catch {
+                    inbox.send(.report(.fetched(.failure(error))))
+                }
+            }
+        case .deliver(let batch):
+            sinkThread.run { [sink, inbox] in
+                do throws(SinkFailure) {
+                    inbox.send(.report(.delivered(.success(try sink.append(batch)))))
+                } catch {
+                    inbox.send(.report(.delivered(.failure(error))))
+                }
+            }
+        case .release: break  // by the caller, with what readers were shown before
+        case .refuse(let step):
+            for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
+        case .close:
+            storeThread.run { [store, inbox] in
+                store.finish()
+                inbox.send(.report(.closed))
+            }
+        case .exit(.stopped): onStopped()
+        case .exit(.storeFailed(let why)): onFatal(why)
+        }
+    }
+
+    private func release(_ step: Step, _ shown: Set<ObjectKey>) {
+        counters.steps += 1
         let changes = published.take(step, shown, engine.state)
         for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
-        for number in step.refreshes { refreshes.removeValue(forKey: number)?() }
+        for number in step.refreshes { answer(number, ()) }
         for operation in step.operations { perform(operation) }
         for write in step.changes.objects { probe(write.object.uid, write.object.agent) }
         for removed in step.changes.removed { probe(removed.uid, nil) }
@@ -293,165 +218,26 @@ public final class Loop {
             watchSources()
         }
         if !changes.isEmpty { onCommit(changes) }
-        if step.tellsDelivery { publishing = false }
-        publish(fresh: step.changes.events)
     }
 
-    private func setWake() {
-        guard committing == nil else { return }
-        let retry = publishing ? nil : engine.nextRetryBootMs.map { max($0, agentos_boot_ms() + 10) }
-        guard let at = [engine.nextWakeBootMs(), retry].compactMap(\.self).min() else { return }
-        if let wake {
-            if wake.at == at { return }
-            events.cancel(wake.timer)
-        }
-        let timer = events.after(ms: at - agentos_boot_ms()) { [unowned self] in
-            wake = nil
-            publish(fresh: [])
-            pump()
-        }
-        wake = (timer, at)
+    // MARK: What comes again and again
+
+    private func resync() {
+        for driver in drivers.values { driver.observe() }
+        events.after(ms: Int64(Limits.resyncMs)) { [unowned self] in resync() }
     }
 
-    // MARK: Effects
-
-    private func perform(_ operation: Operation) {
-        guard let driver = drivers[operation.driver] else {
-            return inbox.send(.finished(operation, .failed("no driver \(operation.driver)")))
-        }
-        counters.operations += 1
-        let number = operation.number
-        let deadlineMs: Int64 = operation.kind == .start ? Int64(Limits.startDeadlineMs) : 15_000
-        let timer = events.after(ms: deadlineMs) { [unowned self] in
-            finishOperation(number, .failed("timed out after \(deadlineMs) ms"))
-            pump()
-        }
-        inFlight[number] = (operation, timer)
-        var context: StartContext?
-        if case .start(let run) = operation.verb { context = engine.startContext(run) }
-        driver.perform(operation, context) { [reports] result in reports.send((number, result)) }
-    }
-
-    private func finishOperation(_ number: Int, _ result: OperationResult) {
-        // A report after the deadline finds nothing here: its facts arrive by observation.
-        guard let (operation, timer) = inFlight.removeValue(forKey: number) else { return }
-        events.cancel(timer)
-        if case .failed(let why) = result {
-            log(
-                "operation failed",
-                [("operation", operation.kind.rawValue), ("run", operation.run.text), ("error", why)])
-        }
-        pending.append(.finished(operation, result))
-    }
-
-    /// Probes the runs of an agent that are to be probed, and no others.
-    private func probe(_ uid: UID, _ agent: AgentState?) {
-        let targets = agent?.replicas.compactMap { ProbeTarget($0) } ?? []
-        let before = probed[uid] ?? []
-        let now = Set(targets.map(\.run))
-        for run in before.subtracting(now).sorted() { prober?.end(run) }
-        for target in targets where !before.contains(target.run) { prober?.begin(target) }
-        probed[uid] = now.isEmpty ? nil : now
-    }
-
-    private func forget(_ uid: UID) {
-        // The homes are shared: they are gone when every driver has let go.
-        let left = Countdown(drivers.count)
-        for driver in drivers.values {
-            driver.forget(uid) { [inbox] in if left.isLast() { inbox.send(.homesRemoved(uid)) } }
-        }
-    }
-
-    // MARK: Outbox
-
-    private func publish(fresh: [EventRecord]) {
-        let now = clock.now()
-        guard !publishing, stopped == nil, engine.wantsPublishing(now) else { return }
-        publishing = true
-        // What was just written is at hand when nothing else waits.
-        if fresh.count == engine.state.backlog, fresh.count <= Limits.publishBatchMax { return deliver(fresh) }
-        let parked = engine.parkedObjects(now)
-        let (store, commits, published) = (store, commits, publishedMailbox)
-        storeThread.run {
-            do throws(StoreFailure) {
-                published.send(.batch(try store.unpublished(limit: Limits.publishBatchMax, excluding: parked)))
-            } catch {
-                commits.send(.publishFailed(error))
+    private func trim() {
+        let now = clock.now().wallMs
+        storeThread.run { [store, inbox] in
+            do throws(StoreFailure) { try store.trim(nowMs: now) } catch {
+                inbox.send(.report(.storeFailed(error)))
             }
         }
-    }
-
-    private enum Published: Sendable {
-        case batch([EventRecord])
-        case verdicts([DeliveryVerdict])
-        case unavailable(String)
-    }
-
-    private lazy var publishedMailbox: Mailbox<Published> = {
-        let mailbox = Mailbox<Published>()
-        events.receive(mailbox) { [unowned self] messages in messages.forEach(take) }
-        return mailbox
-    }()
-
-    private func deliver(_ batch: [EventRecord]) {
-        let (sink, published) = (sink, publishedMailbox)
-        sinkThread.run {
-            do throws(SinkFailure) {
-                published.send(.verdicts(try sink.append(batch)))
-            } catch {
-                published.send(.unavailable(error.message))
-            }
+        let offset = engine.leastAcknowledgedOffset ?? .max
+        sinkThread.run { [sink, inbox] in
+            inbox.send(.input(.retained(from: sink.retain(from: offset, nowMs: now))))
         }
-    }
-
-    private func take(_ message: Published) {
-        switch message {
-        case .batch(let events) where events.isEmpty:
-            publishing = false  // all that waits is parked
-            setWake()
-        case .batch(let events):
-            deliver(events)
-        case .verdicts(let verdicts):
-            counters.published += verdicts.count
-            pending.append(.delivered(verdicts))
-            pump()
-            onPublished()
-        case .unavailable(let why):
-            log("event sink unavailable", [("error", why)])
-            pending.append(.sinkUnavailable(why))
-            pump()
-        }
-    }
-
-    /// Runs a read on the store's thread and hands the result back on this loop.
-    public func read<Value: Sendable>(
-        _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,
-        _ done: @escaping (Result<Value, StoreFailure>) -> Void
-    ) {
-        let report = replies.ask { (result: Result<Value, StoreFailure>) in
-            done(result)
-            return false
-        }
-        storeThread.run { [store] in
-            do throws(StoreFailure) {
-                report(.success(try body(store)))
-            } catch {
-                report(.failure(error))
-            }
-        }
-    }
-}
-
-/// Tells the last of several reports.
-private final class Countdown: Sendable {
-    private let left: Mutex<Int>
-
-    init(_ count: Int) { left = Mutex(count) }
-
-    func isLast() -> Bool {
-        left.withLock {
-            $0 -= 1
-            return $0 == 0
-        }
+        events.after(ms: Int64(Limits.trimMs)) { [unowned self] in trim() }
     }
 }

@@ -1,3 +1,4 @@
+import Loop
 import Manifests
 import Planner
 public import Reconciler
@@ -21,6 +22,8 @@ public struct SimulationResult: Sendable {
     public var steps = 0
     public var freezes = 0
     public var prunes = 0
+    /// Orderly ends of the daemon.
+    public var stops = 0
     /// A hash over all that was committed: equal for equal lives.
     public var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 }
@@ -55,6 +58,8 @@ struct Life {
         case lateStart(RunID)
         case input(Input)
         case deliver([EventRecord])
+        case commit(ChangeSet)
+        case report(Conductor.Report)
     }
 
     let mutant: Mutant?
@@ -65,14 +70,16 @@ struct Life {
     var store = SimulatedStore()
     var machine = SimulatedMachine()
     var directory = SimulatedDirectory()
-    var engine: Engine
+    var conductor: Conductor
+    var engine: Engine { conductor.engine }
     var pending: [Input] = []
     /// What happens outside the engine, in order of time.
     var actions: [(at: Int64, order: Int, life: Int, action: Action)] = []
     var order = 0
     var daemonLife = 0
     var inFlight: Set<RunID> = []
-    var publishing = false
+    /// The store does one thing after the other: when it has done what it was asked for last.
+    var storeAt: Int64 = 0
     var sinkIsDown = false
     var isCalm = false
     var nextRequest = 0
@@ -89,7 +96,7 @@ struct Life {
         self.mutant = mutant
         random = SeededRandom(seed: seed)
         machine.ignoresClaims = mutant == .noClaim
-        engine = Engine(state: EngineState(), settings: settings)
+        conductor = Conductor(engine: Engine(state: EngineState(), settings: settings))
     }
 
     mutating func live() {
@@ -129,6 +136,7 @@ struct Life {
             }
         case 9 where index % 3 == 0: reboot()
         case 10: if random.chance(50) { applyConfigMap() } else { request(.delete(configMap, graceMs: nil)) }
+        case 16: if random.chance(20) { report(.stop) }
         case 12...14:
             let living = machine.living
             if !living.isEmpty { probe(living[random.below(living.count)]) }
@@ -153,7 +161,7 @@ struct Life {
         if index % 40 == 39 { crash(CrashBoundary.allCases[random.below(2) * 4]) }
     }
 
-    private mutating func advance(_ ms: Int64) {
+    mutating func advance(_ ms: Int64) {
         now.bootMs += ms
         now.wallMs += ms
         for run in machine.advance(nowMs: now.wallMs, &random) { hint(run) }
@@ -166,13 +174,13 @@ struct Life {
         }
     }
 
-    private mutating func later(_ action: Action, within ms: Int) {
+    mutating func later(_ action: Action, within ms: Int) {
         order += 1
         actions.append((now.bootMs + Int64(random.below(ms)), order, daemonLife, action))
     }
 
     /// A wake-up about a run; some are lost, some come twice.
-    private mutating func hint(_ run: RunID) {
+    mutating func hint(_ run: RunID) {
         guard let instance = machine.seen[run] else { return }
         let times = isCalm ? 1 : random.below(10) == 0 ? 0 : random.below(10) == 0 ? 2 : 1
         for _ in 0..<times {
@@ -187,7 +195,7 @@ struct Life {
         later(.input(.probed(run, state)), within: 3000)
     }
 
-    private mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
+    mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
 
     private mutating func reboot() {
         machine.reboot(nowMs: now.wallMs)
@@ -198,7 +206,7 @@ struct Life {
         restart()
     }
 
-    private mutating func perform(_ action: Action, _ life: Int) {
+    mutating func perform(_ action: Action, _ life: Int) {
         switch action {
         case .lateStart(let run):
             machine.start(run, nowMs: now.wallMs, &random)
@@ -215,10 +223,14 @@ struct Life {
             if life == daemonLife { pending.append(input) }
         case .deliver(let events):
             deliver(events, life)
+        case .commit(let changes):
+            if life == daemonLife { commit(changes) }
+        case .report(let report):
+            if life == daemonLife { self.report(report) }
         }
     }
 
-    private mutating func perform(_ operation: Operation) {
+    mutating func perform(_ operation: Operation) {
         switch operation.verb {
         case .start(let run):
             if run.spec.restartPolicy != .always, run.spec.command.contains("finish") {
@@ -242,9 +254,9 @@ struct Life {
         hint(operation.run)
     }
 
-    private mutating func deliver(_ events: [EventRecord], _ life: Int) {
+    mutating func deliver(_ events: [EventRecord], _ life: Int) {
         if sinkIsDown {
-            if life == daemonLife { pending.append(.sinkUnavailable("down")) }
+            if life == daemonLife { report(.delivered(.failure(SinkFailure(message: "down")))) }
             return
         }
         var verdicts: [DeliveryVerdict] = []
@@ -264,96 +276,7 @@ struct Life {
             delivered[event.uid] = max(last, event.sequence)
             verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence))
         }
-        if life == daemonLife { pending.append(.delivered(verdicts)) }
-    }
-
-    // MARK: The daemon
-
-    private mutating func turn() {
-        if pending.isEmpty, engine.isIdle { advance(1) }
-        if !isCalm, random.chance(1) { return crash(.beforeStep) }
-        let inputs = pending
-        pending = []
-        var step = engine.step(inputs, now)
-        result.steps += 1
-        for event in step.changes.events { result.transitions.insert(event.type) }
-        if mutant == .randomIDs {
-            for index in step.operations.indices { step.operations[index].run.attempt += random.below(2) * 7 }
-        }
-        if !isCalm, random.chance(1) { return crash(.afterStep) }
-        if mutant == .actBeforeCommit { release(step.operations) }
-        if !step.changes.isEmpty {
-            if !isCalm, random.chance(4) {
-                pending = engine.failed(step) + pending
-                return
-            }
-            store.commit(step.changes)
-            if let problem = shadow?.commit(step.changes) { fail("the real store: \(problem)") }
-            for event in step.changes.events {
-                for byte in event.payload.utf8 {
-                    result.fingerprint = (result.fingerprint ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
-                }
-            }
-            checkCommit(step.changes)
-            checkPruned(step.changes)
-        }
-        if !isCalm, random.chance(2) { return crash(.afterCommit) }
-        let tells = inputs.contains {
-            switch $0 {
-            case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead: false
-            }
-        }
-        engine.committed(step)
-        if tells { publishing = false }
-        if mutant != .actBeforeCommit { release(step.operations) }
-        for uid in step.changes.tombstones { later(.input(.homesRemoved(uid)), within: 500) }
-        publish()
-        checkState()
-        if !isCalm, random.chance(1) { crash(.afterEffects) }
-    }
-
-    private mutating func release(_ operations: [Operation]) {
-        for operation in operations {
-            if !inFlight.insert(operation.run).inserted {
-                fail(
-                    "two operations on \(operation.run.text) at the same time: \(operation.kind), step \(result.steps)")
-            }
-            later(.operation(operation), within: isCalm ? 50 : 2500)
-            if mutant == .noInFlightGuard { pending.append(.finished(operation, .failed("forgotten"))) }
-        }
-    }
-
-    private mutating func publish() {
-        guard !publishing, engine.wantsPublishing(now) else { return }
-        let batch = store.unpublished(limit: 64, excluding: Set(engine.parkedObjects(now)))
-        if batch.isEmpty { return }
-        publishing = true
-        later(.deliver(batch), within: isCalm ? 20 : 400)
-    }
-
-    private mutating func crash(_ boundary: CrashBoundary) {
-        result.crashes[boundary, default: 0] += 1
-        // What was handed to the kernel happens all the same; the rest is lost.
-        actions.removeAll { action in
-            if case .operation = action.action { return random.chance(50) }
-            return false
-        }
-        if mutant == .outboxLostInCrash { store.loseLastEvent() }
-        restart()
-    }
-
-    private mutating func restart() {
-        daemonLife += 1
-        pending = []
-        inFlight = []
-        publishing = false
-        // Operations of the life before are no longer ours to guard; what they do is seen.
-        engine = Engine(state: store.load(), settings: settings)
-        checkLedgers()
-        if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
-        applyDefaultNamespace()
-        observe()
+        if life == daemonLife { report(.delivered(.success(verdicts))) }
     }
 
     // MARK: Requests
@@ -377,7 +300,7 @@ struct Life {
     }
 
     /// As the daemon does at each start: a crash may have lost the first.
-    private mutating func applyDefaultNamespace() {
+    mutating func applyDefaultNamespace() {
         request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
     }
 
@@ -459,8 +382,9 @@ struct Life {
                 }
             }
             turn()
-            let wake = engine.nextWakeBootMs().map { $0 - now.bootMs } ?? 100
-            advance(pending.isEmpty && engine.isIdle ? min(max(wake, 1), 5000) : 10)
+            let wake = conductor.wakeAtBootMs(now).map { $0 - now.bootMs } ?? 100
+            let isIdle = pending.isEmpty && engine.isIdle && conductor.committing == nil
+            advance(isIdle ? min(max(wake, 1), 5000) : 10)
             if index % 50 == 49, isConverged { break }
         }
         guard result.violation == nil else { return }
@@ -469,7 +393,8 @@ struct Life {
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
         readDirectory()
-        let step = engine.step(pending, now)
+        var once = engine
+        let step = once.step(pending, now)
         if !step.changes.isEmpty || !step.operations.isEmpty {
             let before = engine.state.objects.values.filter { object in
                 step.changes.objects.contains { $0.object.uid == object.uid }

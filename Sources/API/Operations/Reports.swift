@@ -57,9 +57,7 @@ extension Server {
     /// Leaves a copy in the state directory for the caller, who may read it, to take away.
     func backup(_ call: Call) {
         let path = "\(settings.stateDirectory)/store/backup-\(UInt64.random(in: 0...UInt64.max)).tmp"
-        loop.read { store throws(StoreFailure) in
-            try store.backup(to: path)
-        } _: { result in
+        loop.backup(to: path) { result in
             switch result {
             case .success:
                 call.respond(200, .map([("kind", "Backup"), ("apiVersion", "agentos.dev/v1"), ("path", .text(path))]))

@@ -26,7 +26,7 @@ struct Assembly {
         let opened = try OpenedStore(paths, log, nowMs: nowMs)
         let (journal, store, state) = (opened.journal, opened.store, opened.state)
 
-        let inbox = Mailbox<Input>()
+        let inbox = Inbox()
         let user = getuid()
         let filter = SystemCallFilter.ofThisMachine()
         if case .missing = filter {
