@@ -277,6 +277,15 @@ int agentos_open_beneath(const char *directory, const char *path) {
     return fd;
 }
 
+int agentos_open_inside(int directory, const char *name) {
+    struct open_how how = {
+        .flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
+    return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
+}
+
+int agentos_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
 int agentos_mount_memory(const char *path) {
     return mount("agentos", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711,size=64m");
 }

@@ -129,15 +129,6 @@ public enum Files {
         return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
-    /// Removes a tree without following links out of it.
-    public static func removeTree(_ path: String) {
-        var status = stat()
-        guard lstat(path, &status) == 0 else { return }
-        if status.st_mode & S_IFMT == S_IFDIR {
-            for name in names(in: path) { removeTree("\(path)/\(name)") }
-            rmdir(path)
-        } else {
-            unlink(path)
-        }
-    }
+    /// Removes a tree as far as it can be; `Tree.remove` says what could not.
+    public static func removeTree(_ path: String) { try? Tree.remove(path) }
 }

@@ -73,6 +73,10 @@ int agentos_open_beneath(const char *directory, const char *path);
 int agentos_open_path(const char *path);
 /// Whether a file is an answer of the kernel, made when it is read (proc, sysfs and their like); -1 with errno.
 int agentos_is_of_kernel(int fd);
+/// A directory in another that is open, reached over no link and on the same mount.
+int agentos_open_inside(int directory, const char *name);
+/// No core of this process is written, and no other process of its user may look into its memory.
+int agentos_not_dumpable(void);
 /// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
 int agentos_mount_memory(const char *path);
 int agentos_unmount(const char *path);

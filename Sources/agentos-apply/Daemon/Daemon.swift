@@ -24,6 +24,8 @@ final class Daemon {
     /// Runs until it is told to stop; agents run on.
     static func run(_ settings: Settings, _ paths: Paths) throws -> ExitCode {
         agentos_ignore_sigpipe()
+        // Its memory holds Secrets.
+        _ = agentos_not_dumpable()
         agentos_ignore_children()
         // Before there is a second thread: each of them would have to hold these signals back.
         let signals = agentos_signalfd_stop()

@@ -1,0 +1,155 @@
+import CLinux
+import Glibc
+
+/// Trees below directories that agents own. All steps go from one open directory to the next, never over a link, out of
+/// the tree or onto another mount: what agents change meanwhile leads nowhere else.
+package enum Tree {
+    /// Directories that are open at the same time; what lies deeper is moved up before it is removed.
+    private static let depthMax = 64
+    /// Names that are read at once.
+    private static let namesMax = 4096
+
+    /// Removes a file or directory with all that is in it. Nothing is there afterwards, or it throws what is left.
+    ///
+    /// Assumes: only we write to the directory that it lies in. Caveat: takes its time; not for a loop's thread.
+    package static func remove(_ path: String) throws(Files.Failure) {
+        let (parent, name) = try open(directoryOf: path)
+        defer { close(parent) }
+        if unlinkat(parent, name, 0) == 0 || errno == ENOENT { return }
+        guard errno == EISDIR || errno == EPERM else { throw Files.Failure(code: errno, what: path) }
+        if unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT { return }
+        let top = openInside(parent, name)
+        guard top >= 0 else { throw Files.Failure(code: errno, what: path) }
+        let failure = empty(top, path)
+        close(top)
+        if unlinkat(parent, name, AT_REMOVEDIR) != 0, errno != ENOENT {
+            throw failure ?? Files.Failure(code: errno, what: path)
+        }
+    }
+
+    /// As it is in the directory: bytes that end with a zero, of any encoding.
+    private typealias Name = [CChar]
+
+    private struct Level {
+        var fd: Int32
+        var name: Name
+        /// What cannot be removed, and is not tried again.
+        var stuck: Set<Name> = []
+    }
+
+    /// Removes what is in a directory; the first thing that could not be.
+    private static func empty(_ top: Int32, _ path: String) -> Files.Failure? {
+        var levels = [Level(fd: top, name: [0])]
+        var failure: Files.Failure?
+        var moved = 0
+        func stick(_ name: Name) {
+            failure = failure ?? Files.Failure(code: errno, what: "\(path): \(text(name))")
+            levels[levels.count - 1].stuck.insert(name)
+        }
+        while let level = levels.last {
+            let names = names(level.fd, without: level.stuck)
+            var descends = false
+            for name in names {
+                if unlinkat(level.fd, name, 0) == 0 || errno == ENOENT { continue }
+                guard errno == EISDIR || errno == EPERM else {
+                    stick(name)
+                    continue
+                }
+                if unlinkat(level.fd, name, AT_REMOVEDIR) == 0 || errno == ENOENT { continue }
+                if levels.count == depthMax {
+                    moved += 1
+                    if renameat(level.fd, name, top, ".agentos-deep-\(moved)") != 0 { stick(name) }
+                    continue
+                }
+                let fd = openInside(level.fd, name)
+                guard fd >= 0 else {
+                    stick(name)
+                    continue
+                }
+                levels.append(Level(fd: fd, name: name))
+                descends = true
+                break
+            }
+            if descends || !names.isEmpty { continue }
+            levels.removeLast()
+            guard let parent = levels.last else { return failure }
+            close(level.fd)
+            if unlinkat(parent.fd, level.name, AT_REMOVEDIR) != 0, errno != ENOENT { stick(level.name) }
+        }
+        return failure
+    }
+
+    /// Gives what one user owns in a directory to another, the directory itself last: a crash leaves it to be done again.
+    ///
+    /// What belongs to others, such as a second name of a file elsewhere, stays as it is.
+    package static func give(_ path: String, from old: UInt32, to user: UInt32, _ group: UInt32) throws(Files.Failure) {
+        let (parent, name) = try open(directoryOf: path)
+        defer { close(parent) }
+        let top = openInside(parent, name)
+        guard top >= 0 else { throw Files.Failure(code: errno, what: path) }
+        defer { close(top) }
+        var levels = [(fd: top, rest: names(top, without: []))]
+        defer { for level in levels.dropFirst() { close(level.fd) } }
+        while let level = levels.last {
+            guard let name = level.rest.last else {
+                levels.removeLast()
+                if !levels.isEmpty {
+                    fchown(level.fd, user, group)
+                    close(level.fd)
+                }
+                continue
+            }
+            levels[levels.count - 1].rest.removeLast()
+            var status = stat()
+            guard fstatat(level.fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_uid == old else { continue }
+            if status.st_mode & S_IFMT == S_IFDIR {
+                guard levels.count < 1024 else { throw Files.Failure(code: ELOOP, what: "\(path): too deep") }
+                let fd = openInside(level.fd, name)
+                guard fd >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(text(name))") }
+                levels.append((fd, names(fd, without: [])))
+            } else if status.st_nlink == 1 || old != 0 {
+                fchownat(level.fd, name, user, group, AT_SYMLINK_NOFOLLOW)
+            }
+        }
+        guard fchown(top, user, group) == 0 else { throw Files.Failure(code: errno, what: "chown \(path)") }
+    }
+
+    /// The directory that a path lies in, and its last name.
+    private static func open(directoryOf path: String) throws(Files.Failure) -> (Int32, Name) {
+        let parts = path.split(separator: "/")
+        guard let name = parts.last, name != ".", name != ".." else { throw Files.Failure(code: EINVAL, what: path) }
+        let start = path.hasPrefix("/") ? "/" : "."
+        let parent = parts.count == 1 ? start : String(path[..<name.startIndex])
+        let fd = Glibc.open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else { throw Files.Failure(code: errno, what: path) }
+        return (fd, Array(String(name).utf8CString))
+    }
+
+    private static func text(_ name: Name) -> String {
+        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// A directory in another, or -1. Those that their owner may not read are opened for that, where it is us.
+    private static func openInside(_ parent: Int32, _ name: Name) -> Int32 {
+        let fd = agentos_open_inside(parent, name)
+        guard fd < 0, errno == EACCES, getuid() != 0 else { return fd }
+        return fchmodat(parent, name, 0o700, 0) == 0 ? agentos_open_inside(parent, name) : -1
+    }
+
+    private static func names(_ directory: Int32, without stuck: Set<Name>) -> [Name] {
+        let fd = agentos_open_inside(directory, ".")
+        guard fd >= 0, let handle = fdopendir(fd) else { return [] }
+        defer { closedir(handle) }
+        let dot = CChar(UInt8(ascii: "."))
+        var names: [Name] = []
+        while names.count < namesMax, let entry = readdir(handle) {
+            let name: Name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
+            }
+            if name != [dot, 0], name != [dot, dot, 0], !stuck.contains(name) { names.append(name) }
+        }
+        return names
+    }
+}
