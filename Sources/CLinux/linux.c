@@ -130,25 +130,31 @@ pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], co
     return pid;
 }
 
-uint64_t agentos_process_start(pid_t pid, char *state, pid_t *parent) {
+int agentos_process_look(pid_t pid, struct agentos_process *process) {
     char path[64], text[1024];
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return 0;
+    if (fd < 0) return -1;
     ssize_t n = read(fd, text, sizeof text - 1);
     close(fd);
-    if (n <= 0) return 0;
+    if (n <= 0) return -1;
     text[n] = 0;
-    char *at = strrchr(text, ')');
-    if (!at) return 0;
-    char letter = 0;
-    int ppid = 0;
+    char *at = strrchr(text, ')'), state = 0;
+    int parent = 0, session = 0;
     unsigned long long start = 0;
-    if (sscanf(at + 2, "%c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &letter, &ppid, &start) < 3)
-        return 0;
-    if (state) *state = letter;
-    if (parent) *parent = ppid;
-    return start;
+    if (!at) return -1;
+    if (sscanf(at + 2, "%c %d %*d %d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu", &state, &parent, &session, &start) < 4)
+        return -1;
+    *process = (struct agentos_process){.state = state, .parent = parent, .session = session, .start = start};
+    return 0;
+}
+
+uint64_t agentos_process_start(pid_t pid, char *state, pid_t *parent) {
+    struct agentos_process process;
+    if (agentos_process_look(pid, &process) != 0) return 0;
+    if (state) *state = process.state;
+    if (parent) *parent = process.parent;
+    return process.start;
 }
 
 int agentos_peer(int fd, uid_t *uid, pid_t *pid) {

@@ -113,21 +113,15 @@ public enum SystemCallFilter: Sendable {
     case program(String)
     /// This machine cannot have one: nothing that needs it is started.
     case missing
-    /// The agent lives behind a kernel of its own.
-    case unneeded
 
     /// The filter of process agents on this machine.
     public static func ofThisMachine() -> SystemCallFilter { SystemCalls.filter().map { .program($0) } ?? .missing }
 
-    /// What the supervisor takes. What cannot be protected is not started.
-    var digits: String {
-        get throws(Files.Failure) {
-            switch self {
-            case .program(let digits): return digits
-            case .unneeded: return ""
-            case .missing:
-                throw Files.Failure(code: ENOSYS, what: "system calls of agents cannot be filtered on this machine")
-            }
+    /// What the supervisor takes; nil: what cannot be protected is not started.
+    var digits: String? {
+        switch self {
+        case .program(let digits): digits
+        case .missing: nil
         }
     }
 }

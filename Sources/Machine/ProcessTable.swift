@@ -18,31 +18,6 @@ package enum ProcessTable {
             && (state == CChar(UInt8(ascii: "T")) || state == CChar(UInt8(ascii: "t")))
     }
 
-    /// All descendants of a process.
-    package static func descendants(of root: Int32) -> [Int32] {
-        var children: [Int32: [Int32]] = [:]
-        for name in Files.names(in: "/proc") {
-            guard let pid = Int32(name) else { continue }
-            var state: CChar = 0
-            var parent: pid_t = 0
-            if agentos_process_start(pid, &state, &parent) != 0 { children[parent, default: []].append(pid) }
-        }
-        var found: [Int32] = []
-        var work = [root]
-        while let next = work.popLast() {
-            found += children[next] ?? []
-            work += children[next] ?? []
-        }
-        return found
-    }
-
-    /// Processes that carry an entry, `NAME=value`, in their environment.
-    package static func carrying(_ mark: String) -> [Int32] {
-        Files.names(in: "/proc").compactMap { Int32($0) }.filter { pid in
-            Files.text("/proc/\(pid)/environ", limit: 2 << 20)?.split(separator: "\0").contains { $0 == mark } ?? false
-        }
-    }
-
     package static var bootID: String {
         (Files.text("/proc/sys/kernel/random/boot_id") ?? "unknown").split(separator: "\n").first.map(String.init)
             ?? "unknown"

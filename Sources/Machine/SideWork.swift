@@ -18,9 +18,14 @@ package final class SideWork {
     package func run<Result: Sendable>(
         _ work: @escaping @Sendable () -> Result, then: @escaping (Result) -> Void
     ) {
+        let deliver = expect(then)
+        worker.run { deliver(work()) }
+    }
+
+    /// What another thread calls once with a result, for `then` to get it on the loop's thread.
+    package func expect<Result: Sendable>(_ then: @escaping (Result) -> Void) -> @Sendable (Result) -> Void {
         last += 1
         waiting[last] = { if let result = $0 as? Result { then(result) } }
-        let (number, results) = (last, results)
-        worker.run { results.send((number, work())) }
+        return { [results, number = last] in results.send((number, $0)) }
     }
 }

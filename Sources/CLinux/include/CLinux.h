@@ -31,6 +31,15 @@ pid_t agentos_spawn(const char *path, char *const argv[], char *const envp[], co
 /// `parent` its parent.
 uint64_t agentos_process_start(pid_t pid, char *state, pid_t *parent);
 
+/// What /proc/PID/stat says of a process.
+struct agentos_process {
+    char state;
+    pid_t parent, session;
+    uint64_t start;
+};
+/// -1 when there is no such process.
+int agentos_process_look(pid_t pid, struct agentos_process *process);
+
 /// The uid and pid of the process at the other end of a unix socket.
 int agentos_peer(int fd, uid_t *uid, pid_t *pid);
 

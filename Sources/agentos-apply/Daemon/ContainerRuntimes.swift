@@ -63,14 +63,10 @@ struct ContainerRuntimes: Sendable {
         } catch { throw CommandProblem(.failure, error.message) }
         guard hasContainerd else {
             guard let programs else { return [] }
-            var configuration = ProcessDriver.Configuration(
-                runs: "\(state)/sandboxes", homes: "\(state)/homes", supervisor: supervisor, storeID: storeID,
-                systemCalls: .unneeded, openFiles: openFiles)
-            configuration.name = "gvisor"
-            configuration.state = state
-            configuration.sandbox = SandboxSettings(
-                programs: programs, hostPaths: hostPaths, network: network, pidsHeadroom: headroom)
-            return [ProcessDriver(configuration, user: 0, report: report)]
+            let configuration = GvisorDriver.Configuration(
+                state: state, supervisor: supervisor, storeID: storeID, openFiles: openFiles, programs: programs,
+                hostPaths: hostPaths, network: network, pidsHeadroom: headroom)
+            return [GvisorDriver(configuration, report: report)]
         }
         func configuration(_ name: String, _ runs: String, _ runtimes: [AgentSpec.Network: String], _ headroom: Int64)
             -> ContainerdDriver.Configuration

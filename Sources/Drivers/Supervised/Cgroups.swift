@@ -109,7 +109,7 @@ struct Cgroups: Sendable {
     /// Makes the groups of one run and sets its limits.
     ///
     /// - Returns: their directories, for the supervisor to join.
-    func make(_ run: RunID, _ resources: AgentSpec.Resources) throws(Files.Failure) -> [String] {
+    func make(_ run: RunID, _ resources: AgentSpec.Resources) throws(LaunchProblem) -> [String] {
         var wanted: [String] = []
         if places[""] != nil { wanted.append("") }
         if resources.limitMemoryBytes != nil { wanted.append("memory") }
@@ -119,52 +119,58 @@ struct Cgroups: Sendable {
         for controller in wanted {
             guard let place = places[controller] else { continue }
             let directory = "\(place.path)/\(run.text)"
-            if !directories.contains(directory) {
-                try Files.makeDirectory(directory, mode: 0o755)
-                directories.append(directory)
+            do throws(Files.Failure) {
+                if !directories.contains(directory) { try Files.makeDirectory(directory, mode: 0o755) }
+            } catch { throw .retry(error.words) }
+            if !directories.contains(directory) { directories.append(directory) }
+            for (file, value, isRequired) in try settings(controller, place.isUnified, resources) {
+                do throws(Files.Failure) { try Files.write("\(directory)/\(file)", value) } catch {
+                    if !isRequired { continue }
+                    // A value that the kernel does not take today it does not take tomorrow.
+                    guard error.code == EINVAL || error.code == ERANGE else { throw .retry(error.words) }
+                    throw .refused(.startError, "the limit of \(controller) cannot be set: \(error.words)")
+                }
             }
-            try set(controller, place, directory, resources)
         }
         return directories
     }
 
-    private func set(_ controller: String, _ place: Place, _ directory: String, _ resources: AgentSpec.Resources)
-        throws(Files.Failure)
-    {
-        switch controller {
-        case "memory":
-            let bytes = String(resources.limitMemoryBytes ?? 0)
-            try Files.write("\(directory)/\(place.isUnified ? "memory.max" : "memory.limit_in_bytes")", bytes)
-            // Without this, swap makes a memory limit soft. Absent where swap is not accounted.
-            try? Files.write(
-                "\(directory)/\(place.isUnified ? "memory.swap.max" : "memory.memsw.limit_in_bytes")",
-                place.isUnified ? "0" : bytes)
-        case "cpu":
-            let quota = max(1000, (resources.limitCpuMilli ?? 0) * 100)
-            if place.isUnified {
-                try Files.write("\(directory)/cpu.max", "\(quota) 100000")
-            } else {
-                try Files.write("\(directory)/cpu.cfs_period_us", "100000")
-                try Files.write("\(directory)/cpu.cfs_quota_us", String(quota))
-            }
-        case "pids":
-            try Files.write("\(directory)/pids.max", String(resources.limitPids ?? 0))
-        default: break
+    /// The files that set a controller's limit.
+    private func settings(
+        _ controller: String, _ isUnified: Bool, _ resources: AgentSpec.Resources
+    ) throws(LaunchProblem) -> [(file: String, value: String, isRequired: Bool)] {
+        if controller == "memory", let bytes = resources.limitMemoryBytes {
+            // Without its second file, swap makes a memory limit soft. Absent where swap is not accounted.
+            return isUnified
+                ? [("memory.max", String(bytes), true), ("memory.swap.max", "0", false)]
+                : [
+                    ("memory.limit_in_bytes", String(bytes), true),
+                    ("memory.memsw.limit_in_bytes", String(bytes), false),
+                ]
         }
+        if controller == "cpu", let milli = resources.limitCpuMilli {
+            let (quota, overflows) = milli.multipliedReportingOverflow(by: 100)
+            if overflows {
+                throw .refused(.startError, "the limit of \(milli) thousandths of a cpu is more than can be set")
+            }
+            let least = String(max(1000, quota))
+            return isUnified
+                ? [("cpu.max", "\(least) 100000", true)]
+                : [("cpu.cfs_period_us", "100000", true), ("cpu.cfs_quota_us", least, true)]
+        }
+        if controller == "pids", let pids = resources.limitPids { return [("pids.max", String(pids), true)] }
+        return []
     }
 
-    /// Ends what is left in the groups and removes them.
-    static func remove(_ directories: [String]) -> Bool {
-        var gone = true
-        for directory in directories where Files.exists(directory) {
-            for _ in 0..<20 {
-                if rmdir(directory) == 0 || errno == ENOENT { break }
-                end(directory)
-                usleep(2000)
-            }
-            if Files.exists(directory) { gone = false }
+    /// Removes groups that have no processes any more; those in which some are left are ended again.
+    ///
+    /// - Returns: what is still there, for another try.
+    static func remove(_ directories: [String]) -> [String] {
+        directories.filter { directory in
+            if rmdir(directory) == 0 || errno == ENOENT { return false }
+            end(directory)
+            return rmdir(directory) != 0 && errno != ENOENT
         }
-        return gone
     }
 
     static func end(_ directory: String) {

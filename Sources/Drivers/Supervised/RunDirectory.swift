@@ -15,6 +15,8 @@ struct RunDirectory {
         /// A start through a container runtime has begun.
         case runtime
         case daemon
+        /// It is there and says nothing: the machine stopped before its bytes were on the disk, so it is from before.
+        case damaged
     }
 
     struct Process {
@@ -30,13 +32,29 @@ struct RunDirectory {
     let path: String
 
     var claim: Claim? {
-        guard let words = Files.text("\(path)/claim")?.split(whereSeparator: { $0 == " " || $0 == "\n" }),
-            let first = words.first
-        else { return nil }
-        if first == "supervisor", words.count >= 4, let pid = Int32(words[1]), let start = UInt64(words[2]) {
+        guard let words = claimWords else { return nil }
+        switch words.first {
+        case "supervisor":
+            guard words.count >= 4, let pid = Int32(words[1]), let start = UInt64(words[2]) else { return .damaged }
             return .supervisor(pid: pid, start: start, boot: String(words[3]))
+        case "runtime": return .runtime
+        case "daemon": return .daemon
+        default: return .damaged
         }
-        return first == "runtime" ? .runtime : .daemon
+    }
+
+    private var claimWords: [Substring]? {
+        Files.text("\(path)/claim")?.split(whereSeparator: { $0 == " " || $0 == "\n" })
+    }
+
+    /// The store whose run this is; nil when its files do not say, as those of earlier versions.
+    var store: String? {
+        guard let words = claimWords, let last = words.last else { return nil }
+        switch words.first {
+        case "supervisor": return words.count >= 5 ? String(last) : nil
+        case "daemon": return words.count >= 2 ? String(last) : nil
+        default: return nil
+        }
     }
 
     var process: Process? {
@@ -124,7 +142,7 @@ struct RunDirectory {
     }
 
     /// Takes the claim for the daemon: afterwards this run can never start. False when somebody else has it.
-    func takeClaim() -> Bool { claim(as: "daemon") }
+    func takeClaim(for store: String) -> Bool { claim(as: "daemon \(store)") }
 
     /// Takes the claim for a start through a container runtime. False when somebody has it.
     func takeRuntimeClaim() -> Bool { claim(as: "runtime") }
