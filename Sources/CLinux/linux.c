@@ -198,6 +198,8 @@ int agentos_read_signal(int fd) {
 
 int agentos_flock_exclusive(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }
 
+int agentos_flock_wait(int fd) { return flock(fd, LOCK_EX); }
+
 int agentos_subreaper(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 int agentos_open_null(void) { return open("/dev/null", O_RDWR | O_CLOEXEC); }

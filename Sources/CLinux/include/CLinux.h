@@ -55,6 +55,8 @@ int agentos_signalfd_stop(void);
 int agentos_read_signal(int fd);
 
 int agentos_flock_exclusive(int fd);
+/// Waits until nobody else has it.
+int agentos_flock_wait(int fd);
 int agentos_subreaper(void);
 /// Detaches from the terminal: new session, standard descriptors on /dev/null or the given log.
 int agentos_open_null(void);

@@ -170,11 +170,16 @@ struct Draft: Sendable {
         for (other, index) in places where index > place { places[other] = index - 1 }
     }
 
-    /// A user id that no agent has had.
-    mutating func takeUser(from first: UInt32) -> UInt32 {
-        let user = max(overlay.nextUser, first)
-        overlay.nextUser = user + 1
-        return user
+    /// A user id that no agent has had; when all of the range were given once, one that no agent has.
+    mutating func takeUser(of users: ClosedRange<UInt32>) -> UInt32? {
+        let next = max(overlay.nextUser, users.lowerBound)
+        if next <= users.upperBound {
+            overlay.nextUser = next + 1
+            return next
+        }
+        let objects = Array(base.objects.values) + changes.objects.map(\.object)
+        let taken = Set(objects.compactMap { $0.agent?.ownUser })
+        return users.first { !taken.contains($0) }
     }
 
     // MARK: Delivery

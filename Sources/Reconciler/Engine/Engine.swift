@@ -20,6 +20,10 @@ public struct Engine: Sendable {
         self.state = state
         self.settings = settings
         self.state.rebuildIndexes()
+        if let users = settings.users {
+            let given = state.objects.values.compactMap { $0.agent?.ownUser }.filter(users.contains)
+            self.state.nextUser = given.max().map { $0 + 1 } ?? users.lowerBound
+        }
         queue = WorkQueue(
             Set(
                 state.objects.values.filter { $0.agent != nil || $0.source != nil || $0.deletion != nil }.map(\.key)))

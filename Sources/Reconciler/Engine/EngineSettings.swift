@@ -6,8 +6,8 @@ public import Values
 public struct EngineSettings: Sendable {
     public var allocatableCpuMilli: Int64
     public var allocatableMemoryBytes: Int64
-    /// The first of the user ids that agents without `runAsUser` get; nil when the daemon is not root.
-    public var firstUser: UInt32?
+    /// The user ids that agents without `runAsUser` get; nil when the daemon is not root.
+    public var users: ClosedRange<UInt32>?
     public var startsInFlight: Int
     /// Whether a Source may write to a namespace.
     public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
@@ -15,14 +15,14 @@ public struct EngineSettings: Sendable {
     public var refusals: @Sendable (AgentSpec) -> [Refusal.Cause]
 
     public init(
-        allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, firstUser: UInt32? = nil,
+        allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, users: ClosedRange<UInt32>? = nil,
         startsInFlight: Int = Limits.startsInFlight,
         maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
         refusals: @escaping @Sendable (AgentSpec) -> [Refusal.Cause] = { _ in [] }
     ) {
         self.allocatableCpuMilli = allocatableCpuMilli
         self.allocatableMemoryBytes = allocatableMemoryBytes
-        self.firstUser = firstUser
+        self.users = users
         self.startsInFlight = startsInFlight
         self.maySourceWrite = maySourceWrite
         self.refusals = refusals

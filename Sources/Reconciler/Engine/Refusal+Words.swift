@@ -85,6 +85,7 @@ extension Refusal.Forbidden {
         case .namespaceEnds(let name): "the namespace \(name) is being deleted; nothing new is created in it"
         case .tooManyManagers: "more than \(Limits.fieldManagersMax) field managers"
         case .tooManyObjects: "more than \(Limits.objectsMax) objects"
+        case .noUserLeft: "no user id is left for another agent"
         case .tooManyConsumers: "more than \(Limits.consumersMax) consumers"
         }
     }

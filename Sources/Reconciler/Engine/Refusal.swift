@@ -68,6 +68,8 @@ public enum Refusal: Error, Sendable, Equatable {
         case namespaceEnds(String)
         case tooManyManagers
         case tooManyObjects
+        /// All user ids for agents belong to some.
+        case noUserLeft
         case tooManyConsumers
     }
 }

@@ -15,8 +15,9 @@ extension Work {
         let decision = try decide(apply)
         guard decision.isChange else { return decision.applied }
         var applied = decision.applied
-        if applied.object.agent != nil, applied.object.agent?.ownUser == nil, let first = settings.firstUser {
-            applied.object.agent?.ownUser = draft.takeUser(from: first)
+        if applied.object.agent != nil, applied.object.agent?.ownUser == nil, let users = settings.users {
+            guard let user = draft.takeUser(of: users) else { throw .forbidden(apply.key, .noUserLeft) }
+            applied.object.agent?.ownUser = user
         }
         switch applied.result {
         case .created:

@@ -44,7 +44,8 @@ struct Assembly {
         let machine = Machine()
         let engineSettings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
-            firstUser: user == 0 ? 200_000 : nil, maySourceWrite: { sources.mayWrite($0, $1) },
+            users: user == 0 ? try Self.claimUsers(paths, store.storeID, state, log) : nil,
+            maySourceWrite: { sources.mayWrite($0, $1) },
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)
@@ -65,6 +66,27 @@ struct Assembly {
         log.info(
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
+    }
+
+    /// A range of user ids that no other daemon of this machine gives out.
+    private static func claimUsers(
+        _ paths: Paths, _ storeID: String, _ state: EngineState, _ log: Log
+    ) throws -> ClosedRange<UInt32> {
+        do throws(UserRange.Problem) {
+            let used = state.objects.values.compactMap { $0.agent?.ownUser }.min()
+            let range = try UserRange.claim(store: storeID, state: paths.state, used: used)
+            if range.isShared {
+                log.error(
+                    "another daemon has the user ids of older agents; new agents get others, apply the old ones anew",
+                    [("users", "\(range.users.lowerBound)")])
+            }
+            return range.users
+        } catch {
+            switch error {
+            case .unusable(let failure): throw CommandProblem(.failure, "no user ids for agents: \(failure.words)")
+            case .noneLeft: throw CommandProblem(.failure, "no user ids for agents are left on this machine")
+            }
+        }
     }
 
     /// The supervisor lies beside this program.

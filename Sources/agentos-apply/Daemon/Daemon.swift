@@ -70,6 +70,7 @@ final class Daemon {
             take(.signal(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT"))
         }
         take(.serves)
+        watchState(inode(of: "\(paths.state)/lock"))
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
         parts.server.stop()
@@ -95,6 +96,21 @@ final class Daemon {
             events.after(ms: 100) { [unowned self] in take(.restore) }
             return nil
         }
+    }
+
+    /// Ends when the state directory or its lock is taken away: what this daemon writes would be nobody's, and another
+    /// may start there.
+    private func watchState(_ lock: UInt64?) {
+        events.after(ms: 1000) { [unowned self] in
+            if inode(of: "\(paths.state)/lock") == lock { return watchState(lock) }
+            log.error("the state directory is gone; agents run on", [("state", paths.state)])
+            take(.storeFailed)
+        }
+    }
+
+    private func inode(of path: String) -> UInt64? {
+        var status = stat()
+        return stat(path, &status) == 0 ? UInt64(status.st_ino) : nil
     }
 
     private func take(_ event: Lifecycle.Event) {
