@@ -1,6 +1,6 @@
 import Manifests
 public import Planner
-import Reconciler
+public import Reconciler
 import Values
 
 extension Loop {
