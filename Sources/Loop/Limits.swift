@@ -12,4 +12,18 @@ extension Limits {
     public static let measureMs: Int64 = 5_000
     /// Of reading a Source now, its fetching included.
     public static let refreshMs: Int64 = 300_000
+    /// Inputs that wait for the engine.
+    public static let inboxMax = 20_000
+    /// Inputs of one step, hence of one transaction.
+    public static let stepInputsMax = 1000
+    /// Changes that a watch can go back.
+    public static let watchRingMax = 8192
+    /// Bytes of all changes in the ring, as text.
+    public static let watchRingBytesMax = 32 << 20
+    /// After which all drivers are observed again.
+    public static let resyncMs = 30_000
+    /// Events that are handed to a sink at once.
+    public static let publishBatchMax = 512
+    /// After which what is too old is removed again.
+    public static let trimMs = 600_000
 }

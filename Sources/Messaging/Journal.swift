@@ -1,6 +1,6 @@
 import CLinux
 import Glibc
-public import Manifests
+import Manifests
 public import Reconciler
 import Synchronization
 public import Values

@@ -1,0 +1,10 @@
+import Values
+
+extension Limits {
+    /// Directories below that of a Source.
+    static let sourceDepthMax = 32
+    /// Bytes of a clone, with its work tree.
+    static let cloneBytesMax: Int64 = 4 << 30
+    /// What a clone leaves free on the disk that the store is on, too.
+    static let cloneFreeBytesMin: Int64 = 256 << 20
+}

@@ -1,0 +1,24 @@
+public import Values
+
+extension Limits {
+    /// Objects of one store.
+    public static let objectsMax = 100_000
+    /// Managers that own fields of one object.
+    public static let fieldManagersMax = 64
+    /// Errors of a Source that are kept in words; the rest is counted.
+    public static let sourceErrorsMax = 20
+    /// Starts that may be between their intent and the first sight of their instance.
+    public static let startsInFlight = 24
+    /// Refusals of an event by its sink after which it is a dead letter.
+    public static let publishAttemptsMax = 10
+    /// The longest pause before a sink is asked again.
+    public static let publishBackoffMsMax = 60_000
+    /// How long events and entries of the audit are kept.
+    public static let retentionMs: Int64 = 7 * 24 * 3_600_000
+    /// Published events of one object that are remembered one by one until consumers acknowledge them.
+    public static let unacknowledgedMax = 128
+    /// Registered consumers.
+    public static let consumersMax = 64
+    /// Pause before the same operation on a run is asked for again.
+    public static let operationPauseMs = 2000
+}
