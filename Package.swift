@@ -78,8 +78,8 @@ let package = Package(
 
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
         tests("ValuesTests", ["Values"]),
-        tests("ManifestsTests", ["Manifests", "Values"]),
-        tests("PlannerTests", ["Planner", "Manifests", "Reconciler", "Values"]),
+        tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
+        tests("PlannerTests", ["Drivers", "Planner", "Manifests", "Reconciler", "Values"]),
         tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(
@@ -91,7 +91,7 @@ let package = Package(
         tests("MachineTests", ["Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
-        tests("TidyTests", ["Support", "Manifests", "Values"]),
+        tests("TidyTests", ["Support", "Drivers", "Manifests", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"]),
     ]

@@ -12,6 +12,7 @@ import Values
 /// are read again. What declares less than before was so for a second, by the daemon's own clock.
 final class DirectoryReader {
     private let secrets: SecretValues
+    private let drivers: DriverTable
     private var kept: [String: ManifestFile] = [:]
     /// When each file was first seen with its content of now, for files that changed.
     private var seen: [String: (digest: UInt64, atMs: Int64)] = [:]
@@ -25,8 +26,9 @@ final class DirectoryReader {
     private(set) var unsettledMs: Int64 = 0
 
     /// - Parameter isOurs: a clone, to which nobody else writes.
-    init(_ secrets: SecretValues, isOurs: Bool = false) {
+    init(_ secrets: SecretValues, drivers: DriverTable, isOurs: Bool = false) {
         self.secrets = secrets
+        self.drivers = drivers
         hasSettled = isOurs
     }
 
@@ -60,7 +62,7 @@ final class DirectoryReader {
             if let old = kept[path], old.stamp == stamp, !old.isFleeting {
                 new[path] = old
             } else if let read = ManifestFile(
-                root, path, shown: shown, namespace: namespace, stamp, secrets)
+                root, path, shown: shown, namespace: namespace, stamp, secrets, drivers: drivers)
             {
                 new[path] = read
             } else {

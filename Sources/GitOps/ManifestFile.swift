@@ -17,7 +17,10 @@ struct ManifestFile {
     private(set) var isFleeting = false
 
     /// Nil: it changed meanwhile.
-    init?(_ root: String, _ path: String, shown: String, namespace: String, _ stamp: Stamp, _ secrets: SecretValues) {
+    init?(
+        _ root: String, _ path: String, shown: String, namespace: String, _ stamp: Stamp, _ secrets: SecretValues,
+        drivers: DriverTable
+    ) {
         let file = "\(shown)/\(path)"
         self.stamp = stamp
         let content: RegularFile.Content
@@ -41,7 +44,7 @@ struct ManifestFile {
         digest = hash.value
         var diagnostics = Diagnostics()
         let manifests = ManifestReader.read(
-            content.bytes, file: file, namespace: namespace, diagnostics: &diagnostics)
+            content.bytes, file: file, namespace: namespace, drivers: drivers, diagnostics: &diagnostics)
         for manifest in manifests {
             take(manifest, secrets)
         }

@@ -105,7 +105,7 @@ final class SourceKeeper {
         let secrets = SecretValues(
             files: AllowedPaths(prefixes: settings.secretPaths, option: "--secret-path"),
             variables: settings.secretVariables)
-        let source = Watched(request, DirectoryReader(secrets, isOurs: clone != nil), clone)
+        let source = Watched(request, DirectoryReader(secrets, drivers: settings.drivers, isOurs: clone != nil), clone)
         // Whoever waits for the one before gets what this one finds.
         source.refreshes = old?.refreshes ?? []
         source.declared = old?.declared ?? []

@@ -1,5 +1,5 @@
 import Machine
-import Manifests
+public import Manifests
 public import Planner
 public import Reconciler
 import Values
@@ -14,17 +14,21 @@ public struct SourceWatcher: SourceReader {
         public var secretPaths: [String]
         /// Variables of the daemon that a Secret may name.
         public var secretVariables: Set<String>
+        /// The drivers that declared agents may name.
+        public var drivers: DriverTable
         /// The daemon's state directory: clones lie in `sources` below it.
         public var state: String
         /// Path of the program `agentos-supervise`.
         public var supervisor: String
 
         public init(
-            paths: [String], secretPaths: [String], secretVariables: Set<String>, state: String, supervisor: String
+            paths: [String], secretPaths: [String], secretVariables: Set<String>, drivers: DriverTable, state: String,
+            supervisor: String
         ) {
             self.paths = paths
             self.secretPaths = secretPaths
             self.secretVariables = secretVariables
+            self.drivers = drivers
             self.state = state
             self.supervisor = supervisor
         }

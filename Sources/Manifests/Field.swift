@@ -34,6 +34,8 @@ public indirect enum Shape: Sendable {
     case boolean
     case quantity(QuantityRule)
     case enumeration([String])
+    /// The name of one of the drivers.
+    case driver
     case list(Shape, max: Int, nonEmpty: Bool)
     /// A map from names to strings; Secret data may be large.
     case strings(StringRule, values: StringRule)

@@ -114,7 +114,7 @@ struct FieldReader {
     private func inner(of shape: Shape) -> [Field] {
         switch shape {
         case .object(let fields), .union(let fields): return fields
-        case .string, .integer, .number, .boolean, .quantity, .enumeration, .list, .strings, .anything:
+        case .string, .integer, .number, .boolean, .quantity, .enumeration, .driver, .list, .strings, .anything:
             preconditionFailure("\(path) is no map")
         }
     }

@@ -2,18 +2,18 @@ public import Values
 
 /// JSON Schema (draft 2020-12) from the descriptions of the kinds, for editors.
 public enum JSONSchema {
-    /// The schema of one kind, or of any known object.
-    public static func node(for kind: Kind?) -> Node {
+    /// The schema of one kind, or of any known object, for agents of these drivers.
+    public static func node(for kind: Kind?, drivers: DriverTable) -> Node {
         let id: [(String, Node?)] = [("$schema", "https://json-schema.org/draft/2020-12/schema")]
-        if let kind { return .map(id + entries(of: schema(.object(kind.fields)))) }
-        return .map(id + [("anyOf", .list(Kind.allCases.map { schema(.object($0.fields)) }))])
+        if let kind { return .map(id + entries(of: schema(.object(kind.fields), drivers))) }
+        return .map(id + [("anyOf", .list(Kind.allCases.map { schema(.object($0.fields), drivers) }))])
     }
 
     private static func entries(of node: Node) -> [(String, Node?)] {
         (node.map?.entries ?? []).map { ($0.key, $0.value) }
     }
 
-    private static func schema(_ shape: Shape) -> Node {
+    private static func schema(_ shape: Shape, _ drivers: DriverTable) -> Node {
         switch shape {
         case .string(let rule): return string(rule)
         case .integer(let range):
@@ -27,16 +27,17 @@ public enum JSONSchema {
             ])
         case .boolean: return .map([("type", "boolean")])
         case .quantity: return .map([("type", ["string", "number"])])
+        case .driver: return schema(.enumeration(drivers.names), drivers)
         case .enumeration(let words): return .map([("type", "string"), ("enum", .list(words.map(Node.text)))])
         case .list(let item, let longest, let nonEmpty):
             return .map([
-                ("type", "array"), ("items", schema(item)), ("maxItems", .number(longest)),
+                ("type", "array"), ("items", schema(item, drivers)), ("maxItems", .number(longest)),
                 ("minItems", nonEmpty ? 1 : nil),
             ])
         case .strings(_, let values): return .map([("type", "object"), ("additionalProperties", string(values))])
-        case .object(let fields): return object(fields)
+        case .object(let fields): return object(fields, drivers)
         case .union(let fields):
-            var node = object(fields)
+            var node = object(fields, drivers)
             node["minProperties"] = 1
             node["maxProperties"] = 1
             return node
@@ -56,14 +57,14 @@ public enum JSONSchema {
         }
     }
 
-    private static func object(_ fields: [Field]) -> Node {
+    private static func object(_ fields: [Field], _ drivers: DriverTable) -> Node {
         .map([
             ("type", "object"),
             (
                 "properties",
                 .map(
                     fields.map { field in
-                        var node = schema(field.shape)
+                        var node = schema(field.shape, drivers)
                         node["description"] = .text(field.text)
                         if let fallback = field.fallback { node["default"] = fallback }
                         return (field.name, node)

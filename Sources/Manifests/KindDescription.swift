@@ -18,13 +18,13 @@ public final class KindDescription: Sendable {
     /// What the shapes of single fields cannot say; asked about objects whose fields are in order.
     let rules: @Sendable (Node, inout Validator) -> Void
     /// Two specs mean the same, however they are spelt.
-    let isSameSpec: @Sendable (Node, Node) -> Bool
+    let isSameSpec: @Sendable (Node, Node, DriverTable) -> Bool
 
     init(
         _ name: String, group: String = "", resource: String, shortNames: [String] = [], isNamespaced: Bool = true,
         nameRule: StringRule, fields: [Field], subresources: Set<Subresource> = [], columns: [Column],
         selectableFields: [String] = [], rules: @escaping @Sendable (Node, inout Validator) -> Void = { _, _ in },
-        isSameSpec: @escaping @Sendable (Node, Node) -> Bool = { $0 == $1 }
+        isSameSpec: @escaping @Sendable (Node, Node, DriverTable) -> Bool = { one, other, _ in one == other }
     ) {
         version = "v1"
         self.group = group
@@ -88,14 +88,14 @@ public struct Column: Sendable {
 
 extension Kind {
     /// Two contents declare the same, however their values are spelt: `1` and `1000m`, `args: []` and none.
-    public func isSame(_ a: Node, _ b: Node) -> Bool {
+    public func isSame(_ a: Node, _ b: Node, drivers: DriverTable) -> Bool {
         if a == b { return true }
         func rest(_ node: Node) -> Node {
             var rest = node
             rest["spec"] = nil
             return rest.withoutEmptyMaps
         }
-        return rest(a) == rest(b) && definition.isSameSpec(a["spec"] ?? .emptyMap, b["spec"] ?? .emptyMap)
+        return rest(a) == rest(b) && definition.isSameSpec(a["spec"] ?? .emptyMap, b["spec"] ?? .emptyMap, drivers)
     }
 }
 

@@ -19,12 +19,13 @@ public enum ManifestReader {
     ///
     /// - Parameter namespace: given to objects that name none.
     public static func read(
-        _ bytes: [UInt8], file: String, namespace: String = "default", diagnostics: inout Diagnostics
+        _ bytes: [UInt8], file: String, namespace: String = "default", drivers: DriverTable,
+        diagnostics: inout Diagnostics
     ) -> [Manifest] {
         let documents = documents(bytes, file: file, diagnostics: &diagnostics)
         var manifests: [Manifest] = []
         for document in documents where !document.isNull {
-            unpack(document, file: file, namespace: namespace, into: &manifests, &diagnostics, depth: 0)
+            unpack(document, Validator(file: file, drivers: drivers), namespace, into: &manifests, &diagnostics, depth: 0)
         }
         return manifests
     }
@@ -48,25 +49,25 @@ public enum ManifestReader {
         }
     }
 
+    /// - Parameter empty: a validator without diagnostics.
     private static func unpack(
-        _ node: Node, file: String, namespace: String, into manifests: inout [Manifest],
-        _ diagnostics: inout Diagnostics,
-        depth: Int
+        _ node: Node, _ empty: Validator, _ namespace: String, into manifests: inout [Manifest],
+        _ diagnostics: inout Diagnostics, depth: Int
     ) {
         if node["kind"]?.string == "List", depth == 0 {
             guard let items = node["items"]?.list else {
                 let message =
                     node["items"].map { "expected a list, found \($0.kindOfValue)" } ?? "required field is missing"
                 let mark = node["items"]?.mark ?? node.mark
-                diagnostics.add(Diagnostic(file: file, mark: mark, path: "items", message: message))
+                diagnostics.add(Diagnostic(file: empty.file, mark: mark, path: "items", message: message))
                 return
             }
             for item in items {
-                unpack(item, file: file, namespace: namespace, into: &manifests, &diagnostics, depth: 1)
+                unpack(item, empty, namespace, into: &manifests, &diagnostics, depth: 1)
             }
             return
         }
-        var validator = Validator(file: file)
+        var validator = empty
         if let kind = kind(of: node, &validator) {
             if let manifest = manifest(node, kind, namespace, &validator) { manifests.append(manifest) }
         }

@@ -28,18 +28,24 @@ public struct ManifestSet: Sendable {
     }
 
     private let namespace: String
+    private let drivers: DriverTable
     private var manifests: [Manifest] = []
     private var places: [Identity: String] = [:]
     private var diagnostics = Diagnostics()
     private var firstFile: String?
 
     /// - Parameter namespace: given to objects that name none.
-    public init(namespace: String = "default") { self.namespace = namespace }
+    public init(namespace: String = "default", drivers: DriverTable) {
+        self.namespace = namespace
+        self.drivers = drivers
+    }
 
     /// Takes the objects of one file.
     public mutating func read(_ bytes: [UInt8], file: String) {
         firstFile = firstFile ?? file
-        for manifest in ManifestReader.read(bytes, file: file, namespace: namespace, diagnostics: &diagnostics) {
+        let read = ManifestReader.read(
+            bytes, file: file, namespace: namespace, drivers: drivers, diagnostics: &diagnostics)
+        for manifest in read {
             let identity = Identity(kind: manifest.kind, namespace: manifest.namespace, name: manifest.name)
             if let first = places[identity] {
                 diagnostics.add(

@@ -6,6 +6,7 @@ extension Shape {
         switch self {
         case .anything: nil
         case .string(let rule): Self.problem(with: node, rule)
+        case .driver: Self.problem(with: node, .nonEmpty)
         case .integer(let range):
             if case .int(let number) = node.value, range.contains(number) {
                 nil
@@ -44,7 +45,7 @@ extension Shape {
             ? nil : "expected \(rule.words), at most \(rule.most); found \(shown(node))"
     }
 
-    private static func problem(with node: Node, _ words: [String]) -> String? {
+    static func problem(with node: Node, _ words: [String]) -> String? {
         if let word = node.string, words.contains(word) { return nil }
         let hint = node.string.map { Suggestion.text(for: $0, among: words) } ?? ""
         return "expected \(words.joined(separator: ", ")); found \(shown(node))\(hint)"

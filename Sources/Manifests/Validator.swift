@@ -5,7 +5,12 @@ public struct Validator {
     public var file: String
     public private(set) var diagnostics = Diagnostics()
 
-    public init(file: String) { self.file = file }
+    let drivers: DriverTable
+
+    public init(file: String, drivers: DriverTable) {
+        self.file = file
+        self.drivers = drivers
+    }
 
     /// The node with defaults filled in. Only meaningful when no diagnostics were added.
     public mutating func check(_ node: Node, kind: Kind) -> Node { check(node, fields: kind.fields) }
@@ -67,6 +72,11 @@ public struct Validator {
         }
         switch shape {
         case .anything, .string, .integer, .number, .boolean, .quantity, .enumeration: return node
+        case .driver:
+            if !drivers.names.isEmpty, let problem = Shape.problem(with: node, drivers.names) {
+                report(node.mark, path, problem)
+            }
+            return node
         case .list(let item, let longest, let nonEmpty):
             return list(node, item, longest, nonEmpty, path)
         case .strings(let keys, let values):

@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Testing
 import Values
@@ -7,7 +8,7 @@ import Values
     private static let numeric = DescribedField.all {
         switch $0 {
         case .integer, .number, .quantity, .string(.duration): true
-        case .string, .boolean, .enumeration, .list, .strings, .object, .union, .anything: false
+        case .string, .boolean, .enumeration, .driver, .list, .strings, .object, .union, .anything: false
         }
     }
 
@@ -42,7 +43,7 @@ import Values
                 ["1152921504606846977", "\"2Ei\"", "\"1152921504606846976001m\""]
             )
         case .string(.duration): (["\"100ms\"", "\"999999h\""], ["\"99ms\"", "\"1000000h\"", "100"])
-        case .string, .boolean, .enumeration, .list, .strings, .object, .union, .anything: ([], [])
+        case .string, .boolean, .enumeration, .driver, .list, .strings, .object, .union, .anything: ([], [])
         }
     }
 
@@ -53,13 +54,13 @@ import Values
         var errors: [String] = []
         for text in [yaml, json] {
             var diagnostics = Diagnostics()
-            for manifest in ManifestReader.read(Array(text.utf8), file: "f", diagnostics: &diagnostics) {
+            for manifest in ManifestReader.read(Array(text.utf8), file: "f", drivers: .all, diagnostics: &diagnostics) {
                 read(manifest.complete, manifest.kind)
             }
             // Also what rules across fields refuse ends up in stores of other versions.
             var found = Diagnostics()
             for node in ManifestReader.documents(Array(text.utf8), file: "f", diagnostics: &found) {
-                var validator = Validator(file: "f")
+                var validator = Validator(file: "f", drivers: .all)
                 read(validator.check(node, kind: field.kind), field.kind)
                 errors += validator.diagnostics.kept.filter { $0.path == field.text }.map(\.description)
             }

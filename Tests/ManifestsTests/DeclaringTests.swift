@@ -1,10 +1,11 @@
+import Drivers
 import Manifests
 import Testing
 import Values
 
 private func read(_ text: String) -> (manifests: [Manifest], errors: [String]) {
     var diagnostics = Diagnostics()
-    let manifests = ManifestReader.read(Array(text.utf8), file: "f.yaml", diagnostics: &diagnostics)
+    let manifests = ManifestReader.read(Array(text.utf8), file: "f.yaml", drivers: .all, diagnostics: &diagnostics)
     return (manifests, diagnostics.kept.map(\.description))
 }
 
@@ -67,7 +68,7 @@ private func errors(_ lines: String) -> [String] {
         func text(_ kind: String, _ name: String) -> [UInt8] {
             Array("apiVersion: v1\nkind: \(kind)\nmetadata: {name: \(name)}\n".utf8)
         }
-        var set = ManifestSet(namespace: "team")
+        var set = ManifestSet(namespace: "team", drivers: .all)
         set.read(text("ConfigMap", "b") + Array("---\n".utf8) + text("Secret", "s"), file: "1")
         set.read([], file: "2")
         set.read(text("ConfigMap", "a") + Array("---\n".utf8) + text("Namespace", "n"), file: "3")
@@ -85,7 +86,7 @@ private func errors(_ lines: String) -> [String] {
     }
 
     @Test func aSetWithoutAnObjectIsAMistake() {
-        var set = ManifestSet()
+        var set = ManifestSet(drivers: .all)
         set.read([], file: "a")
         set.read(Array("# nothing\n".utf8), file: "b")
         do throws(ManifestSet.Errors) {
@@ -103,7 +104,7 @@ private func errors(_ lines: String) -> [String] {
         ("resources: {limits: {memory: 64Mi}}", "resources: {limits: {memory: 65536Ki}}"),
         ("resources: {limits: {memory: 64Mi}}", "resources: {limits: {memory: 67108864}}"),
         ("resources: {requests: {cpu: 0.5}}", "resources: {requests: {cpu: 500m}}"),
-        ("args: []", ""), ("env: []", ""), ("envFrom: []", ""), ("resources: {}", ""),
+        ("args: []", ""), ("env: []", ""), ("envFrom: []", ""), ("network: {mode: Host}", ""), ("resources: {}", ""),
         ("resources: {limits: {}}", ""), ("securityContext: {}", ""), ("stopSignal: TERM", "stopSignal: SIGTERM"),
         ("backoff: {initialSeconds: 1}", "backoff: {initialSeconds: 1.0}"), ("dependsOn: []", ""),
         ("securityContext: {runAsUser: 1, runAsGroup: 2}", "securityContext: {runAsGroup: 2, runAsUser: 1}"),
@@ -111,9 +112,9 @@ private func errors(_ lines: String) -> [String] {
     func anotherSpellingIsNoChange(_ one: String, _ other: String) {
         let (a, b) = (spec("command: [x]\n\(one)"), spec("command: [x]\n\(other)"))
         #expect(!a.isEmpty && !b.isEmpty)
-        #expect(Kind.agent.isSame(.map([("spec", a)]), .map([("spec", b)])))
-        #expect(AgentSpec.restartRelevantChanges(from: a, to: b).isEmpty)
-        #expect(AgentSpec.restartRelevantChanges(from: b, to: a).isEmpty)
+        #expect(Kind.agent.isSame(.map([("spec", a)]), .map([("spec", b)]), drivers: .all))
+        #expect(AgentSpec.restartRelevantChanges(from: a, to: b, drivers: .all).isEmpty)
+        #expect(AgentSpec.restartRelevantChanges(from: b, to: a, drivers: .all).isEmpty)
     }
 
     @Test(arguments: [
@@ -124,21 +125,62 @@ private func errors(_ lines: String) -> [String] {
     ])
     func anotherValueIsAChange(_ one: String, _ other: String, _ field: String) {
         let (a, b) = (spec("command: [x]\n\(one)"), spec("command: [x]\n\(other)"))
-        #expect(Kind.agent.isSame(.map([("spec", a)]), .map([("spec", b)])) == false)
-        #expect(AgentSpec.restartRelevantChanges(from: a, to: b) == [field])
-        #expect(AgentSpec.restartRelevantChanges(from: b, to: a) == [field])
+        #expect(Kind.agent.isSame(.map([("spec", a)]), .map([("spec", b)]), drivers: .all) == false)
+        #expect(AgentSpec.restartRelevantChanges(from: a, to: b, drivers: .all) == [field])
+        #expect(AgentSpec.restartRelevantChanges(from: b, to: a, drivers: .all) == [field])
+    }
+
+    /// Containers have no network unless they ask for one.
+    @Test func theUsualNetworkIsThatOfTheDriver() {
+        let container = "driver: gvisor\nimage: x\n"
+        let (none, bridge) = (spec(container + "network: {mode: None}"), spec(container + "network: {mode: Bridge}"))
+        #expect(AgentSpec.restartRelevantChanges(from: none, to: spec(container), drivers: .all).isEmpty)
+        #expect(AgentSpec.restartRelevantChanges(from: bridge, to: none, drivers: .all) == ["spec.network"])
+    }
+
+    /// Promise 9: each driver refuses what it cannot honour, and names those that can.
+    @Test(arguments: [
+        ("image: x", "spec.image: the driver process cannot honour this; containerd and gvisor can"),
+        (
+            "volumes: [{name: v, emptyDir: {}}]",
+            "spec.volumes: the driver process cannot honour this; containerd and gvisor can"
+        ),
+        (
+            "securityContext: {capabilities: {drop: [ALL]}}",
+            "spec.securityContext.capabilities: the driver process cannot honour this; containerd and gvisor can"
+        ),
+        (
+            "network: {mode: None}",
+            "spec.network.mode: the driver process cannot honour this, a process has the machine's network; containerd and gvisor can"
+        ),
+        (
+            "driver: gvisor\nimage: x\nfilesystem: {read: [/a]}",
+            "spec.filesystem: the driver gvisor cannot honour this, a container has a file system of its own; process can"
+        ),
+        ("driver: containerd", "spec.image: the driver containerd needs exactly one of image, imageArchive"),
+        ("driver: docker", "spec.driver: expected process, containerd, gvisor; found \"docker\""),
+    ])
+    func driversRefuseWhatTheyCannotHonour(_ lines: String, _ expected: String) {
+        let errors = errors("command: [x]\n\(lines)")
+        #expect(errors.count == 1 && errors[0].hasSuffix(expected), "\(errors)")
+    }
+
+    @Test func aProcessNamesItsCommand() {
+        #expect(errors("args: [x]").first?.hasSuffix("required: a process has no image that names a command") == true)
+        #expect(errors("driver: gvisor\nimage: x\nsecurityContext: {readOnlyRootFilesystem: true}").isEmpty)
+        #expect(errors("command: [x]\nsecurityContext: {readOnlyRootFilesystem: false}").isEmpty)
     }
 
     @Test func sameContentsOfOtherKinds() {
         func source(_ interval: String) -> Node {
             .map([("spec", .map([("path", "/a"), ("interval", .text(interval))]))])
         }
-        #expect(Kind.source.isSame(source("60s"), source("1m")))
-        #expect(Kind.source.isSame(source("60s"), source("61s")) == false)
-        #expect(Kind.configMap.isSame(.map([("data", .emptyMap)]), .emptyMap))
-        #expect(Kind.configMap.isSame(.map([("data", .map([("a", "")]))]), .emptyMap) == false)
+        #expect(Kind.source.isSame(source("60s"), source("1m"), drivers: .all))
+        #expect(Kind.source.isSame(source("60s"), source("61s"), drivers: .all) == false)
+        #expect(Kind.configMap.isSame(.map([("data", .emptyMap)]), .emptyMap, drivers: .all))
+        #expect(Kind.configMap.isSame(.map([("data", .map([("a", "")]))]), .emptyMap, drivers: .all) == false)
         let unlabelled = Node.map([("metadata", .map([("labels", .emptyMap)]))])
-        #expect(Kind.secret.isSame(unlabelled, .emptyMap) == true)
+        #expect(Kind.secret.isSame(unlabelled, .emptyMap, drivers: .all) == true)
     }
 
     /// No field of a spec is left out when two are compared, or a change of it would never be applied.
@@ -151,7 +193,7 @@ private func errors(_ lines: String) -> [String] {
                 continue
             }
             compared += 1
-            #expect(field.kind.isSame(field.object(one), field.object(other)) == false, "\(field)")
+            #expect(field.kind.isSame(field.object(one), field.object(other), drivers: .all) == false, "\(field)")
         }
         #expect(compared > 80)
     }
@@ -168,6 +210,7 @@ private func errors(_ lines: String) -> [String] {
         case .quantity: ("1", "2")
         case .enumeration(let words): words.count > 1 ? (.text(words[0]), .text(words[1])) : nil
         case .list(.string, _, _): (["a"], ["b"])
+        case .driver: ("process", "gvisor")
         case .list, .strings, .object, .union, .anything: nil
         }
     }

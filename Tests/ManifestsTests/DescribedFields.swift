@@ -23,7 +23,7 @@ struct DescribedField: CustomStringConvertible {
         case .object(let fields), .union(let fields):
             return own + fields.flatMap { self.fields(kind, $0.shape, path + [$0.name]) }
         case .list(let item, _, _): return own + fields(kind, item, path + ["[]"])
-        case .string, .integer, .number, .boolean, .quantity, .enumeration, .strings, .anything: return own
+        case .string, .integer, .number, .boolean, .quantity, .enumeration, .driver, .strings, .anything: return own
         }
     }
 
@@ -67,7 +67,7 @@ struct DescribedField: CustomStringConvertible {
         case .union(let fields):
             return .map(fields.filter { $0.name == step }.map { ($0.name, put(value, path.dropFirst(), $0.shape)) })
         case .list(let item, _, _): return [put(value, path.dropFirst(), item)]
-        case .string, .integer, .number, .boolean, .quantity, .enumeration, .strings, .anything: return value
+        case .string, .integer, .number, .boolean, .quantity, .enumeration, .driver, .strings, .anything: return value
         }
     }
 
@@ -79,6 +79,7 @@ struct DescribedField: CustomStringConvertible {
         case .boolean: false
         case .quantity: "1"
         case .enumeration(let words): .text(words[0])
+        case .driver: "process"
         case .list(let item, _, let nonEmpty): nonEmpty ? [smallest(item)] : []
         case .strings, .anything: .emptyMap
         case .object(let fields): .map(fields.filter(\.required).map { ($0.name, smallest($0.shape)) })

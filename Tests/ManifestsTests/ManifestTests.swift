@@ -1,10 +1,12 @@
+import Drivers
 import Manifests
 import Testing
 import Values
 
 private func read(_ text: String, file: String = "f.yaml") -> (manifests: [Manifest], errors: [String]) {
     var diagnostics = Diagnostics()
-    let manifests = ManifestReader.read(Array(text.utf8), file: file, namespace: "default", diagnostics: &diagnostics)
+    let manifests = ManifestReader.read(
+        Array(text.utf8), file: file, namespace: "default", drivers: .all, diagnostics: &diagnostics)
     return (manifests, diagnostics.kept.map(\.description))
 }
 
@@ -54,7 +56,8 @@ private func agent(_ spec: String) -> String {
     @Test func allMistakesAreToldAtOnceUpToALimit() {
         let many = agent("command: [x]\n" + (0..<500).map { "unknown\($0): 1\n" }.joined())
         var diagnostics = Diagnostics()
-        _ = ManifestReader.read(Array(many.utf8), file: "f", namespace: "default", diagnostics: &diagnostics)
+        _ = ManifestReader.read(
+            Array(many.utf8), file: "f", namespace: "default", drivers: .all, diagnostics: &diagnostics)
         #expect(diagnostics.kept.count == Limits.diagnosticsMax)
         #expect(diagnostics.total == 500)
     }
@@ -144,7 +147,8 @@ private func agent(_ spec: String) -> String {
                 }
             }
             var diagnostics = Diagnostics()
-            let manifests = ManifestReader.read(bytes, file: "f", namespace: "default", diagnostics: &diagnostics)
+            let manifests = ManifestReader.read(
+                bytes, file: "f", namespace: "default", drivers: .all, diagnostics: &diagnostics)
             #expect(diagnostics.isEmpty || manifests.count <= 1)
             var json = Diagnostics()
             _ = JSONReader.read(bytes, file: "f", diagnostics: &json)
@@ -190,11 +194,13 @@ private func agent(_ spec: String) -> String {
         let base = spec("command: [x]")
         #expect(
             AgentSpec.restartRelevantChanges(
-                from: base, to: spec("command: [x]\nreplicas: 5\npriority: 2\nbackoff: {initialSeconds: 3}")
+                from: base, to: spec("command: [x]\nreplicas: 5\npriority: 2\nbackoff: {initialSeconds: 3}"),
+                drivers: .all
             ).isEmpty)
         #expect(
-            AgentSpec.restartRelevantChanges(from: base, to: spec("command: [y]\nenv: [{name: A, value: b}]")) == [
-                "spec.command", "spec.env",
-            ])
+            AgentSpec.restartRelevantChanges(
+                from: base, to: spec("command: [y]\nenv: [{name: A, value: b}]"), drivers: .all) == [
+                    "spec.command", "spec.env",
+                ])
     }
 }

@@ -11,7 +11,9 @@ private func effective(_ more: [(String, Node?)] = []) -> EffectiveSpec {
         ("apiVersion", "agentos.dev/v1"), ("kind", "Agent"), ("metadata", .map([("name", "a")])),
         ("spec", .map([("command", ["x"])] + more)),
     ])
-    let manifest = ManifestReader.read(JSONWriter.bytes(object), file: "f", diagnostics: &diagnostics).first
+    let manifest = ManifestReader.read(
+        JSONWriter.bytes(object), file: "f", drivers: .none, diagnostics: &diagnostics
+    ).first
     return EffectiveSpec(manifest?.complete["spec"] ?? .emptyMap)
 }
 

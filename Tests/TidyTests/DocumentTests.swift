@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Support
 import Testing
@@ -17,7 +18,7 @@ import Values
         for file in examples + shown {
             var diagnostics = Diagnostics()
             let manifests = ManifestReader.read(
-                Array(file.text.utf8), file: file.path, namespace: "default", diagnostics: &diagnostics)
+                Array(file.text.utf8), file: file.path, namespace: "default", drivers: .all, diagnostics: &diagnostics)
             #expect(diagnostics.isEmpty && !manifests.isEmpty, "\(diagnostics.kept.map(\.description))")
         }
     }

@@ -9,6 +9,8 @@ public struct EngineSettings: Sendable {
     /// The user ids that agents without `runAsUser` get; nil when the daemon is not root.
     public var users: ClosedRange<UInt32>?
     public var startsInFlight: Int
+    /// The drivers that agents may name.
+    public var drivers: DriverTable
     /// Whether a Source may write to a namespace.
     public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
     /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
@@ -16,7 +18,7 @@ public struct EngineSettings: Sendable {
 
     public init(
         allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, users: ClosedRange<UInt32>? = nil,
-        startsInFlight: Int = Limits.startsInFlight,
+        startsInFlight: Int = Limits.startsInFlight, drivers: DriverTable = .none,
         maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
         refusals: @escaping @Sendable (AgentSpec) -> [Refusal.Cause] = { _ in [] }
     ) {
@@ -24,6 +26,7 @@ public struct EngineSettings: Sendable {
         self.allocatableMemoryBytes = allocatableMemoryBytes
         self.users = users
         self.startsInFlight = startsInFlight
+        self.drivers = drivers
         self.maySourceWrite = maySourceWrite
         self.refusals = refusals
     }

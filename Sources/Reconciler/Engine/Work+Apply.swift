@@ -42,8 +42,12 @@ extension Work {
         let live = draft[key]
         try checkPlace(key, live)
         let (content, managers) = try merge(apply, live)
-        let complete = try validate(content, key, managers.filter { $0.name != apply.manager })
+        // An object that ends takes no new values: what its store holds since another version keeps no finalizer.
+        let others = managers.filter { $0.name != apply.manager }
+        var complete = live?.deletion == nil ? try validate(content, key, others) : content
         if let live, live.deletion != nil { try checkReleases(live, complete) }
+        // Another spelling of the same values is no change.
+        if let live, key.kind.isSame(live.content, complete, drivers: settings.drivers) { complete = live.content }
         var object = live ?? StoredObject(key: key, uid: apply.freshUID, createdAtMs: now.wallMs, content: complete)
         let contentChanged = live == nil || object.content != complete
         let ownersChanged = object.managers != managers || (apply.origin != nil && object.origin != apply.origin)
@@ -107,7 +111,7 @@ extension Work {
     // MARK: Content
 
     private func merge(_ apply: Request.Apply, _ live: StoredObject?) throws(Refusal) -> (Node, [FieldManager]) {
-        var validator = Validator(file: "")
+        var validator = Validator(file: "", drivers: settings.drivers)
         var applied = declaredPart(validator.canonical(apply.node, kind: apply.key.kind))
         if !validator.diagnostics.isEmpty { throw .invalid(apply.key, causes(validator.diagnostics)) }
         if apply.key.kind == .secret { encodeStringData(&applied) }
@@ -173,7 +177,7 @@ extension Work {
         metadata["name"] = .text(key.name)
         if key.kind.isNamespaced { metadata["namespace"] = .text(key.namespace) }
         object["metadata"] = metadata
-        var validator = Validator(file: "")
+        var validator = Validator(file: "", drivers: settings.drivers)
         let complete = validator.check(object, kind: key.kind)
         if validator.diagnostics.isEmpty { validator.checkRules(complete, kind: key.kind) }
         if !validator.diagnostics.isEmpty {
@@ -204,7 +208,7 @@ extension Work {
             return []
         }
         guard specChanged, let oldSpec else { return [] }
-        let restarts = AgentSpec.restartRelevantChanges(from: oldSpec, to: node)
+        let restarts = AgentSpec.restartRelevantChanges(from: oldSpec, to: node, drivers: settings.drivers)
         agent.effective = effective
         if !restarts.isEmpty { agent.revision += 1 }
         agent.progressBy = progressBy

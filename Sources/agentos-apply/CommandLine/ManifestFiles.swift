@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Values
 
@@ -9,7 +10,7 @@ enum ManifestFiles {
     {
         let names = options.paths + more
         if names.isEmpty { throw invocation.usage("no manifests: give -f PATH") }
-        var set = ManifestSet(namespace: options.namespace ?? "default")
+        var set = ManifestSet(namespace: options.namespace ?? "default", drivers: .all)
         var count = 0
         for name in names {
             for path in try files(name, isRecursive: options.isRecursive) {

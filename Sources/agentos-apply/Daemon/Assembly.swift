@@ -45,7 +45,7 @@ struct Assembly {
         let engineSettings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
             users: user == 0 ? try Self.claimUsers(paths, store.storeID, state, log) : nil,
-            maySourceWrite: { sources.mayWrite($0, $1) },
+            drivers: .all, maySourceWrite: { sources.mayWrite($0, $1) },
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)

@@ -60,7 +60,7 @@ package struct SettingsFile {
             diagnostics.add(
                 Diagnostic(file: path, mark: documents[1].mark, path: "", message: "expected one document, found more"))
         }
-        var validator = Validator(file: path)
+        var validator = Validator(file: path, drivers: .none)
         node = validator.check(documents.first ?? .emptyMap, fields: Settings.table.map(\.field))
         diagnostics.add(validator.diagnostics)
         if !diagnostics.isEmpty {

@@ -1,3 +1,4 @@
+import Drivers
 import GitOps
 import Glibc
 import Manifests
@@ -24,8 +25,8 @@ struct SourceOptions: Sendable {
 
     func settings(state: String, supervisor: String) -> SourceWatcher.Settings {
         SourceWatcher.Settings(
-            paths: paths + watched, secretPaths: secretPaths, secretVariables: secretVariables, state: state,
-            supervisor: supervisor)
+            paths: paths + watched, secretPaths: secretPaths, secretVariables: secretVariables, drivers: .all,
+            state: state, supervisor: supervisor)
     }
 
     func mayWrite(_ source: ObjectKey, _ namespace: String) -> Bool {

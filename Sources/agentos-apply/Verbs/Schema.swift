@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Values
 
@@ -9,7 +10,7 @@ struct Schema: Verb {
     func run(_ invocation: Invocation) throws -> ExitCode {
         let word = invocation.words.first
         let kind = try word.map { word in try agentos_apply.kind(word, invocation) }
-        try Terminal.print(JSONWriter.text(JSONSchema.node(for: kind), pretty: true))
+        try Terminal.print(JSONWriter.text(JSONSchema.node(for: kind, drivers: .all), pretty: true))
         return .success
     }
 }

@@ -9,7 +9,7 @@ enum AgentFields {
 
     static let spec: [Field] = [
         Field(
-            "driver", .enumeration(["process", "containerd", "gvisor"]), fallback: "process", restarts: true,
+            "driver", .driver, fallback: "process", restarts: true,
             text: "What isolates the agent."),
         Field(
             "replicas", .integer(0...Int64(Limits.replicasMax)), fallback: 1,

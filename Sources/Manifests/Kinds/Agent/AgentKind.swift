@@ -18,5 +18,5 @@ enum AgentKind {
         ],
         selectableFields: ["spec.driver", "status.phase"],
         rules: { object, validator in validator.checkAgent(object) },
-        isSameSpec: { AgentSpec($0) == AgentSpec($1) })
+        isSameSpec: { AgentSpec($0).completed(by: $2) == AgentSpec($1).completed(by: $2) })
 }

@@ -4,7 +4,8 @@ import Values
 extension Validator {
     mutating func checkAgent(_ object: Node) {
         guard let spec = object["spec"] else { return }
-        if spec["driver"]?.string == "process" { checkProcess(spec) } else { checkContainer(spec) }
+        checkDriver(spec)
+        checkCapabilities(spec)
         checkVolumes(spec)
         checkProbes(spec)
         checkEnvironment(spec)
@@ -37,39 +38,24 @@ extension Validator {
         }
     }
 
-    private mutating func checkProcess(_ spec: Node) {
-        for name in AgentSpec.containerOnlyFields {
-            if let node = spec[name] {
-                report(node.mark, "spec.\(name)", "the driver process cannot honour this; containerd and gvisor can")
+    /// What the driver cannot honour is refused by name, with the drivers that can.
+    private mutating func checkDriver(_ spec: Node) {
+        guard let driver = drivers[spec["driver"]?.string ?? ""] else { return }
+        for feature in AgentFeature.allCases {
+            guard let (field, mark) = feature.request(in: spec) else { continue }
+            if let refusal = drivers.refusal(of: feature, by: driver) { report(mark, field, refusal) }
+        }
+        switch driver.program {
+        case .command(let why):
+            if spec["command"] == nil { report(spec.mark, "spec.command", "required: \(why)") }
+        case .image:
+            if (spec["image"] == nil) == (spec["imageArchive"] == nil) {
+                report(spec.mark, "spec.image", "the driver \(driver.name) needs exactly one of image, imageArchive")
             }
-        }
-        for name in ["readOnlyRootFilesystem", "capabilities"] {
-            if let node = spec["securityContext"]?[name], node.bool != false {
-                report(
-                    node.mark, "spec.securityContext.\(name)",
-                    "the driver process cannot honour this; containerd and gvisor can")
-            }
-        }
-        if let mode = spec[path: "network", "mode"], mode.string != "Host" {
-            report(
-                mode.mark, "spec.network.mode",
-                "the driver process cannot honour this, a process has the machine's network; containerd and gvisor can")
-        }
-        if spec["command"] == nil {
-            report(spec.mark, "spec.command", "required: a process has no image that names a command")
         }
     }
 
-    private mutating func checkContainer(_ spec: Node) {
-        let driver = spec["driver"]?.string ?? ""
-        if (spec["image"] == nil) == (spec["imageArchive"] == nil) {
-            report(spec.mark, "spec.image", "the driver \(driver) needs exactly one of image, imageArchive")
-        }
-        if let node = spec["filesystem"] {
-            report(
-                node.mark, "spec.filesystem",
-                "the driver \(driver) cannot honour this, a container has a file system of its own; process can")
-        }
+    private mutating func checkCapabilities(_ spec: Node) {
         for (index, node) in (spec[path: "securityContext", "capabilities", "drop"]?.list ?? []).enumerated() {
             let name = Capabilities.plainName(node.string ?? "")
             if name != "ALL", name.contains(where: { !$0.isUppercase && $0 != "_" }) {

@@ -140,18 +140,22 @@ extension AgentSpec.EnvironmentFrom {
 }
 
 extension AgentSpec {
+    /// The spec with what its driver makes of what it leaves open.
+    func completed(by drivers: DriverTable) -> AgentSpec {
+        var spec = self
+        spec.network = network ?? drivers[driver]?.usualNetwork
+        return spec
+    }
+
     /// The fields described as restart-relevant in which two specs differ. Another spelling of a value is no difference.
-    public static func restartRelevantChanges(from old: Node, to new: Node) -> [String] {
+    public static func restartRelevantChanges(from old: Node, to new: Node, drivers: DriverTable) -> [String] {
         let differing = AgentFields.spec.filter { $0.restarts && old[$0.name] != new[$0.name] }
         guard !differing.isEmpty else { return [] }
-        let before = AgentSpec(old)
+        let before = AgentSpec(old).completed(by: drivers)
         return differing.filter { field in
             var changed = old
             changed[field.name] = new[field.name]
-            return AgentSpec(changed) != before
+            return AgentSpec(changed).completed(by: drivers) != before
         }.map { "spec.\($0.name)" }
     }
-
-    /// Fields that the manifest sets and that need another driver than the process driver.
-    public static let containerOnlyFields = ["image", "imageArchive", "volumes", "volumeMounts"]
 }

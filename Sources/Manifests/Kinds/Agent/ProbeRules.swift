@@ -12,9 +12,9 @@ extension Validator {
             if name != "readinessProbe", let count = probe["successThreshold"], count.int != 1 {
                 report(count.mark, "spec.\(name).successThreshold", "must be 1: only a readinessProbe counts successes")
             }
-            let network =
-                spec[path: "network", "mode"]?.string ?? (spec["driver"]?.string == "process" ? "Host" : "None")
-            if probe["exec"] == nil, network == "None" {
+            let usual = drivers[spec["driver"]?.string ?? ""]?.usualNetwork
+            let network = spec[path: "network", "mode"]?.string.flatMap(AgentSpec.Network.init) ?? usual
+            if probe["exec"] == nil, let network, network == .none {
                 report(
                     probe.mark, "spec.\(name)",
                     "an agent with network None cannot be reached; use exec, or network: {mode: Bridge}")

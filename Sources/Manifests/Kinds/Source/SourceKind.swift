@@ -15,7 +15,7 @@ enum SourceKind {
             },
         ],
         rules: { object, validator in validator.checkSource(object) },
-        isSameSpec: { SourceSpec($0) == SourceSpec($1) })
+        isSameSpec: { one, other, _ in SourceSpec(one) == SourceSpec(other) })
 
     /// A commit as Git shortens it.
     private static func shortRevision(_ revision: String) -> String {

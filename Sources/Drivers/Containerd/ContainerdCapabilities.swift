@@ -1,0 +1,16 @@
+import Manifests
+
+extension DriverCapabilities {
+    /// What agents can have that are containers, whoever runs them.
+    static func container(_ name: String) -> DriverCapabilities {
+        DriverCapabilities(
+            name: name, program: .image, usualNetwork: .none,
+            features: [
+                .image, .imageArchive, .volumes, .volumeMounts, .readOnlyRoot, .capabilities, .noNetwork, .hostNetwork,
+                .bridgeNetwork,
+            ],
+            reasons: [.filesystem: "a container has a file system of its own"])
+    }
+
+    static let containerd = container("containerd")
+}

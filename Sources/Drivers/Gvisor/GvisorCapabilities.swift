@@ -1,0 +1,5 @@
+import Manifests
+
+extension DriverCapabilities {
+    static let gvisor = container("gvisor")
+}
