@@ -105,7 +105,13 @@ public final class EventLoop {
 /// Messages from other threads to one reader, who is woken through a descriptor.
 public final class Mailbox<Message: Sendable>: Sendable {
     package let fd: Int32
-    private let messages = Mutex<[Message]>([])
+    private let queue = Mutex(Queue())
+
+    private struct Queue {
+        var messages: [Message] = []
+        /// The reader has been woken for what is here.
+        var isTold = false
+    }
 
     public init() {
         fd = agentos_eventfd()
@@ -114,25 +120,27 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
     deinit { close(fd) }
 
+    /// Leaves a message. A wake-up that fails is tried again at once, and with the next message.
     public func send(_ message: Message) {
-        let wasEmpty = messages.withLock { queue in
-            queue.append(message)
-            return queue.count == 1
+        queue.withLock { queue in
+            queue.messages.append(message)
+            if !queue.isTold { queue.isTold = tell() }
         }
-        if wasEmpty {
-            var one: UInt64 = 1
-            _ = write(fd, &one, 8)
-        }
+    }
+
+    private func tell() -> Bool {
+        var one: UInt64 = 1
+        for _ in 0..<100 where write(fd, &one, 8) == 8 { return true }
+        return false
     }
 
     /// Takes all messages; waits for the first when there is none.
     func take() -> [Message] {
         var count: UInt64 = 0
         while read(fd, &count, 8) < 0, errno == EINTR {}
-        return messages.withLock { queue in
-            let all = queue
-            queue = []
-            return all
+        return queue.withLock { queue in
+            defer { queue = Queue() }
+            return queue.messages
         }
     }
 }
