@@ -187,16 +187,8 @@ final class ProbeKeeper {
             }
         case .tcpSocket(let port): connect(watched, kind, asker, port, request: nil)
         case .httpGet(let path, let port, let headers):
-            var lines = ["GET \(path) HTTP/1.1"]
-            if !headers.keys.contains(where: { $0.lowercased() == "host" }) {
-                lines.append("Host: \(watched.target.address):\(port)")
-            }
-            if !headers.keys.contains(where: { $0.lowercased() == "user-agent" }) {
-                lines.append("User-Agent: agentos-probe")
-            }
-            lines += headers.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value)" }
-            lines += ["Accept: */*", "Connection: close", "", ""]
-            connect(watched, kind, asker, port, request: Array(lines.joined(separator: "\r\n").utf8))
+            let request = ProbeRequest.bytes(path, host: "\(watched.target.address):\(port)", headers)
+            connect(watched, kind, asker, port, request: request)
         }
     }
 
@@ -208,39 +200,55 @@ final class ProbeKeeper {
     }
 
     private func connect(_ watched: Watched, _ kind: ProbeKind, _ asker: Asker, _ port: Int, request: [UInt8]?) {
-        let fd = agentos_connect_tcp(watched.target.address, UInt16(port))
-        guard fd >= 0 else { return conclude(watched, kind, String(cString: strerror(errno))) }
-        asker.fd = fd
         asker.timeout = events.after(ms: asker.probe.timeoutMs) { [unowned self] in
             conclude(watched, kind, "no answer within \(asker.probe.timeoutMs / 1000) s")
         }
+        // On this machine an agent may listen on either of the two that `localhost` means.
+        let addresses = watched.target.address == "127.0.0.1" ? ["127.0.0.1", "::1"] : [watched.target.address]
+        connect(watched, kind, asker, addresses[...], port, request: request)
+    }
+
+    private func connect(
+        _ watched: Watched, _ kind: ProbeKind, _ asker: Asker, _ addresses: ArraySlice<String>, _ port: Int,
+        request: [UInt8]?, refused: String? = nil
+    ) {
+        guard let address = addresses.first else { return conclude(watched, kind, refused) }
+        let place = address.contains(":") ? "[\(address)]:\(port)" : "\(address):\(port)"
+        func next(_ code: Int32) {
+            events.unwatch(asker.fd)
+            if asker.fd >= 0 { close(asker.fd) }
+            asker.fd = -1
+            // What is told is the first: the other is there to be found, not to be missed.
+            let words = refused ?? "\(place): \(String(cString: strerror(code)))"
+            connect(watched, kind, asker, addresses.dropFirst(), port, request: request, refused: words)
+        }
+        let fd = agentos_connect_tcp(address, UInt16(port))
+        guard fd >= 0 else { return next(errno) }
+        asker.fd = fd
         events.watch(fd, events: 4) { [unowned self] _ in
             let error = agentos_socket_error(fd)
-            guard error == 0 else { return conclude(watched, kind, String(cString: strerror(error))) }
+            guard error == 0 else { return next(error) }
             guard let request else { return conclude(watched, kind, nil) }
             // A fresh connection takes a request of this size at once.
             guard send(fd, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
-                return conclude(watched, kind, "cannot send the request")
+                return conclude(watched, kind, "\(place): cannot send the request")
             }
             events.watch(fd) { [unowned self] _ in readStatus(watched, kind, asker, fd) }
         }
     }
 
-    /// Reads until the status line is there; the rest is not looked at.
+    /// Reads until the status is there; the rest is not looked at.
     private func readStatus(_ watched: Watched, _ kind: ProbeKind, _ asker: Asker, _ fd: Int32) {
         var chunk = [UInt8](repeating: 0, count: 1024)
         let count = read(fd, &chunk, chunk.count)
         if count < 0, errno == EAGAIN || errno == EINTR { return }
         if count > 0 { asker.answer += chunk[..<count] }
-        guard let end = asker.answer.firstIndex(of: UInt8(ascii: "\n")) else {
-            if count <= 0 || asker.answer.count > 8192 { conclude(watched, kind, "the answer is not HTTP") }
-            return
+        switch ProbeAnswer(asker.answer) {
+        case .unfinished where count > 0 && asker.answer.count <= 8192: return
+        case .unfinished, .foreign: conclude(watched, kind, "the answer is not HTTP")
+        case .status(let status):
+            conclude(watched, kind, (200..<400).contains(status) ? nil : "HTTP status \(status)")
         }
-        let words = String(decoding: asker.answer[..<end], as: UTF8.self).split(whereSeparator: \.isWhitespace)
-        guard words.count >= 2, words[0].hasPrefix("HTTP/"), let status = Int(words[1]) else {
-            return conclude(watched, kind, "the answer is not HTTP")
-        }
-        conclude(watched, kind, (200..<400).contains(status) ? nil : "HTTP status \(status)")
     }
 
     // MARK: Verdicts

@@ -8,6 +8,7 @@ public protocol EventSink: Sendable {
     func retain(from offset: Int64, nowMs: Int64) -> Int64
 }
 
+/// Nothing can be said about what was handed over.
 public struct SinkFailure: Error, Sendable {
     public var message: String
     public init(message: String) { self.message = message }
@@ -25,6 +26,7 @@ public protocol EventLog: Sendable {
     func offset(afterPosition position: Int64) -> Int64
 }
 
+/// A delivered event as it stands in the log.
 public struct EventLine: Sendable {
     /// The offset after this event.
     public var nextOffset: Int64

@@ -1,5 +1,6 @@
 public import Planner
 
+/// What of a run's log is wanted.
 public struct LogRequest: Sendable {
     public var run: RunID
     /// So many of the last lines, and what follows; nil: all that is kept.

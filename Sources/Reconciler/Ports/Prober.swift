@@ -23,6 +23,22 @@ public struct ProbeTarget: Sendable, Equatable {
     public var hasStarted: Bool
     public var isReady: Bool
 
+    public init(
+        run: RunID, driver: String, startup: AgentSpec.Probe? = nil, readiness: AgentSpec.Probe? = nil,
+        liveness: AgentSpec.Probe? = nil, address: String, startedAtMs: Int64, hasStarted: Bool = false,
+        isReady: Bool = false
+    ) {
+        self.run = run
+        self.driver = driver
+        self.startup = startup
+        self.readiness = readiness
+        self.liveness = liveness
+        self.address = address
+        self.startedAtMs = startedAtMs
+        self.hasStarted = hasStarted
+        self.isReady = isReady
+    }
+
     /// Nil for a run without probes, or one that cannot be probed now.
     public init?(_ replica: Replica) {
         let isReady: Bool
@@ -34,14 +50,9 @@ public struct ProbeTarget: Sendable, Equatable {
         guard let run = replica.phase.run, !run.isFrozen,
             run.spec.startupProbe != nil || run.spec.readinessProbe != nil || run.spec.livenessProbe != nil
         else { return nil }
-        self.run = run.id
-        self.isReady = isReady
-        driver = run.spec.driver
-        startup = run.spec.startupProbe
-        readiness = run.spec.readinessProbe
-        liveness = run.spec.livenessProbe
-        address = run.facts.address ?? "127.0.0.1"
-        startedAtMs = run.startedAtMs ?? 0
-        hasStarted = run.readyAt != nil
+        self.init(
+            run: run.id, driver: run.spec.driver, startup: run.spec.startupProbe, readiness: run.spec.readinessProbe,
+            liveness: run.spec.livenessProbe, address: run.facts.address ?? "127.0.0.1",
+            startedAtMs: run.startedAtMs ?? 0, hasStarted: run.readyAt != nil, isReady: isReady)
     }
 }
