@@ -4,6 +4,9 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/// open(2) and fchownat(2), Linux only.
+#define AGENTOS_O_PATH 010000000
+#define AGENTOS_AT_EMPTY_PATH 0x1000
 /// fcntl(2), Linux only.
 #define AGENTOS_F_SETPIPE_SZ 1031
 
@@ -88,6 +91,11 @@ int agentos_is_of_kernel(int fd);
 int agentos_open_inside(int directory, const char *name);
 /// No core of this process is written, and no other process of its user may look into its memory.
 int agentos_not_dumpable(void);
+/// Opens what a path means when a directory, an open one, is the root: links lead nowhere else. Close-on-exec.
+int agentos_open_in_root(int root, const char *path, int flags);
+/// An extended attribute of a file itself, also when it is a link; of an open file: the size of the value, -1 with errno.
+int agentos_set_attribute(const char *path, const char *name, const void *value, size_t size);
+ssize_t agentos_get_attribute(int fd, const char *name, void *value, size_t size);
 /// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
 int agentos_mount_memory(const char *path);
 int agentos_unmount(const char *path);

@@ -149,6 +149,10 @@ final class ImageArchive {
 
     private func blob(_ node: Node?) throws(ImageProblem) -> Blob {
         guard let digest = node?["digest"]?.string else { throw problem("a descriptor has no digest") }
+        // It becomes the name of a directory.
+        guard digest.hasPrefix("sha256:"), digest.utf8.count == 71, digest.dropFirst(7).allSatisfy(\.isHexDigit) else {
+            throw problem("\"\(digest)\" is no SHA-256 digest")
+        }
         guard let file = files[Self.file(digest)] else { throw problem("lacks the blob \(digest)") }
         return Blob(
             digest: digest, mediaType: node?["mediaType"]?.string ?? "", offset: file.offset, size: file.size)

@@ -1,5 +1,4 @@
 import CArchive
-import CLinux
 import Glibc
 import Machine
 import Values
@@ -9,32 +8,36 @@ import Values
 /// Source: the OCI image specification, "Image Layer Filesystem Changeset"; `.wh.NAME` removes what lower layers have.
 struct LayerUnpacker {
     let archive: ImageArchive
-    /// Without symbolic links in its path.
     let root: String
+
+    init(_ archive: ImageArchive, root: String) {
+        self.archive = archive
+        self.root = root
+    }
 
     func unpack(_ layer: ImageArchive.Blob) throws(ImageProblem) {
         try check(layer)
-        try each(layer) { (_, entry, name) throws(ImageProblem) in
-            if let removed = Self.whiteout(name) { try remove(removed, in: Self.parent(of: name)) }
-        }
-        guard let writer = archive_write_disk_new() else { throw archive.problem("cannot be unpacked") }
-        defer { archive_write_free(writer) }
-        archive_write_disk_set_options(
-            writer,
-            ARCHIVE_EXTRACT_OWNER | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_XATTR
-                | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NODOTDOT)
-        try each(layer) { (reader, entry, name) throws(ImageProblem) in
-            // Devices are the sandbox's own.
-            let type = mode_t(archive_entry_filetype(entry))
-            if Self.whiteout(name) != nil || type == S_IFCHR || type == S_IFBLK { return }
-            archive_entry_set_pathname(entry, "\(root)/\(name)")
-            if let target = archive_entry_hardlink(entry) {
-                archive_entry_set_hardlink(entry, "\(root)/\(Self.plain(String(cString: target)))")
-            }
-            guard archive_read_extract2(reader, entry, writer) >= ARCHIVE_WARN else {
-                throw archive.problem("layer \(layer.digest): \(name): \(Self.words(writer))")
+        let writer: TreeWriter
+        do throws(Files.Failure) { writer = try TreeWriter.open(root) } catch { throw problem(layer, error.words) }
+        // Only what lower layers have is removed, so that comes first.
+        try each(layer) { (_, _, path) throws(ImageProblem) in
+            guard let removed = Self.whiteout(path) else { return }
+            do throws(Files.Failure) { try writer.remove(removed, in: Array(path.dropLast())) } catch {
+                throw problem(layer, error.words)
             }
         }
+        try each(layer) { (reader, entry, path) throws(ImageProblem) in
+            if Self.whiteout(path) != nil { return }
+            do throws(Files.Failure) {
+                guard let content = try content(of: entry, reader) else { return }
+                try writer.put(path, content, Self.attributes(of: entry))
+            } catch { throw problem(layer, "\(path.joined(separator: "/")): \(error.words)") }
+        }
+        do throws(Files.Failure) { try writer.finish() } catch { throw problem(layer, error.words) }
+    }
+
+    private func problem(_ layer: ImageArchive.Blob, _ words: String) -> ImageProblem {
+        archive.problem("layer \(layer.digest): \(words)")
     }
 
     /// Checks that a blob has the digest that it is named by.
@@ -52,11 +55,94 @@ struct LayerUnpacker {
 
     // MARK: Entries
 
+    /// Nil for what is left out: devices are the sandbox's own.
+    private func content(of entry: OpaquePointer, _ reader: OpaquePointer) throws(Files.Failure) -> TreeWriter.Content?
+    {
+        if let target = archive_entry_hardlink(entry) {
+            return .hardLink(to: Self.parts(of: try Self.text(target)))
+        }
+        switch mode_t(archive_entry_filetype(entry)) {
+        case S_IFDIR: return .directory
+        case S_IFLNK:
+            return .link(
+                to: try archive_entry_symlink(entry).map { (text) throws(Files.Failure) in
+                    try Self.text(text)
+                } ?? "")
+        case S_IFIFO: return .fifo
+        case S_IFREG:
+            return .file { (fd) throws(Files.Failure) in
+                var buffer = [UInt8](repeating: 0, count: 1 << 17)
+                while true {
+                    let count = archive_read_data(reader, &buffer, buffer.count)
+                    if count == 0 { return }
+                    guard count > 0 else { throw Files.Failure(code: EIO, what: Self.words(reader)) }
+                    try Self.write(fd, buffer[..<count])
+                }
+            }
+        case let type:
+            if type == S_IFCHR || type == S_IFBLK || type == S_IFSOCK { return nil }
+            throw Files.Failure(code: EINVAL, what: "an entry of unknown type")
+        }
+    }
+
+    private static func write(_ fd: Int32, _ bytes: ArraySlice<UInt8>) throws(Files.Failure) {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { throw Files.Failure(code: errno, what: "writing") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    private static func attributes(of entry: OpaquePointer) -> TreeWriter.Attributes {
+        var attributes = TreeWriter.Attributes(
+            mode: archive_entry_perm(entry), user: UInt32(clamping: archive_entry_uid(entry)),
+            group: UInt32(clamping: archive_entry_gid(entry)),
+            modified: timespec(tv_sec: archive_entry_mtime(entry), tv_nsec: archive_entry_mtime_nsec(entry)))
+        archive_entry_xattr_reset(entry)
+        var name: UnsafePointer<CChar>?
+        var value: UnsafeRawPointer?
+        var size = 0
+        while archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK {
+            guard let name else { continue }
+            attributes.extended.append(
+                (String(cString: name), Array(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))))
+        }
+        return attributes
+    }
+
+    private static func text(_ bytes: UnsafePointer<CChar>) throws(Files.Failure) -> String {
+        guard let text = String(validatingCString: bytes) else {
+            throw Files.Failure(code: EILSEQ, what: "a name that is not UTF-8")
+        }
+        return text
+    }
+
+    private static func parts(of path: String) -> [String] {
+        path.split(separator: "/").filter { $0 != "." }.map(String.init)
+    }
+
+    /// The name that an entry removes; empty for all that is in its directory.
+    private static func whiteout(_ path: [String]) -> String? {
+        guard let last = path.last, last.hasPrefix(".wh.") else { return nil }
+        return last == ".wh..wh..opq" ? "" : String(last.dropFirst(4))
+    }
+
+    // MARK: Reading
+
     private func each(
-        _ layer: ImageArchive.Blob, _ body: (OpaquePointer, OpaquePointer, String) throws(ImageProblem) -> Void
+        _ layer: ImageArchive.Blob, _ body: (OpaquePointer, OpaquePointer, [String]) throws(ImageProblem) -> Void
     ) throws(ImageProblem) {
-        guard let reader = archive_read_new() else { throw archive.problem("cannot be unpacked") }
+        guard let reader = archive_read_new() else { throw archive.problem("no memory") }
         defer { archive_read_free(reader) }
+        // Names are UTF-8 whatever the machine's language is.
+        let language = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
+        let before = language.map { uselocale($0) }
+        defer {
+            if let before { uselocale(before) }
+            if let language { freelocale(language) }
+        }
         archive_read_support_filter_all(reader)
         archive_read_support_format_tar(reader)
         let source = LayerSource(archive, layer)
@@ -65,16 +151,18 @@ struct LayerUnpacker {
             { _, source, buffer in
                 Unmanaged<LayerSource>.fromOpaque(source!).takeUnretainedValue().next(buffer)
             }, nil)
-        guard opened == ARCHIVE_OK else { throw archive.problem("layer \(layer.digest): \(Self.words(reader))") }
+        guard opened == ARCHIVE_OK else { throw problem(layer, Self.words(reader)) }
         var entry: OpaquePointer?
         while true {
             let code = archive_read_next_header(reader, &entry)
             if code == ARCHIVE_EOF { break }
-            guard code >= ARCHIVE_WARN, let entry, let path = archive_entry_pathname(entry) else {
-                throw source.problem ?? archive.problem("layer \(layer.digest): \(Self.words(reader))")
+            guard code >= ARCHIVE_WARN, let entry else { throw source.problem ?? problem(layer, Self.words(reader)) }
+            guard let bytes = archive_entry_pathname(entry), let path = String(validatingCString: bytes) else {
+                throw problem(layer, "a name that is not UTF-8")
             }
-            let name = Self.plain(String(cString: path))
-            if !name.isEmpty { try body(reader, entry, name) }
+            let parts = Self.parts(of: path)
+            guard !parts.contains("..") else { throw problem(layer, "\(path) leaves the root") }
+            if !parts.isEmpty { try body(reader, entry, parts) }
         }
         withExtendedLifetime(source) {}
     }
@@ -82,32 +170,7 @@ struct LayerUnpacker {
     private static func words(_ archive: OpaquePointer) -> String {
         archive_error_string(archive).map { String(cString: $0) } ?? "cannot be unpacked"
     }
-
-    private static func plain(_ path: String) -> String {
-        path.split(separator: "/").filter { $0 != "." }.joined(separator: "/")
-    }
-
-    private static func parent(of name: String) -> String {
-        name.lastIndex(of: "/").map { String(name[..<$0]) } ?? "."
-    }
-
-    /// The name that an entry removes; empty for all that is in its directory.
-    private static func whiteout(_ name: String) -> String? {
-        let last = name.split(separator: "/").last ?? ""
-        guard last.hasPrefix(".wh.") else { return nil }
-        return last == ".wh..wh..opq" ? "" : String(last.dropFirst(4))
-    }
-
-    private func remove(_ name: String, in directory: String) throws(ImageProblem) {
-        let fd = agentos_open_beneath(root, directory)
-        if fd < 0, errno == ENOENT || errno == ENOTDIR { return }
-        guard fd >= 0, name != "..", name != "." else { throw archive.problem("\(directory)/.wh.\(name) leaves it") }
-        defer { close(fd) }
-        let place = "/proc/self/fd/\(fd)"
-        for victim in name.isEmpty ? Files.names(in: place) : [name] { Files.removeTree("\(place)/\(victim)") }
-    }
 }
-
 /// The bytes of a layer, as libarchive asks for them.
 private final class LayerSource {
     private let archive: ImageArchive

@@ -52,11 +52,7 @@ final class UnpackedImages: Sendable {
             try Files.makeDirectory(new, mode: 0o711)
             try Files.makeDirectory("\(new)/rootfs", mode: 0o755)
         } catch { throw archive.problem(error.words) }
-        guard let plain = realpath("\(new)/rootfs", nil) else {
-            throw archive.problem(String(cString: strerror(errno)))
-        }
-        defer { free(plain) }
-        let unpacker = LayerUnpacker(archive: archive, root: String(cString: plain))
+        let unpacker = LayerUnpacker(archive, root: "\(new)/rootfs")
         try unpacker.check(manifest)
         try unpacker.check(config)
         for layer in blobs.dropFirst().dropLast() { try unpacker.unpack(layer) }
