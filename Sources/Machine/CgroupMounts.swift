@@ -19,6 +19,14 @@ package struct CgroupMounts: Sendable {
         }
     }
 
+    /// Removes a group, a path from the root, in each hierarchy where nothing is in it.
+    package static func removeEmpty(_ group: String) {
+        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if parts.count >= 4, parts[2] == "cgroup" || parts[2] == "cgroup2" { rmdir("\(parts[1])\(group)") }
+        }
+    }
+
     /// The kernel has killed something in this group, a path from the root of the hierarchy, for want of memory.
     package func ranOutOfMemory(_ group: String) -> Bool {
         guard let mount else { return false }

@@ -254,21 +254,25 @@ import Testing
         }
     }
 
-    /// The groups of runs, of this and other daemons.
-    private static var groups: Set<String> {
-        var result: Set<String> = []
-        for hierarchy in World.names("/sys/fs/cgroup") {
-            for group in World.names("/sys/fs/cgroup/\(hierarchy)") where group.hasPrefix("agentos-") {
-                let runs = World.names("/sys/fs/cgroup/\(hierarchy)/\(group)").filter { $0.utf8.count == 49 }
-                result.formUnion(runs.map { "\(hierarchy)/\(group)/\($0)" })
-            }
+    /// The groups of this world's daemon, in all hierarchies: those of runs and the one above them.
+    private static func groups(of world: World) -> (parents: [String], runs: [String]) {
+        // The second word beside the database is the store's id.
+        let words = World.read("\(world.state)/store/committed").split(whereSeparator: \.isWhitespace)
+        guard words.count > 1 else { return (["no store"], []) }
+        let parent = "agentos-\(words[1].prefix(12))"
+        func isGroup(_ path: String) -> Bool { access("\(path)/cgroup.procs", F_OK) == 0 }
+        let places: [String] = World.names("/sys/fs/cgroup").map { hierarchy in
+            "/sys/fs/cgroup/\(hierarchy)/\(parent)"
         }
-        return result
+        let parents = places.filter(isGroup)
+        let runs = parents.flatMap { parent -> [String] in
+            World.names(parent).map { name -> String in "\(parent)/\(name)" }.filter(isGroup)
+        }
+        return (parents, runs)
     }
 
     @Test(arguments: Isolation.containers) func aHundredStartsAndStopsLeaveNothing(isolation: Isolation) throws {
         try inIsolation(isolation) { world, containerd in
-            let groupsBefore = Self.groups
             if let containerd {
                 // What others keep in the same containerd, even in the same namespace, is theirs.
                 #expect(containerd.ctr("images", "import", Containerd.image) != nil)
@@ -294,12 +298,13 @@ import Testing
                         .isEmpty
                     && !World.read("/proc/self/mounts").contains("\(world.directory)/containerd/state/io")
             }
-            #expect(Self.groups == groupsBefore, "cgroups are left")
+            #expect(Self.groups(of: world).runs == [], "cgroups of runs are left")
             for directory in ["containers", "sandboxes", "memory", "network"] {
                 #expect(World.names("\(world.state)/\(directory)").isEmpty)
             }
             #expect(world.run("daemon", "stop").code == 0)
             #expect(!World.read("/proc/self/mounts").contains(world.state), "a mount is left")
+            #expect(Self.groups(of: world).parents == [], "the groups above those of runs are left")
         }
     }
 

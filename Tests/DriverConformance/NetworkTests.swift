@@ -47,6 +47,33 @@ import Testing
         }
     }
 
+    @Test(arguments: Isolation.containers, ["None", "Host", "Bridge"]) func namesOfTheContainerResolve(
+        isolation: Isolation, mode: String
+    ) throws {
+        try inIsolation(isolation) { world, _ in
+            let port = 21_000 + Int(getpid()) % 20_000
+            let server = "mkdir -p /tmp/www; echo here > /tmp/www/who; exec httpd -f -p \(port) -h /tmp/www"
+            world.ready(
+                world.agent(
+                    "net", isolation, server,
+                    """
+                    network: {mode: \(mode)}
+                    readinessProbe: {exec: {command: [wget, -q, -O, /dev/null, 'http://127.0.0.1:\(port)/who']}, periodSeconds: 1, timeoutSeconds: 5}
+                    """))
+            func exec(_ script: String) -> String {
+                let result = world.run("exec", "net", "--", "sh", "-c", script)
+                return result.code == 0 ? result.output.trimming() : result.text
+            }
+            for name in ["localhost", "net-0"] {
+                #expect(exec("wget -q -O - http://\(name):\(port)/who") == "here", "\(name)")
+            }
+            #expect(exec("hostname; cat /etc/hostname") == "net-0\nnet-0")
+            #expect(exec("id -un; id -gn; echo ~") == "agent\nagent\n/home/agent")
+            // The image's own entries are still there.
+            #expect(exec("grep -c ^root: /etc/passwd /etc/group") == "/etc/passwd:1\n/etc/group:1")
+        }
+    }
+
     @Test(arguments: Isolation.containers) func crashesLeaveNoNetworkBehind(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
             world.startDaemon()

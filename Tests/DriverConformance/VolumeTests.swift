@@ -52,6 +52,67 @@ import Testing
         }
     }
 
+    @Test(arguments: Isolation.allCases) func whatIsTheAgentsFollowsItsUser(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let volumes =
+                isolation.isContainer
+                ? "volumes: [{name: kept, persistent: {}}]\nvolumeMounts: [{name: kept, mountPath: /kept}]\n" : ""
+            let places = isolation.isContainer ? "$HOME /kept" : "$HOME"
+            let script = """
+                umask 077; for place in \(places); do mkdir -p $place/deep/er; \
+                cat $place/deep/er/file 2>/dev/null; echo by $(id -u) >> $place/deep/er/file || exit 9; \
+                ln -sf /etc/passwd $place/deep/link; done; echo done; \(World.stays)
+                """
+            func agent(_ user: Int) -> String {
+                world.agent("one", isolation, script, volumes + "securityContext: {runAsUser: \(user)}")
+            }
+            for user in [5001, 5002, 5001, 0, 5003] {
+                world.ready(agent(user))
+                world.untilLog("one", "done")
+            }
+            let count = isolation.isContainer ? 2 : 1
+            let expected = ["by 5001", "by 5002", "by 5001", "by 0"]
+            #expect(world.log("one") == Array(repeating: expected, count: count).flatMap(\.self) + ["done"])
+            // What links lead to is nobody's.
+            var status = stat()
+            #expect(stat("/etc/passwd", &status) == 0 && status.st_uid == 0)
+            // A crash between making a home and giving it away.
+            let home = try #require(World.names("\(world.state)/homes").first)
+            world.apply(agent(5003).replacing("securityContext", with: "suspend: true\n  securityContext"))
+            World.until("it is stopped") { world.phase("one") == "Suspended" }
+            chown("\(world.state)/homes/\(home)/0", 0, 0)
+            world.ready(agent(5003))
+            world.untilLog("one", "done")
+            #expect(world.log("one").suffix(2) == ["by 5003", "done"])
+        }
+    }
+
+    @Test(arguments: Isolation.containers) func aGroupMayShareVolumes(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            func agent(_ user: Int, _ more: String) -> String {
+                world.agent(
+                    "one", isolation,
+                    "id -G; ls -ldn /kept /kept/file | cut -d' ' -f1; cat /kept/file; umask 077; echo by $(id -u) >> /kept/file; echo done; \(World.stays)",
+                    """
+                    volumes: [{name: kept, persistent: {}}]
+                    volumeMounts: [{name: kept, mountPath: /kept}]
+                    securityContext: {runAsUser: \(user), fsGroup: 4321\(more)}
+                    """)
+            }
+            world.ready(agent(5001, ""))
+            world.untilLog("one", "done")
+            world.ready(agent(5002, ", fsGroupChangePolicy: OnRootMismatch"))
+            world.untilLog("one", "done")
+            let lines = world.log("one")
+            #expect(lines.first?.split(separator: " ").contains("4321") == true, "\(lines)")
+            #expect(
+                lines.contains("drwxrws---") && lines.contains("-rw-rw----") && lines.contains("by 5001"), "\(lines)")
+            let refused = world.apply(
+                World.agent("plain", "true", "driver: process\nsecurityContext: {fsGroup: 1}"))
+            #expect(refused.code == 3 && refused.error.contains("spec.securityContext.fsGroup"), "\(refused.text)")
+        }
+    }
+
     @Test func directoriesOfTheMachineNeedLeave() throws {
         try inIsolation(.containerd) { world, _ in
             func refusal(_ path: String) -> String {

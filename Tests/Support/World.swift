@@ -102,7 +102,15 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         var variables = environment.map { strdup($0) } + [nil]
         defer { for text in arguments + variables { free(text) } }
         var pid: pid_t = 0
-        return posix_spawnp(&pid, words[0], &actions, nil, &arguments, &variables) == 0 ? pid : -1
+        // Threads of the test program hold most signals back; what they start must hear them.
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        return posix_spawnp(&pid, words[0], &actions, &attributes, &arguments, &variables) == 0 ? pid : -1
     }
 
     /// The exit code, or 128 + the signal; nil and a kill when the time is up.

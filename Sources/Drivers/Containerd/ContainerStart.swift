@@ -76,12 +76,16 @@ extension ContainerdKeeper {
         let id = run.id.text
         let image = try await resolveImage(run.spec)
         try proceed(run.id, to: .preparing)
+        let address = run.spec.network == .bridge ? try await attach(run.id) : nil
+        try proceed(run.id, to: .preparing)
         let rootfs = try await prepareSnapshot(id, image)
         try proceed(run.id, to: .preparing)
+        let ground = ContainerSettings.Ground(
+            image: image, files: RootFiles(layers: rootfs.flatMap(\.layers)), address: address)
         let spec: Node
         do throws(Volumes.Problem) {
             spec = try configuration.containers.specification(
-                of: run, context, image, cgroupsPath: cgroupsPath(run.id)
+                of: run, context, on: ground, cgroupsPath: cgroupsPath(run.id)
             ).node
         } catch { throw refused(error.message) }
         let container = ContainerdClient.Containers.Container(
@@ -94,15 +98,14 @@ extension ContainerdKeeper {
         try await calling("creating the container") { () throws(GRPCFailure) in
             try await client.containers.create(container)
         }
-        try proceed(run.id, to: .preparing)
-        let address = run.spec.network == .bridge ? try await attach(run.id) : nil
         try proceed(run.id, to: .creating)
         try await calling("creating the task") { () throws(GRPCFailure) in
             try await client.tasks.create(id, rootfs: rootfs, output: logURI(run.id))
         }
         try proceed(run.id, to: .launching)
         let started = RunDirectory.Started(
-            boot: bootID, atMs: agentos_wall_ms(), image: image.digest, address: address)
+            boot: bootID, atMs: agentos_wall_ms(), image: image.digest, address: address,
+            stopSignal: image.stopSignal)
         do throws(Files.Failure) { try directory(run.id).write(started) } catch { throw refused(error.words) }
         let pid = try await calling("starting the task") { () throws(GRPCFailure) in try await client.tasks.start(id) }
         return .running(

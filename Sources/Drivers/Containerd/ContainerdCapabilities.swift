@@ -6,7 +6,8 @@ extension DriverCapabilities {
         DriverCapabilities(
             name: name, program: .image, usualNetwork: .none,
             features: [
-                .image, .imageArchive, .volumes, .volumeMounts, .readOnlyRoot, .capabilities, .noNetwork, .hostNetwork,
+                .image, .imageArchive, .volumes, .volumeMounts, .readOnlyRoot, .capabilities, .fsGroup,
+                .fsGroupChangePolicy, .noNetwork, .hostNetwork,
                 .bridgeNetwork,
             ],
             reasons: [.filesystem: "a container has a file system of its own"])

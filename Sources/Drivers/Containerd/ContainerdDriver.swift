@@ -51,11 +51,14 @@ public struct ContainerdDriver: Driver {
             self.network = network
         }
 
+        /// The group that holds those of runs, from the root of each hierarchy.
+        var cgroupsParent: String { "/agentos-\(storeID.prefix(12))" }
         var volumes: Volumes { containers.volumes }
         var containers: ContainerSettings {
             ContainerSettings(
                 volumes: Volumes(state: state, runs: runs, hostPaths: hostPaths), network: network,
-                openFiles: openFiles, pidsHeadroom: pidsHeadroom)
+                openFiles: openFiles, pidsHeadroom: pidsHeadroom,
+                signalMax: runtimes.isEmpty ? 64 : RunscPrograms.signalMax)
         }
     }
 
@@ -120,5 +123,7 @@ public struct ContainerdDriver: Driver {
     public func removeEmptyParents() {
         configuration.volumes.removeEmpty()
         configuration.network.removeEmpty()
+        // Runtimes remove a container's group, and leave what they made above it.
+        CgroupMounts.removeEmpty(configuration.cgroupsParent)
     }
 }

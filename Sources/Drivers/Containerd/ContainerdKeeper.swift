@@ -71,7 +71,7 @@ actor ContainerdKeeper {
 
     func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
 
-    func cgroupsPath(_ run: RunID) -> String { "/agentos-\(configuration.storeID.prefix(12))/\(run.text)" }
+    func cgroupsPath(_ run: RunID) -> String { "\(configuration.cgroupsParent)/\(run.text)" }
 
     private func perform(_ operation: Operation, _ context: StartContext?) async -> OperationResult {
         let run = operation.run
@@ -80,7 +80,9 @@ actor ContainerdKeeper {
             case .start(let run):
                 guard let context else { return .failed("the agent is gone") }
                 return try await start(run, context)
-            case .signal(let number): try await kill(run, signal: number, all: false)
+            case .signal(let number):
+                let signal = number ?? directory(run).started?.stopSignal ?? Signals.terminate
+                try await kill(run, signal: signal, all: false)
             case .freeze, .thaw:
                 try await freeze(run, operation.verb == .freeze)
                 await tell(run)

@@ -1,12 +1,11 @@
-import Manifests
+package import Manifests
 import Planner
-import Reconciler
 import Values
 
 /// The OCI runtime specification of one run: what `containerd` and `runsc` are given.
 ///
 /// Source: the OCI runtime specification 1.0.2, with the defaults that containerd and Docker use.
-struct OCISpec {
+package struct OCISpec {
     struct Mount: Sendable {
         var source: String
         var destination: String
@@ -14,12 +13,11 @@ struct OCISpec {
     }
 
     var run: Run
-    var context: StartContext
+    var hostName: String
     var arguments: [String]
     var environment: [(name: String, value: String)]
     var workingDir: String
-    var user: UInt32
-    var group: UInt32
+    var identity: Accounts.Identity
     var mounts: [Mount]
     var openFiles: Int64
     /// Nil: the runtime is in the run's cgroups already.
@@ -35,7 +33,7 @@ struct OCISpec {
         .map([
             ("ociVersion", "1.0.2"), ("process", process),
             ("root", .map([("path", .text(root)), ("readonly", Node(.bool(run.spec.readOnlyRoot)))])),
-            ("hostname", .text("\(context.agent)-\(run.id.ordinal)")), ("mounts", .list(systemMounts + ownMounts)),
+            ("hostname", .text(hostName)), ("mounts", .list(systemMounts + ownMounts)),
             ("linux", linux),
         ])
     }
@@ -45,7 +43,7 @@ struct OCISpec {
         let kept = dropped.contains("ALL") ? [] : Capabilities.defaults.filter { !dropped.contains($0) }
         let names: Node = .list(kept.map { .text("CAP_\($0)") })
         return .map([
-            ("terminal", false), ("user", .map([("uid", .number(Int64(user))), ("gid", .number(Int64(group)))])),
+            ("terminal", false), ("user", user),
             ("args", .list(arguments.map { .text($0) })),
             ("env", .list(environment.map { .text("\($0.name)=\($0.value)") })), ("cwd", .text(workingDir)),
             (
@@ -62,6 +60,13 @@ struct OCISpec {
                 ]
             ),
             ("noNewPrivileges", true),
+        ])
+    }
+
+    private var user: Node {
+        .map([
+            ("uid", .number(Int64(identity.user))), ("gid", .number(Int64(identity.group))),
+            ("additionalGids", .list(identity.additional.map { .number(Int64($0)) })),
         ])
     }
 
@@ -108,6 +113,18 @@ struct OCISpec {
         ])
     }
 
+    /// Microseconds of processor time in each period of 100 ms; nil beyond what can be written.
+    private static func quota(_ milli: Int64) -> Int64? {
+        let (quota, isTooMuch) = milli.multipliedReportingOverflow(by: 100)
+        return isTooMuch ? nil : max(1000, quota)
+    }
+
+    /// A limit that no runtime can be told.
+    package static func refusal(of limits: AgentSpec.Resources) -> String? {
+        guard let milli = limits.limitCpuMilli, quota(milli) == nil else { return nil }
+        return "limits.cpu: \(milli / 1000) processors are more than can be counted"
+    }
+
     private var resources: Node {
         let limits = run.spec.resources
         return .map([
@@ -121,11 +138,14 @@ struct OCISpec {
             ),
             (
                 "cpu",
-                limits.limitCpuMilli.map {
-                    .map([("quota", .number(max(1000, $0 * 100))), ("period", 100_000)])
+                limits.limitCpuMilli.flatMap(Self.quota).map {
+                    .map([("quota", .number($0)), ("period", 100_000)])
                 }
             ),
-            ("pids", limits.limitPids.map { .map([("limit", .number($0 + pidsHeadroom))]) }),
+            (
+                "pids",
+                limits.limitPids.map { .map([("limit", .number(min($0, .max - pidsHeadroom) + pidsHeadroom))]) }
+            ),
         ])
     }
 }

@@ -23,7 +23,15 @@ struct Volumes: Sendable {
     var memory: String { "\(state)/memory" }
 
     /// Makes the directories of a run and fills them; the same again changes nothing but the files of objects.
-    func prepare(_ run: Run, _ context: StartContext, owner: UInt32, group: UInt32) throws(Problem) -> [OCISpec.Mount] {
+    func prepare(
+        _ run: Run, _ context: StartContext, for identity: Accounts.Identity
+    ) throws(Problem) -> [OCISpec.Mount] {
+        var owner = Ownership(user: identity.user, group: identity.group)
+        if let shared = run.spec.fsGroup {
+            owner = Ownership(
+                user: identity.user, group: shared, isShared: true,
+                isAlwaysChecked: run.spec.fsGroupIsAlwaysApplied)
+        }
         var mounts: [OCISpec.Mount] = []
         for volume in context.volumes {
             let source: String
@@ -31,12 +39,12 @@ struct Volumes: Sendable {
             switch volume.source {
             case .persistent:
                 source = try directory(
-                    "\(state)/homes/\(run.id.uid.hex)/volumes/\(run.id.ordinal)/\(volume.name)", owner, group)
+                    "\(state)/homes/\(run.id.uid.hex)/volumes/\(run.id.ordinal)/\(volume.name)", owner)
             case .emptyDir:
-                source = try directory("\(runs)/\(run.id.text)/volumes/\(volume.name)", owner, group)
+                source = try directory("\(runs)/\(run.id.text)/volumes/\(volume.name)", owner)
             case .hostPath(let path): source = try hostPath(path)
             case .files(let files, let mode):
-                source = try write(files, mode: mode, run.id, volume.name, owner, group)
+                source = try write(files, mode: mode, run.id, volume.name, identity)
                 isReadOnly = true
             }
             mounts.append(OCISpec.Mount(source: source, destination: volume.path, isReadOnly: isReadOnly))
@@ -45,13 +53,22 @@ struct Volumes: Sendable {
     }
 
     /// The replica's own directory, kept over runs.
-    func home(_ run: RunID, owner: UInt32, group: UInt32) throws(Problem) -> String {
-        try directory("\(state)/homes/\(run.uid.hex)/\(run.ordinal)", owner, group)
+    func home(_ run: RunID, for identity: Accounts.Identity) throws(Problem) -> String {
+        try directory(
+            "\(state)/homes/\(run.uid.hex)/\(run.ordinal)",
+            Ownership(user: identity.user, group: identity.group))
+    }
+
+    /// Writes what a run has in `/etc`.
+    func write(_ files: HostFiles, _ run: RunID) throws(Problem) -> [OCISpec.Mount] {
+        do throws(Files.Failure) { return try files.write(to: "\(runs)/\(run.text)/etc") } catch {
+            throw Problem(message: error.words)
+        }
     }
 
     /// Removes what goes with a run.
     func remove(_ run: RunID) {
-        Files.removeTree("\(runs)/\(run.text)/volumes")
+        for name in ["volumes", "etc"] { Files.removeTree("\(runs)/\(run.text)/\(name)") }
         Files.removeTree("\(memory)/\(run.text)")
     }
 
@@ -103,24 +120,21 @@ struct Volumes: Sendable {
         return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private func directory(_ path: String, _ owner: UInt32, _ group: UInt32) throws(Problem) -> String {
-        if Files.exists(path) { return path }
+    /// The directory, made or given to whom it now belongs.
+    private func directory(_ path: String, _ owner: Ownership) throws(Problem) -> String {
         var made = state
-        for part in path.dropFirst(state.count).split(separator: "/") {
-            made += "/\(part)"
-            if Files.exists(made) { continue }
-            do throws(Files.Failure) { try Files.makeDirectory(made, mode: made == path ? 0o700 : 0o711) } catch {
-                throw Problem(message: error.words)
+        do throws(Files.Failure) {
+            for part in path.dropFirst(state.count).split(separator: "/") {
+                made += "/\(part)"
+                if !Files.exists(made) { try Files.makeDirectory(made, mode: made == path ? 0o700 : 0o711) }
             }
-        }
-        guard chown(path, owner, group) == 0 else {
-            throw Problem(message: "chown \(path): \(String(cString: strerror(errno)))")
-        }
+            try owner.apply(to: path)
+        } catch { throw Problem(message: error.words) }
         return path
     }
 
     private func write(
-        _ files: [String: [UInt8]], mode: Int, _ run: RunID, _ volume: String, _ owner: UInt32, _ group: UInt32
+        _ files: [String: [UInt8]], mode: Int, _ run: RunID, _ volume: String, _ identity: Accounts.Identity
     ) throws(Problem) -> String {
         let memory = try makeMemory()
         let path = "\(memory)/\(run.text)/\(volume)"
@@ -128,7 +142,8 @@ struct Volumes: Sendable {
             try Files.makeDirectory("\(memory)/\(run.text)", mode: 0o711)
             try Files.makeDirectory(path, mode: 0o755)
             for (name, bytes) in files.sorted(by: { $0.key < $1.key }) {
-                try Files.replace("\(path)/\(name)", bytes, mode: mode_t(mode), owner: owner, group: group)
+                try Files.replace(
+                    "\(path)/\(name)", bytes, mode: mode_t(mode), owner: identity.user, group: identity.group)
             }
         } catch { throw Problem(message: error.words) }
         return path

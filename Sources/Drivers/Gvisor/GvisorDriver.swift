@@ -41,7 +41,7 @@ public struct GvisorDriver: Driver {
         var containers: ContainerSettings {
             ContainerSettings(
                 volumes: Volumes(state: state, runs: runs, hostPaths: hostPaths), network: network,
-                openFiles: openFiles, pidsHeadroom: pidsHeadroom)
+                openFiles: openFiles, pidsHeadroom: pidsHeadroom, signalMax: RunscPrograms.signalMax)
         }
     }
 

@@ -100,7 +100,9 @@ final class GvisorLauncher: Launcher {
         let bundle = "\(memory(run.id))/bundle"
         do throws(Volumes.Problem) {
             _ = try containers.volumes.makeMemory()
-            var container = try containers.specification(of: run, context, root.image, cgroupsPath: nil)
+            let ground = ContainerSettings.Ground(
+                image: root.image, files: RootFiles(layers: [root.path]), address: address)
+            var container = try containers.specification(of: run, context, on: ground, cgroupsPath: nil)
             container.root = root.path
             do throws(Files.Failure) {
                 for path in [states, memory(run.id), bundle] { try Files.makeDirectory(path, mode: 0o711) }
@@ -108,7 +110,8 @@ final class GvisorLauncher: Launcher {
                 try Files.replace("\(runs)/\(run.id.text)/root", Array(root.path.utf8))
                 try RunDirectory(path: "\(runs)/\(run.id.text)").write(
                     RunDirectory.Started(
-                        boot: bootID, atMs: agentos_wall_ms(), image: root.image.digest, address: address))
+                        boot: bootID, atMs: agentos_wall_ms(), image: root.image.digest, address: address,
+                        stopSignal: root.image.stopSignal))
             } catch { throw Volumes.Problem(message: error.words) }
         } catch { throw .refused(.startError, error.message) }
         return supervised(

@@ -11,6 +11,9 @@ import Values
 public struct RunscPrograms: Sendable {
     public struct Problem: Error { public var message: String }
 
+    /// The last signal that `runsc kill` knows.
+    static let signalMax: Int32 = 31
+
     /// By network mode.
     public let paths: [AgentSpec.Network: String]
 

@@ -52,6 +52,9 @@ final class ProcessLauncher: Launcher {
             environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         }
         if !names.contains("HOME") { environment.append(("HOME", home)) }
+        if let why = ProgramLimits.refusal(arguments: context.arguments, environment: environment) {
+            throw .refused(.startError, why)
+        }
         var specification = Supervisor.Specification(
             boot: bootID, directory: run.spec.workingDir ?? home, arguments: context.arguments,
             environment: environment.map { "\($0.name)=\($0.value)" })
@@ -65,7 +68,7 @@ final class ProcessLauncher: Launcher {
         specification.writable = (run.spec.filesystem?.write ?? []) + [home]
         specification.logBytes = Limits.logBytesMax
         specification.logFiles = Limits.logFilesMax
-        specification.stopSignal = run.spec.stopSignal
+        specification.stopSignal = run.spec.stopSignal ?? Signals.terminate
         specification.graceMs = run.spec.gracePeriodMs
         specification.cgroups = cgroups
         guard let filter = configuration.systemCalls.digits else {

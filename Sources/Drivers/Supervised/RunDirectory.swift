@@ -103,19 +103,22 @@ struct RunDirectory {
         var atMs: Int64
         var image: String?
         var address: String?
+        /// What the image asks to be stopped by.
+        var stopSignal: Int32?
     }
 
     var started: Started? {
         guard let fields = fields("started"), let boot = fields["boot"]?.first else { return nil }
         return Started(
             boot: boot, atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0, image: fields["image"]?.first,
-            address: fields["address"]?.first)
+            address: fields["address"]?.first, stopSignal: fields["stop-signal"]?.first.flatMap { Int32($0) })
     }
 
     func write(_ started: Started) throws(Files.Failure) {
         var lines = ["format 1", "boot \(started.boot)", "at \(started.atMs)"]
         if let image = started.image { lines.append("image \(image)") }
         if let address = started.address { lines.append("address \(address)") }
+        if let signal = started.stopSignal { lines.append("stop-signal \(signal)") }
         try Files.replace("\(path)/started", Array((lines.joined(separator: "\n") + "\n").utf8))
     }
 

@@ -70,7 +70,8 @@ final class SupervisedRuns {
         case .start(let run):
             guard let context else { return done(.failed("the agent is gone")) }
             start(run, context, done)
-        case .signal(let number):
+        case .signal(let given):
+            let number = given ?? directory(run).started?.stopSignal ?? Signals.terminate
             guard directory(run).exit == nil, let process = directory(run).process, process.boot == bootID else {
                 return done(.done)
             }

@@ -4,8 +4,8 @@ public import Values
 public struct Operation: Sendable, Equatable {
     public enum Verb: Sendable, Equatable {
         case start(Run)
-        /// Asks the agent to stop.
-        case signal(Int32)
+        /// Asks the agent to stop; nil: by the signal that its image names, else SIGTERM.
+        case signal(Int32?)
         /// Ends the whole process tree.
         case kill
         /// Takes all time from the instance; it keeps its memory.

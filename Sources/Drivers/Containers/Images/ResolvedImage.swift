@@ -1,3 +1,4 @@
+import Manifests
 import Values
 
 /// What a run needs to know of its image.
@@ -11,7 +12,7 @@ struct ResolvedImage: Sendable {
     var workingDir: String
     var entrypoint: [String]
     var command: [String]
-    var stopSignal: String
+    var stopSignal: Int32?
 
     init(digest: String, chainID: String, config: Node?) {
         let settings = config?["config"]
@@ -23,6 +24,7 @@ struct ResolvedImage: Sendable {
         workingDir = settings?["WorkingDir"]?.string ?? ""
         entrypoint = strings("Entrypoint")
         command = strings("Cmd")
-        stopSignal = settings?["StopSignal"]?.string ?? ""
+        let signal = settings?["StopSignal"]?.string ?? ""
+        stopSignal = Signals.number(of: signal) ?? UInt8(signal).map { Int32($0) }
     }
 }

@@ -2,7 +2,7 @@ import Values
 
 /// What an agent may ask for that not every driver can honour.
 public enum AgentFeature: Sendable, CaseIterable {
-    case image, imageArchive, volumes, volumeMounts, readOnlyRoot, capabilities
+    case image, imageArchive, volumes, volumeMounts, readOnlyRoot, capabilities, fsGroup, fsGroupChangePolicy
     case noNetwork, hostNetwork, bridgeNetwork
     /// The file system of the machine, in parts.
     case filesystem
@@ -18,6 +18,10 @@ public enum AgentFeature: Sendable, CaseIterable {
             Self.present(
                 "securityContext.readOnlyRootFilesystem", spec[path: "securityContext", "readOnlyRootFilesystem"])
         case .capabilities: Self.present("securityContext.capabilities", spec[path: "securityContext", "capabilities"])
+        case .fsGroup: Self.present("securityContext.fsGroup", spec[path: "securityContext", "fsGroup"])
+        case .fsGroupChangePolicy:
+            Self.present(
+                "securityContext.fsGroupChangePolicy", spec[path: "securityContext", "fsGroupChangePolicy"])
         case .noNetwork: Self.network(.none, spec)
         case .hostNetwork: Self.network(.host, spec)
         case .bridgeNetwork: Self.network(.bridge, spec)

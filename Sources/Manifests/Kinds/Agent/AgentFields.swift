@@ -41,7 +41,9 @@ enum AgentFields {
         Field(
             "terminationGracePeriodSeconds", .integer(0...86_400), fallback: 10,
             text: "Seconds between stopSignal and SIGKILL; 0 kills at once."),
-        Field("stopSignal", .string(.signal), fallback: "SIGTERM", text: "The signal that asks the agent to stop."),
+        Field(
+            "stopSignal", .string(.signal),
+            text: "The signal that asks the agent to stop; without it the image's, else SIGTERM."),
         Field(
             "startupProbe", .object(probe), restarts: true,
             text: "Probe that must succeed before the other probes start."),
@@ -234,6 +236,12 @@ enum AgentFields {
     private static let securityContext: [Field] = [
         Field("runAsUser", .integer(0...4_294_967_294), text: "User id; without it an own one, if the daemon is root."),
         Field("runAsGroup", .integer(0...4_294_967_294), text: "Group id; without it as runAsUser."),
+        Field(
+            "fsGroup", .integer(0...4_294_967_294),
+            text: "Group id that shares persistent and empty volumes; the agent is in it. For containerd and gvisor."),
+        Field(
+            "fsGroupChangePolicy", .enumeration(["Always", "OnRootMismatch"]),
+            text: "Whether whole volumes are looked at, or their directory only; without it Always."),
         Field(
             "allowPrivilegeEscalation", .boolean, fallback: false,
             text: "Only false: no_new_privs is always set."),

@@ -21,7 +21,7 @@ extension AgentSpec {
         restartPolicy = spec.word("restartPolicy")
         backoff = Backoff(spec.inner("backoff"))
         gracePeriodMs = spec.milliseconds("terminationGracePeriodSeconds")
-        stopSignal = Signals.number(of: spec.text("stopSignal")) ?? Signals.terminate
+        stopSignal = Signals.number(of: spec.text("stopSignal"))
         dependsOn = spec.items("dependsOn").map {
             Dependency(name: $0.text("name"), condition: $0.word("condition"))
         }
@@ -32,6 +32,8 @@ extension AgentSpec {
         progressDeadlineMs = spec.milliseconds("progressDeadlineSeconds")
         runAsUser = security.integerIfSet("runAsUser").map { UInt32(clamping: $0) }
         runAsGroup = security.integerIfSet("runAsGroup").map { UInt32(clamping: $0) }
+        fsGroup = security.integerIfSet("fsGroup").map { UInt32(clamping: $0) }
+        fsGroupIsAlwaysApplied = security.textIfSet("fsGroupChangePolicy") != "OnRootMismatch"
         readOnlyRoot = security.flag("readOnlyRootFilesystem")
         droppedCapabilities = Set(security.inner("capabilities").strings("drop").map(Capabilities.plainName))
         network = spec.inner("network").wordIfSet("mode")

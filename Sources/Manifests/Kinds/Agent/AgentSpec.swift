@@ -129,7 +129,8 @@ public struct AgentSpec: Sendable, Equatable {
     public var restartPolicy: RestartPolicy
     public var backoff: Backoff
     public var gracePeriodMs: Int64
-    public var stopSignal: Int32
+    /// Nil: the image's, else SIGTERM.
+    public var stopSignal: Int32?
     public var dependsOn: [Dependency]
     public var priority: Int
     public var gate: Gate
@@ -138,6 +139,10 @@ public struct AgentSpec: Sendable, Equatable {
     public var progressDeadlineMs: Int64
     public var runAsUser: UInt32?
     public var runAsGroup: UInt32?
+    /// Shares the volumes that are the agent's own.
+    public var fsGroup: UInt32?
+    /// Volumes are looked at as a whole before each start.
+    public var fsGroupIsAlwaysApplied: Bool
     public var readOnlyRoot: Bool
     /// Names without `CAP_`; `ALL` for all.
     public var droppedCapabilities: Set<String>
