@@ -73,7 +73,8 @@ struct Session {
     }
 
     func problem(_ failure: Client.Failure) -> CommandProblem {
-        if case .cut(let why) = failure, case .absent = Transfer.refusal(paths.socket) {
+        // The socket of a daemon that was killed is open a moment longer: only its answer tells.
+        if case .cut(let why) = failure, presence == .absent {
             return CommandProblem(
                 .noDaemon, "the daemon at \(paths.socket) went away before its answer was complete: \(why)")
         }
