@@ -69,7 +69,7 @@ private let key = ObjectKey(.agent, namespace: "default", name: "a")
         object.managers = [
             FieldManager(
                 name: "test", operation: "Apply", timeMs: 0,
-                paths: [FieldPathKey(["metadata", "finalizers"]), FieldPathKey(["spec", "replicas"])])
+                fields: FieldTree([["metadata", "finalizers"], ["spec", "replicas"]]))
         ]
         var state = engine.state
         state.objects[key] = object
