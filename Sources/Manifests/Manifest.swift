@@ -25,7 +25,8 @@ public enum ManifestReader {
         let documents = documents(bytes, file: file, diagnostics: &diagnostics)
         var manifests: [Manifest] = []
         for document in documents where !document.isNull {
-            unpack(document, Validator(file: file, drivers: drivers), namespace, into: &manifests, &diagnostics, depth: 0)
+            let validator = Validator(file: file, drivers: drivers)
+            unpack(document, validator, namespace, into: &manifests, &diagnostics, depth: 0)
         }
         return manifests
     }

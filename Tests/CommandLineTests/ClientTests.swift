@@ -29,7 +29,7 @@ import agentos_apply
     }
 
     /// A daemon that is stopped takes connections and says nothing: that is neither absence nor a wait for ever.
-    @Test(.timeLimit(.minutes(1))) func aSilentDaemonIsToldAsSuch() {
+    @Test(.timeLimit(.minutes(10))) func aSilentDaemonIsToldAsSuch() {
         let server = SocketServer { _ in nil }
         var endless = Client.Request("GET", "/x")
         endless.timeoutMs = nil
@@ -46,7 +46,7 @@ import agentos_apply
     }
 
     /// One that is busy with a request and lives is waited for, up to the time of the request.
-    @Test(.timeLimit(.minutes(1))) func aDaemonThatLivesIsWaitedFor() {
+    @Test(.timeLimit(.minutes(10))) func aDaemonThatLivesIsWaitedFor() {
         let server = SocketServer { $0 == "/livez" ? SocketServer.http("ok") : nil }
         var request = Client.Request("GET", "/slow")
         request.timeoutMs = 1000

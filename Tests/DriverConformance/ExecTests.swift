@@ -26,8 +26,8 @@ import Testing
             #expect(
                 missing.code == 1 && missing.error.contains("no such file") || missing.error.contains("there is no"))
             // What the command leaves behind does not hold it up, and does not stay.
-            #expect(exec("sh", "-c", "sleep 1000 & echo started").output == "started\n")
-            if !isolation.isGvisor { World.until("it is gone") { World.processes(with: "sleep 1000").isEmpty } }
+            #expect(exec("sh", "-c", "sleep 31415 & echo started").output == "started\n")
+            if !isolation.isGvisor { World.until("it is gone") { World.processes(with: "sleep 31415").isEmpty } }
             #expect(world.phase("one") == "Ready")
             #expect(world.restarts("one") == 0)
             if let containerd { #expect(containerd.tasks.count == 1) }

@@ -79,7 +79,9 @@ import Testing
             world.startDaemon()
             world.apply(world.agent("many", isolation, server, "replicas: 4\nnetwork: {mode: Bridge}"))
             for round in 0..<4 {
-                World.until("starts have begun") { World.names("\(world.state)/runs").count > round }
+                World.until("starts have begun") {
+                    ["containers", "sandboxes"].flatMap { World.names("\(world.state)/\($0)") }.count > round
+                }
                 world.killDaemon()
                 world.startDaemon()
             }

@@ -37,7 +37,8 @@ import Values
             probe("startupProbe"), probe("readinessProbe"), probe("livenessProbe"),
             "spec.dependsOn[]: name condition", "spec.consistency: readyRequires",
             "spec.updateStrategy: type maxUnavailable",
-            "spec.securityContext: runAsUser runAsGroup allowPrivilegeEscalation readOnlyRootFilesystem capabilities",
+            "spec.securityContext: runAsUser runAsGroup allowPrivilegeEscalation readOnlyRootFilesystem capabilities "
+                + "fsGroup fsGroupChangePolicy",
             "spec.securityContext: capabilities.drop",
             "spec.volumes[]: name persistent emptyDir hostPath hostPath.path",
             "spec.volumes[]: secret secret.secretName secret.defaultMode secret.optional",

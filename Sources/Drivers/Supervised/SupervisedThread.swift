@@ -23,7 +23,9 @@ struct SupervisedThread: Sendable {
         startThread(name: "\(configuration.name)-driver", stackBytes: 1 << 20) { [mailbox] in
             let events = EventLoop()
             let runs = SupervisedRuns(configuration, launcher(events), cgroups, events: events, report: report)
-            events.receive(mailbox) { messages in messages.forEach { Self.take($0, runs) } }
+            events.receive(mailbox) { messages in
+                for message in messages { Self.take(message, runs) }
+            }
             events.run()
         }
     }

@@ -191,11 +191,18 @@ extension Planner {
         }
     }
 
-    /// True while something of an ended run's tree is left, which has its grace period: nothing is removed under it.
+    /// True while something of an ended run's tree may be left, which has its grace period: nothing is removed under it.
+    ///
+    /// Only an observed end proves that nothing is left: a report that comes late may still speak of a running instance,
+    /// and a daemon that has just started knows of none.
     private mutating func hasTree(_ run: Run, _ desire: Desire) -> Bool {
-        guard case .ending = snapshot.instances[run.id] else { return false }
-        if desire == .stop(.deleted), snapshot.deleteGraceMs == 0 { operate(run, .kill) }
-        return true
+        switch snapshot.instances[run.id] {
+        case .exited, .absent: return false
+        case nil: return !snapshot.isObserved
+        case .ending, .running, .starting:
+            if desire == .stop(.deleted), snapshot.deleteGraceMs == 0 { operate(run, .kill) }
+            return true
+        }
     }
 
     func isShorter(_ killAt: Deadline) -> Bool {
