@@ -2,7 +2,8 @@ import Glibc
 import Storage
 import Testing
 
-/// Databases as each released version has left them, in `Schemas`: made by the programs of that time, with rows in every
+/// Databases as each released version has left them, in `Schemas`: one of version 3 made by its program, and what older
+/// versions would have held of the same (reduced by a script), with rows in every
 /// table and delivery in each of its states.
 @Suite struct MigrationTests {
     private static let versions = 1...3

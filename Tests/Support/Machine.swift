@@ -25,6 +25,27 @@ extension World {
         return text[text.index(after: end)...].split(separator: " ")
     }
 
+    /// Ticks of processor time that a process and all below it have used so far.
+    package static func ticks(ofTree root: pid_t) -> Int {
+        var parents: [pid_t: pid_t] = [:]
+        var used: [pid_t: Int] = [:]
+        for pid in names("/proc").compactMap({ pid_t($0) }) {
+            let fields = stat(of: pid)
+            guard fields.count > 14, let parent = pid_t(fields[1]) else { continue }
+            parents[pid] = parent
+            used[pid] = fields[11...14].reduce(0) { $0 + (Int($1) ?? 0) }
+        }
+        func isBelow(_ pid: pid_t) -> Bool {
+            var next = pid
+            while next != root {
+                guard let parent = parents[next], parent > 1 else { return false }
+                next = parent
+            }
+            return true
+        }
+        return used.filter { isBelow($0.key) }.reduce(0) { $0 + $1.value }
+    }
+
     package static func openPath(_ pid: pid_t, _ what: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/\(pid)/\(what)", &buffer, buffer.count - 1)
