@@ -33,7 +33,8 @@ public final class HTTPServer {
     public func start(listenFD: Int32, handle: @escaping (Exchange) -> Void) -> Bool {
         self.handle = handle
         daemon = agentos_mhd_start(
-            UInt32(limits.connectionsMax) + 1, limits.sendStallSeconds, Unmanaged.passUnretained(self).toOpaque(),
+            UInt32(limits.connectionsMax + Self.leavingMax), limits.sendStallSeconds,
+            Unmanaged.passUnretained(self).toOpaque(),
             Self.began, Self.access, Self.completed, Self.notified)
         guard let daemon else { return false }
         guard events.watch(agentos_mhd_epoll_fd(daemon), { [unowned self] _ in run() }) else { return false }
@@ -60,12 +61,17 @@ public final class HTTPServer {
 
     // MARK: Connections
 
+    /// Connections that were let go and that the library still holds: it closes them a moment later, and would refuse
+    /// those that take their places meanwhile.
+    private static let leavingMax = 64
+
     /// Takes a connection that was accepted; false when there is no place for it now.
     private func admit(_ attempt: Listener.Attempt) -> Bool {
         guard let daemon else { return false }
         switch attempt {
         case .wantsPlace:
-            return connections.count < limits.connectionsMax || dropTheIdlest()
+            if connections.count < limits.connectionsMax { return true }
+            return connections.count < limits.connectionsMax + Self.leavingMax && dropTheIdlest()
         case .wantsDescriptor: return dropTheIdlest()
         case .accepted(let fd):
             // The library closes the descriptor when this fails.
