@@ -46,6 +46,11 @@ final class Listener {
 
     private static let acceptsAtOnceMax = 64
 
+    private var someoneWaits: Bool {
+        var poll = pollfd(fd: fd, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 0) > 0
+    }
+
     private func accept() {
         for _ in 0..<Self.acceptsAtOnceMax {
             guard admit(.wantsPlace) else { return disarm() }
@@ -60,6 +65,8 @@ final class Listener {
             case EAGAIN: return
             case EINTR, ECONNABORTED: continue
             case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+                // The kernel asks for a descriptor before it looks whether anybody waits.
+                guard someoneWaits else { return }
                 // Nothing can be accepted before something is closed. Watched, the socket would spin meanwhile.
                 if !admit(.wantsDescriptor) { return disarm() }
             default: return disarm()
