@@ -223,7 +223,7 @@ import Values
             #expect(printed.output.contains("# --runsc-platform\nrunscPlatform: systrap\n"), "\(printed.text)")
             #expect(world.run("daemon", "start", "--config", path).code == 0)
             #expect(world.log.contains("\"message\":\"daemon serves\""), "\(world.log)")
-            #expect(world.get("watch-fleet", kind: "source") != nil)
+            World.until("the Source is declared") { world.get("watch-fleet", kind: "source") != nil }
             world.write("d.yaml", "logFormat: xml\nwacth: [/x]\n")
             let refused = world.run("daemon", "--config", path)
             #expect(refused.code == 3, "\(refused.text)")
