@@ -88,7 +88,7 @@ let package = Package(
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("APITests", ["API", "HTTP", "Reconciler", "Support", "Values", "CLinux"]),
-        tests("MachineTests", ["Machine", "Values"]),
+        tests("MachineTests", ["Support", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Drivers", "Manifests", "Values"]),

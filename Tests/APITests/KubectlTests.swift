@@ -87,7 +87,7 @@ struct Kubectl {
     }
 
     func close() {
-        kill(relay, SIGKILL)
+        World.kill(relay, SIGKILL)
         _ = World.wait(relay, timeoutMs: 5000)
     }
 }

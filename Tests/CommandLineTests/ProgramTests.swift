@@ -111,8 +111,8 @@ import Values
     @Test func aDaemonThatIsStoppedIsToldWithItsPID() {
         inWorld { world in
             let pid = world.startDaemon()
-            kill(pid, SIGSTOP)
-            defer { kill(pid, SIGCONT) }
+            World.kill(pid, SIGSTOP)
+            defer { World.kill(pid, SIGCONT) }
             for words in [
                 ["-f", world.write("a.yaml", World.agent("a", "x"))], ["daemon", "status"], ["get", "agents"],
             ] {
@@ -121,7 +121,7 @@ import Values
                 #expect(result.error.contains("with pid \(pid) at \(world.socket) has said nothing"), "\(result.text)")
                 #expect(!result.error.contains("Start one"), "\(result.text)")
             }
-            kill(pid, SIGCONT)
+            World.kill(pid, SIGCONT)
             World.until("it answers again") { world.run("daemon", "status").code == 0 }
         }
     }

@@ -51,7 +51,7 @@ import Testing
             let command = World.start(
                 [World.program, "exec"] + beats, world.environment, nil, "/dev/null", "/dev/null")
             World.until("it beats") { isBeating() }
-            kill(command, SIGKILL)
+            World.kill(command, SIGKILL)
             waitpid(command, nil, 0)
             World.until("it ends with its client") { !isBeating() }
             #expect(world.phase("one") == "Ready" && world.restarts("one") == 0)

@@ -72,7 +72,7 @@ import Testing
                 ["/usr/bin/python3", script, Containerd.image, String(port)], ["PATH=/usr/bin:/bin"], nil, "/dev/null",
                 "\(world.directory)/registry.log")
             defer {
-                kill(server, SIGKILL)
+                World.kill(server, SIGKILL)
                 waitpid(server, nil, 0)
             }
             func agent(_ name: String, _ image: String) -> String {

@@ -87,7 +87,7 @@ final class Containerd {
     }
 
     func kill() {
-        Glibc.kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
         pid = -1
     }
@@ -111,12 +111,12 @@ final class Containerd {
 
     func close() {
         if pid > 0 {
-            Glibc.kill(pid, SIGCONT)
+            World.kill(pid, SIGCONT)
             for task in tasks { _ = ctr("tasks", "delete", "--force", task) }
             kill()
         }
         // What still runs here was started by shims that nobody serves any more.
-        for process in World.processes(with: namespace) { Glibc.kill(process, SIGKILL) }
+        for process in World.processes(with: namespace) { World.kill(process, SIGKILL) }
         for mount in World.read("/proc/self/mounts").split(separator: "\n").reversed() {
             let place = mount.split(separator: " ").dropFirst().first.map(String.init) ?? ""
             if place.hasPrefix(directory) || place.hasPrefix("/run/containerd") && place.contains(namespace) {

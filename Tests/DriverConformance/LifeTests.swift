@@ -36,7 +36,7 @@ import Testing
                     + World.agent("missing", "x", isolation.lines + never).replacing(
                         "[sh, -c, \"x\"]", with: "[/no/such/program]"))
             World.until("it runs", 30_000) { world.pid("killed") > 1 }
-            kill(world.pid("killed"), SIGKILL)
+            World.kill(world.pid("killed"), SIGKILL)
             World.until("all ended", 60_000) {
                 ["three", "killed", "missing"].allSatisfy { world.phase($0) == "Failed" }
                     && world.phase("zero") == "Completed"
@@ -148,11 +148,11 @@ import Testing
         try inIsolation(isolation) { world, containerd in
             let containerd = try #require(containerd)
             world.ready(world.agent("one", isolation, World.stays))
-            kill(containerd.pid, SIGSTOP)
+            World.kill(containerd.pid, SIGSTOP)
             world.apply(world.agent("two", isolation, World.stays) + World.agent("beside", World.stays))
             World.until("processes start all the same") { world.phase("beside") == "Ready" }
             World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
-            kill(containerd.pid, SIGCONT)
+            World.kill(containerd.pid, SIGCONT)
             World.until("all run", 60_000) { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
             #expect(containerd.tasks.count == 2, "nothing was started twice")
         }
@@ -186,13 +186,13 @@ import Testing
                 ["/usr/bin/python3", path, containerd.socket, mode], ["PATH=/usr/bin:/bin"], nil, "/dev/null",
                 "/dev/null")
             defer {
-                kill(fake, SIGKILL)
+                World.kill(fake, SIGKILL)
                 waitpid(fake, nil, 0)
             }
             world.apply(world.agent("two", .containerd, World.stays))
             World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
             #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
-            kill(fake, SIGKILL)
+            World.kill(fake, SIGKILL)
             unlink(containerd.socket)
             try containerd.start()
             World.until("the other starts", 60_000) { world.phase("two") == "Ready" }

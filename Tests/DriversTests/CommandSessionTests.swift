@@ -51,7 +51,7 @@ import Values
         var status: Int32 = 0
         while waitpid(pid, &status, WNOHANG) == 0 {
             var poll = pollfd(fd: control, events: Int16(POLLIN), revents: 0)
-            if Glibc.poll(&poll, 1, 10) > 0, poll.revents & Int16(POLLHUP) != 0 { kill(pid, SIGKILL) }
+            if Glibc.poll(&poll, 1, 10) > 0, poll.revents & Int16(POLLHUP) != 0 { World.kill(pid, SIGKILL) }
         }
         close(control)
         return .exited(status & 0x7f == 0 ? Int(status >> 8) : 128 + Int(status & 0x7f))
@@ -129,7 +129,7 @@ import Values
         #expect(try next(session) == .output(Array("started\n".utf8)))
         let pid = scratch.number("pid")
         session.hangUp()
-        #expect(pid > 1 && World.becomes(within: 10_000) { kill(pid, 0) != 0 })
+        #expect(pid > 1 && World.becomes(within: 10_000) { World.kill(pid, 0) != 0 })
     }
 
     @Test func aTerminalHasASizeAndOneOutput() throws {

@@ -33,7 +33,7 @@ import Values
                     let pid = World.start(
                         [World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
                     World.pass(ms: random.below(40))
-                    Glibc.kill(pid, SIGKILL)
+                    World.kill(pid, SIGKILL)
                     _ = World.wait(pid, timeoutMs: 5000)
                 }
                 world.startDaemon()
@@ -85,11 +85,11 @@ import Values
         guard !supervisors.isEmpty else { return }
         let victim = supervisors[random.below(supervisors.count)]
         switch random.below(4) {
-        case 0: Glibc.kill(victim, SIGKILL)
-        case 1: Glibc.kill(victim, SIGSTOP)
+        case 0: World.kill(victim, SIGKILL)
+        case 1: World.kill(victim, SIGSTOP)
         case 2:
             let agents = World.processes().filter { World.parent(of: $0) == victim }
-            for agent in agents { Glibc.kill(agent, SIGKILL) }
+            for agent in agents { World.kill(agent, SIGKILL) }
         default: break
         }
     }
@@ -97,7 +97,7 @@ import Values
     private func killDaemon(_ world: World) {
         let pid = world.daemonPID
         guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
-        Glibc.kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         World.until("the daemon is gone", 5000) { !World.isAlive(pid) }
     }
 
@@ -191,7 +191,7 @@ import Values
                 let path = "\(world.directory)/first"
                 let pid = World.start([World.program, "daemon"], world.environment, nil, "\(path).out", "\(path).err")
                 World.pass(ms: delay)
-                Glibc.kill(pid, SIGKILL)
+                World.kill(pid, SIGKILL)
                 _ = World.wait(pid, timeoutMs: 5000)
                 let result = world.apply(World.agent("one", World.stays), "--wait")
                 #expect(result.code == 0, "killed after \(delay) ms: \(result.text)\n\(world.log)")

@@ -41,7 +41,7 @@ import Testing
         inWorld { world in
             world.apply(World.agent("one", World.stays, "backoff: {initialSeconds: 0}"), "--wait")
             let pid = world.pid("one")
-            kill(pid, SIGSEGV)
+            World.kill(pid, SIGSEGV)
             World.until("it runs again") { world.phase("one") == "Ready" && world.pid("one") != pid }
             #expect(world.runOf("one")?["restarts"]?.int == 1)
             #expect(world.runOf("one")?[path: "lastExit", "signal"]?.string == "SIGSEGV")
@@ -59,13 +59,13 @@ import Testing
             world.apply(World.agent("one", World.stays, "backoff: {initialSeconds: 0}"), "--wait")
             let pid = world.pid("one")
             let supervisor = supervisor(of: pid)
-            kill(supervisor, SIGKILL)
+            World.kill(supervisor, SIGKILL)
             World.until("the supervisor is gone") { !World.isAlive(supervisor) }
             world.killDaemon()
             world.startDaemon()
             #expect(world.phase("one") == "Ready")
             #expect(world.pid("one") == pid && World.isAlive(pid))
-            kill(pid, SIGKILL)
+            World.kill(pid, SIGKILL)
             World.until("it runs again") { world.phase("one") == "Ready" && world.pid("one") != pid }
             #expect(world.runOf("one")?[path: "lastExit", "reason"]?.string == "Unknown")
         }
@@ -77,7 +77,7 @@ import Testing
                 World.agent("one", "trap '' TERM; while :; do sleep 0.2; done", "terminationGracePeriodSeconds: 1"),
                 "--wait")
             let pid = world.pid("one")
-            kill(supervisor(of: pid), SIGSTOP)
+            World.kill(supervisor(of: pid), SIGSTOP)
             let result = world.run("delete", "agent", "one", "--timeout", "30s")
             #expect(result.code == 0, "\(result.text)")
             #expect(!World.isAlive(pid))
@@ -141,7 +141,7 @@ import Testing
             let foreign = World.start(
                 ["/bin/sleep", "1000"], ["AGENTOS_AGENT=one", "AGENTOS_NAMESPACE=default"], nil, "/dev/null",
                 "/dev/null")
-            defer { kill(foreign, SIGKILL) }
+            defer { World.kill(foreign, SIGKILL) }
             world.killDaemon()
             world.startDaemon()
             world.run("delete", "agent", "one")

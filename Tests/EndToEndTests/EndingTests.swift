@@ -73,7 +73,7 @@ import Values
             world.write("\(World.openPath(pid, "cwd"))/crash", "")
             World.until("it has failed") { world.phase("one") == "Failed" }
             #expect(!World.processes(with: "trap \"\" TERM").isEmpty)
-            kill(supervisor, SIGKILL)
+            World.kill(supervisor, SIGKILL)
             World.until("the rest is gone") { World.processes(with: "trap \"\" TERM").isEmpty }
             #expect(world.runOf("one")?[path: "lastExit", "code"]?.int == 3)
             #expect(world.run("delete", "agent", "one", "--timeout", "20s").code == 0)

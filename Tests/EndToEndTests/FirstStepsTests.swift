@@ -157,7 +157,7 @@ import Values
             world.run("delete", "agent", "one")
             World.until("the end was shown") { World.read(watched.output).contains("Stopping") }
             #expect(!World.read(watched.output).contains("\u{1b}["), "colour only on a terminal")
-            kill(watched.pid, SIGKILL)
+            World.kill(watched.pid, SIGKILL)
             _ = World.wait(watched.pid, timeoutMs: 5000)
         }
     }

@@ -26,7 +26,7 @@ import Values
             World.pass(ms: 2000)
             #expect(World.isAlive(pid) && World.isAlive(supervisor))
             #expect(ticks(supervisor) - before < 20, "\(ticks(supervisor) - before) ticks of 200")
-            kill(supervisor, SIGTERM)
+            World.kill(supervisor, SIGTERM)
             World.until("both are gone") { !World.isAlive(pid) && !World.isAlive(supervisor) }
         }
     }

@@ -103,7 +103,7 @@ import Values
                 world.run("get", "agents", "-A", "-o", "yaml").text, world.run("events", "-o", "json").text,
                 world.run("outbox", "list", "--all").text, world.run("status", "-o", "wide").text,
             ]
-            kill(world.pid("one"), SIGKILL)
+            World.kill(world.pid("one"), SIGKILL)
             World.until("it runs again") { world.phase("one") == "Ready" }
             outputs.append(world.run("events").text)
             let shown = world.run("get", "secret", "llm", "-o", "yaml", "--show-secrets").output

@@ -43,13 +43,13 @@ import Values
                 })
             let followed = world.begin("logs", "-f", "one")
             let run = world.runOf("one")?["id"]?.string ?? ""
-            kill(world.pid("one"), SIGKILL)
+            World.kill(world.pid("one"), SIGKILL)
             World.until("it runs again") { world.phase("one") == "Ready" && world.runOf("one")?["id"]?.string != run }
             World.until("the follower went over to the next run") {
                 World.read(followed.output).components("first ").count == 3
             }
             #expect(world.run("logs", "one", "--previous").output.hasPrefix("first \(run)\n"))
-            kill(followed.pid, SIGKILL)
+            World.kill(followed.pid, SIGKILL)
             _ = World.wait(followed.pid, timeoutMs: 5000)
             #expect(world.run("logs", "none").code == 1)
         }
@@ -100,7 +100,7 @@ import Values
             let followed = world.begin("events", "-f", "-o", "json")
             world.apply(World.agent("one", World.stays), "--wait")
             World.until("run.ready arrived") { World.read(followed.output).contains("\"run.ready\"") }
-            kill(followed.pid, SIGKILL)
+            World.kill(followed.pid, SIGKILL)
             _ = World.wait(followed.pid, timeoutMs: 5000)
         }
     }

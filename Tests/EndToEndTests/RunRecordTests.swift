@@ -18,8 +18,8 @@ import Values
             let directory = runDirectory(world, "one")
             #expect(!World.read("\(directory)/claim").isEmpty)
             world.killDaemon()
-            kill(World.parent(of: pid), SIGKILL)
-            kill(pid, SIGKILL)
+            World.kill(World.parent(of: pid), SIGKILL)
+            World.kill(pid, SIGKILL)
             World.until("the agent is gone") { !World.isAlive(pid) }
             for name in ["claim", "process"] { world.write("\(directory)/\(name)", rest) }
             for name in ["exit", "ending"] { unlink("\(directory)/\(name)") }
@@ -44,7 +44,7 @@ import Values
             world.startDaemon()
             #expect(world.phase("two") == "Ready")
             #expect(World.isAlive(pid) && !World.read("\(directory)/process").isEmpty)
-            kill(pid, SIGKILL)
+            World.kill(pid, SIGKILL)
         }
     }
 

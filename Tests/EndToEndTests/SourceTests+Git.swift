@@ -195,11 +195,11 @@ extension SourceTests {
             #expect(before != nil && commits() == before, "a sync of what has not changed writes nothing")
             // More changes than the kernel's queue of events holds, while nobody reads it: the rest is found all the same.
             let daemon = world.daemonPID
-            kill(daemon, SIGSTOP)
+            World.kill(daemon, SIGSTOP)
             for round in 0..<8 {
                 for index in 0..<1000 { world.write("\(directory)/\(index).yaml", settings(index, "v\(round)")) }
             }
-            kill(daemon, SIGCONT)
+            World.kill(daemon, SIGCONT)
             World.until("the last version of all is there", 30_000) {
                 ["settings-0", "settings-500", "settings-999"].allSatisfy {
                     world.get($0, kind: "configmap")?[path: "data", "value"]?.string == "v7"

@@ -194,7 +194,7 @@ extension SourceTests {
             World.until("the end is awaited") { self.message(world, "fleet").contains("the end of agent") }
             #expect(self.state(world, "fleet") == "Progressing")
             world.write("\(home)/end", "")
-            kill(world.pid("one"), SIGTERM)
+            World.kill(world.pid("one"), SIGTERM)
             World.until("it is there again") {
                 world.phase("one") == "Ready" && world.get("one")?[path: "metadata", "uid"]?.string != uid
             }

@@ -43,7 +43,7 @@ private final class Peer {
 
     func stop() {
         guard pid > 0 else { return }
-        kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
         pid = 0
     }

@@ -1,4 +1,5 @@
 import Glibc
+import Support
 import Testing
 
 @testable import Machine
@@ -38,7 +39,7 @@ import Testing
         let began = startTime(pid)
         #expect(began != nil)
         // Its main process is gone, as after a kill of the supervisor and a stop of the agent.
-        kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
         let events = EventLoop()
         let sweep = ProcessSweep(events: events)
@@ -64,8 +65,8 @@ import Testing
             events.stop()
         }
         events.run()
-        #expect(kill(pid, 0) == 0)
-        kill(pid, SIGKILL)
+        #expect(World.kill(pid, 0) == 0)
+        World.kill(pid, SIGKILL)
         waitpid(pid, nil, 0)
     }
 

@@ -1,4 +1,5 @@
 package import Glibc
+import Testing
 
 /// What the kernel tells of processes and files.
 extension World {
@@ -9,6 +10,17 @@ extension World {
     package static func isAlive(_ pid: pid_t) -> Bool {
         guard pid > 0, let state = stat(of: pid).first else { return false }
         return state != "Z" && state != "X"
+    }
+
+    /// Sends a signal to one process. A process that is not there fails its test: to the kernel, 0 and -1 mean the whole
+    /// group of the tests, and everything on the machine.
+    @discardableResult
+    package static func kill(_ pid: pid_t, _ signal: Int32) -> Int32 {
+        guard pid > 1 else {
+            Issue.record("no process \(pid) can be signalled")
+            return -1
+        }
+        return Glibc.kill(pid, signal)
     }
 
     package static func parent(of pid: pid_t) -> pid_t { stat(of: pid).dropFirst().first.flatMap { pid_t($0) } ?? -1 }

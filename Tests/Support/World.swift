@@ -39,7 +39,9 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     package func close() {
         killDaemon()
         // Supervisors have the directory in their command line or place, agents in HOME.
-        for pid in World.processes() where pid != getpid() && World.belongs(pid, to: directory) { kill(pid, SIGKILL) }
+        for pid in World.processes() where pid != getpid() && World.belongs(pid, to: directory) {
+            World.kill(pid, SIGKILL)
+        }
         _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 20_000)
     }
 
@@ -115,11 +117,15 @@ package final class World: @unchecked Sendable {  // used by one test at a time
 
     /// The exit code, or 128 + the signal; nil and a kill when the time is up.
     package static func wait(_ pid: pid_t, timeoutMs: Int) -> Int32? {
+        guard pid > 1 else {
+            Issue.record("the program could not be started")
+            return nil
+        }
         var status: Int32 = 0
         if becomes(within: timeoutMs, every: 2, { waitpid(pid, &status, WNOHANG) == pid }) {
             return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
         }
-        kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         waitpid(pid, &status, 0)
         return nil
     }
@@ -139,7 +145,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     package func killDaemon() {
         let pid = daemonPID
         guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
-        kill(pid, SIGKILL)
+        World.kill(pid, SIGKILL)
         World.until("the daemon is gone", 5000) { World.commandLine(of: pid).isEmpty }
         // Its files are closed a moment later.
         let lock = open("\(state)/lock", O_RDWR | O_CLOEXEC)

@@ -32,6 +32,24 @@ import Testing
         #expect(Self.words(in: [bad]) == ["x: try!"])
     }
 
+    /// A process that a test does not find has the number -1, which the kernel takes for everything on the machine.
+    private static func signals(in files: [SwiftCode]) -> [String] {
+        files.filter { file in
+            file.bare.contains { line in
+                line.firstRange(of: /(^|[^.\w])kill\([^)]|Glibc\.kill\(/) != nil && !line.contains("func kill")
+            }
+        }.map(\.path)
+    }
+
+    @Test func testsSignalOneProcessAtATime() {
+        let tests = House.code.filter { $0.path.hasPrefix("Tests/") && $0.path != "Tests/Support/Machine.swift" }
+        #expect(Self.signals(in: tests) == [])
+        let bad = ["kill(pid, 9)", "if true { Glibc.kill(pid, 9) }", "World.kill(pid, 9)"].map {
+            SwiftCode(path: $0, text: $0)
+        }
+        #expect(Self.signals(in: bad).count == 2)
+    }
+
     // MARK: Switches
 
     /// Where a switch over an enum of ours may have a default: everything else is one case there, also what comes later.

@@ -176,7 +176,8 @@ struct Cgroups: Sendable {
     static func end(_ directory: String) {
         if (try? Files.write("\(directory)/cgroup.kill", "1")) != nil { return }
         for line in (Files.text("\(directory)/cgroup.procs") ?? "").split(separator: "\n") {
-            if let pid = Int32(line) { kill(pid, SIGKILL) }
+            // A process of another pid namespace is listed as 0, which would mean our own group.
+            if let pid = Int32(line), pid > 1 { kill(pid, SIGKILL) }
         }
     }
 

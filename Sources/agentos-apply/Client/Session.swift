@@ -115,6 +115,7 @@ extension CommandProblem {
 enum LockHolder {
     static func pid(_ paths: Paths) -> Int32? {
         guard let bytes = try? LocalFile.read("\(paths.state)/lock", limit: 64) else { return nil }
-        return Int32(String(decoding: bytes, as: UTF8.self).prefix { $0.isNumber })
+        let pid = Int32(String(decoding: bytes, as: UTF8.self).prefix { $0.isNumber })
+        return pid.flatMap { $0 > 1 ? $0 : nil }  // other numbers name groups of processes, or all
     }
 }
