@@ -76,7 +76,7 @@ public struct PublishedState {
                 if replicas.contains(where: { $0.phase.run?.inputs.isEmpty == false }) { keys.insert(agent.key) }
             }
         case .source: keys.formUnion(state.origins[object.uid] ?? [])
-        case .agent, .namespace: break
+        case .agent, .namespace, .serviceAccount, .role, .clusterRole, .roleBinding, .clusterRoleBinding: break
         }
         // A namespace that is being deleted shows what is still in it.
         let home = ObjectKey(.namespace, namespace: "", name: object.key.namespace)

@@ -52,7 +52,7 @@ public enum JSONSchema {
         case .nonEmpty: .map([("type", "string"), ("minLength", 1)])
         case .absolutePath: .map([("type", "string"), ("pattern", "^/")])
         case .any, .subdomain, .labelKey, .labelValue, .environmentName, .configKey, .signal, .base64, .headerName,
-            .line, .duration, .gitURL:
+            .line, .duration, .gitURL, .pathPart:
             .map([("type", "string")])
         }
     }

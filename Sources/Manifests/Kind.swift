@@ -4,6 +4,11 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
     case namespace = "Namespace"
     case secret = "Secret"
     case configMap = "ConfigMap"
+    case serviceAccount = "ServiceAccount"
+    case clusterRole = "ClusterRole"
+    case role = "Role"
+    case clusterRoleBinding = "ClusterRoleBinding"
+    case roleBinding = "RoleBinding"
     case source = "Source"
     case agent = "Agent"
 
@@ -13,6 +18,11 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .namespace: NamespaceKind.definition
         case .secret: SecretKind.definition
         case .configMap: ConfigMapKind.definition
+        case .serviceAccount: ServiceAccountKind.definition
+        case .clusterRole: RoleKinds.clusterRole
+        case .role: RoleKinds.role
+        case .clusterRoleBinding: BindingKinds.clusterRoleBinding
+        case .roleBinding: BindingKinds.roleBinding
         case .source: SourceKind.definition
         case .agent: AgentKind.definition
         }

@@ -21,6 +21,8 @@ public enum StringRule: Sendable {
     /// `500ms`, `30s`, `5m`, `1h`.
     case duration
     case gitURL
+    /// What can stand as one part of a path, as the names of roles do: `system:basic-user`.
+    case pathPart
 }
 
 extension StringRule {
@@ -87,6 +89,14 @@ extension StringRule {
                 return "must not name a user or password; put them into the Secret that secretRef names"
             }
             return fine ? nil : "\(words); found \(quoted(text))"
+        case .pathPart:
+            let fine =
+                !text.isEmpty && text.utf8.count <= 253 && text != "." && text != ".."
+                && text.utf8.allSatisfy {
+                    $0 > 0x20 && $0 != 0x7f && $0 != UInt8(ascii: "/") && $0 != UInt8(ascii: "%")
+                }
+            return fine
+                ? nil : "must be at most 253 characters without blanks, '/' and '%'; found \(quoted(text))"
         case .line:
             return text.utf8.allSatisfy { $0 >= 0x20 && $0 != 0x7f }
                 ? nil : "must not hold control characters; found \(quoted(text))"

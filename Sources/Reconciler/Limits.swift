@@ -19,6 +19,8 @@ extension Limits {
     public static let unacknowledgedMax = 128
     /// Registered consumers.
     public static let consumersMax = 64
+    /// Rights of one verb, group, resource and name that are compared when a role is granted.
+    public static let accessPartsMax = 10_000
     /// Pause before the same operation on a run is asked for again.
     public static let operationPauseMs = 2000
 }

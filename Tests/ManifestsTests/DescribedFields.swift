@@ -95,7 +95,7 @@ struct DescribedField: CustomStringConvertible {
         case .base64: "YQ=="
         case .duration: "1s"
         case .gitURL: "https://a/b"
-        case .any, .nonEmpty, .label, .subdomain, .labelKey, .labelValue, .configKey, .headerName, .line: "a"
+        case .any, .nonEmpty, .label, .subdomain, .labelKey, .labelValue, .configKey, .headerName, .line, .pathPart: "a"
         }
     }
 }

@@ -54,6 +54,22 @@ import Values
             "apiVersion kind type data stringData dataFrom", metadata, "dataFrom[]: key file environment",
         ],
         .configMap: ["apiVersion kind data", metadata],
+        .serviceAccount: [
+            "apiVersion kind automountServiceAccountToken", metadata, "imagePullSecrets[]: name",
+            "secrets[]: name namespace kind",
+        ],
+        .role: ["apiVersion kind", metadata, "rules[]: verbs apiGroups resources resourceNames nonResourceURLs"],
+        .clusterRole: [
+            "apiVersion kind aggregationRule", metadata.replacing("namespace ", with: ""),
+            "rules[]: verbs apiGroups resources resourceNames nonResourceURLs",
+        ],
+        .roleBinding: [
+            "apiVersion kind", metadata, "roleRef: apiGroup kind name", "subjects[]: kind name namespace apiGroup",
+        ],
+        .clusterRoleBinding: [
+            "apiVersion kind", metadata.replacing("namespace ", with: ""), "roleRef: apiGroup kind name",
+            "subjects[]: kind name namespace apiGroup",
+        ],
         .namespace: ["apiVersion kind spec status", metadata.replacing("namespace ", with: "")],
     ]
 

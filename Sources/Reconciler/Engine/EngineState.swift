@@ -20,6 +20,8 @@ public struct EngineState: Sendable {
     public internal(set) var dependents: [ObjectKey: Set<ObjectKey>] = [:]
     /// What each Source owns.
     public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
+    /// All roles and bindings.
+    public internal(set) var access = AccessIndex()
     /// Objects whose delivery is stuck at a record.
     var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
@@ -89,6 +91,7 @@ public struct EngineState: Sendable {
         keysByUID = [:]
         dependents = [:]
         origins = [:]
+        access = AccessIndex()
         usage = Usage()
         for object in objects.values {
             keysByUID[object.uid] = object.key
@@ -100,6 +103,9 @@ public struct EngineState: Sendable {
     }
 
     mutating func link(_ object: StoredObject, adding: Bool) {
+        if AccessIndex.kinds.contains(object.key.kind) {
+            if adding { access.put(object.key, object.content) } else { access.remove(object.key) }
+        }
         if let source = object.origin?.source {
             if adding {
                 origins[source, default: []].insert(object.key)

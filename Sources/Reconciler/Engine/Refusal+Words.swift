@@ -86,6 +86,14 @@ extension Refusal.Forbidden {
         case .tooManyManagers: "more than \(Limits.fieldManagersMax) field managers"
         case .tooManyObjects: "more than \(Limits.objectsMax) objects"
         case .noUserLeft: "no user id is left for another agent"
+        case .grants(let user, let missing):
+            "user \"\(user)\" is attempting to grant rights that it does not hold itself: \(missing); "
+                + "the verbs escalate and bind allow it"
+        case .machineUser(let user):
+            "user \"\(user)\" cannot escalate resource \"agents\": a process with securityContext.runAsUser or runAsGroup "
+                + "is that user of the machine"
+        case .tooManyGrants:
+            "its rules come to more than \(Limits.accessPartsMax) single rights, which are not compared; make several roles"
         case .tooManyConsumers: "more than \(Limits.consumersMax) consumers"
         }
     }

@@ -71,5 +71,10 @@ public enum Refusal: Error, Sendable, Equatable {
         /// All user ids for agents belong to some.
         case noUserLeft
         case tooManyConsumers
+        /// Nobody grants what he does not have.
+        case grants(user: String, missing: String)
+        case tooManyGrants
+        /// A process with a user of the machine's own.
+        case machineUser(user: String)
     }
 }

@@ -13,6 +13,7 @@ extension Work {
 
     mutating func apply(_ apply: Request.Apply, by principal: Principal) throws(Refusal) -> Answer.Applied {
         let decision = try decide(apply)
+        try checkGrants(of: decision.applied.object, by: principal)
         guard decision.isChange else { return decision.applied }
         var applied = decision.applied
         if applied.object.agent != nil, applied.object.agent?.ownUser == nil, let users = settings.users {
@@ -80,6 +81,7 @@ extension Work {
             if object.deletion != nil { queue.mark(object.key) }
             queue.mark(queue.waiters(for: .input).filter { $0.namespace == object.key.namespace })
         case .source: queue.mark(object.key)
+        case .serviceAccount, .role, .clusterRole, .roleBinding, .clusterRoleBinding: break
         case .namespace: if object.deletion != nil { queue.mark(object.key) }
         }
     }

@@ -62,6 +62,7 @@ final class Daemon {
         }
         loop.start()
         ensureDefaultNamespace()
+        ensureRoles()
         ensureWatches()
         guard parts.server.start(listenFD: listener) else {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
@@ -136,6 +137,13 @@ final class Daemon {
         if loop.engine.state.objects[key] == nil { apply(key, [("metadata", .map([("name", "default")]))]) }
     }
 
+    /// Kubernetes' own roles are kept as this program knows them, unless somebody has taken one over.
+    private func ensureRoles() {
+        for (key, content) in BuiltInRoles.all where BuiltInRoles.isOurs(loop.engine.state.objects[key]) {
+            apply(key, content.map?.entries.map { ($0.key, $0.value) } ?? [])
+        }
+    }
+
     /// Each directory of `--watch` is a Source, which stays when the option goes.
     private func ensureWatches() {
         for (name, path) in SourceOptions(settings).sources {
@@ -149,7 +157,7 @@ final class Daemon {
         let apply = Request.Apply(
             key: key, node: .map(entries), manager: "agentos-daemon", force: true, dryRun: false, source: "",
             freshUID: UID(high: random.next(), low: random.next()))
-        loop.submit(actor: Principal(user: "system:daemon", via: .daemon), .apply(apply)) { [log] answer in
+        loop.submit(actor: .daemon, .apply(apply)) { [log] answer in
             if case .failure(let refusal) = answer {
                 log.error("the daemon's own object cannot be applied", [("error", refusal.words)])
             }
