@@ -10,6 +10,8 @@ final class Call {
     let route: Route
     let principal: Principal
     let parameters: Parameters
+    /// Values of Secrets may be shown.
+    var mayReveal = false
     /// What stands at the names of the route's pattern, in their order.
     private let names: [String]
     private let answered: (Call, Int) -> Void

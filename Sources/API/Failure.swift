@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// An error as this face shows it, in Kubernetes' terms.
 struct Failure: Error {
@@ -9,6 +10,8 @@ struct Failure: Error {
     var message: String
     var key: ObjectKey?
     var causes: [Refusal.Cause]
+    /// What it is about, where that is no object.
+    var details: Node?
 
     init(code: Int, reason: String, message: String, key: ObjectKey? = nil, causes: [Refusal.Cause] = []) {
         self.code = code

@@ -7,7 +7,7 @@ import Values
 extension Failure {
     /// The failure as an object of Kubernetes' kind Status.
     var status: Node {
-        var details: Node?
+        var details = details
         if key != nil || !causes.isEmpty {
             details = .map([
                 ("name", (key?.name).map(Node.text)), ("group", (key?.kind.group).map(Node.text)),

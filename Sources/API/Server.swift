@@ -99,11 +99,9 @@ public final class Server {
                 call = try understand(exchange, principal)
             } catch {
                 // A stranger learns nothing, not even which paths there are.
-                let action = Action(verb: .get, object: .path(exchange.target?.path ?? ""))
-                try authorize(principal, action, .administrators)
-                throw error
+                throw principal.via == .nothing ? Rejection(.unauthorized) : error
             }
-            try authorize(principal, call.action, call.route.rule)
+            try authorize(call)
             try limit(call)
             call.route.serve(self, call)
         } catch {
@@ -115,18 +113,25 @@ public final class Server {
     }
 
     private func identify(_ exchange: Exchange) throws(Rejection) -> Principal {
-        guard let uid = exchange.peerUID else { throw forbidden }
-        return Principal(uid: uid, proof: .peerCredentials)
+        guard let uid = exchange.peerUID, uid == 0 || uid == settings.ownUID else {
+            let message = "this socket serves user \(settings.ownUID) and root only"
+            throw Rejection(Failure(code: 403, reason: "Forbidden", message: message))
+        }
+        return .peer(uid, isMaster: true)
     }
 
-    private var forbidden: Rejection {
-        let message = "this socket serves user \(settings.ownUID) and root only"
-        return Rejection(Failure(code: 403, reason: "Forbidden", message: message))
+    private func authorize(_ call: Call) throws(Rejection) {
+        let access = loop.engine.state.access
+        if let failure = call.route.rule.refusal(call.principal, call.attributes, access) { throw Rejection(failure) }
+        guard call.route.kind == .secret else { return }
+        call.mayReveal = access.allows(call.principal, call.attributes(Self.reveal))
+        if call.showsValues, !call.mayReveal {
+            throw Rejection(.forbidden(call.principal, call.attributes(Self.reveal)))
+        }
     }
 
-    private func authorize(_ principal: Principal, _ action: Action, _ rule: AccessRule) throws(Rejection) {
-        if !isAllowed(principal, action, rule, daemon: settings.ownUID) { throw forbidden }
-    }
+    /// What must be allowed beside get, list or watch, to be shown the values of Secrets.
+    private static let reveal = "reveal"
 
     private func understand(_ exchange: Exchange, _ principal: Principal) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }

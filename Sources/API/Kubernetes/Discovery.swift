@@ -14,9 +14,11 @@ extension Server {
     func coreVersions(_ call: Call) { call.respond(200, .map([("kind", "APIVersions"), ("versions", ["v1"])])) }
 
     func groups(_ call: Call) {
-        let version = Node.map([("groupVersion", "agentos.dev/v1"), ("version", "v1")])
-        let group = Node.map([("name", "agentos.dev"), ("versions", [version]), ("preferredVersion", version)])
-        call.respond(200, .map([("kind", "APIGroupList"), ("apiVersion", "v1"), ("groups", [group])]))
+        let groups = Route.groups.map { group -> Node in
+            let version = Node.map([("groupVersion", .text("\(group)/v1")), ("version", "v1")])
+            return .map([("name", .text(group)), ("versions", [version]), ("preferredVersion", version)])
+        }
+        call.respond(200, .map([("kind", "APIGroupList"), ("apiVersion", "v1"), ("groups", .list(groups))]))
     }
 
     /// The resources of a group, as the table of routes has them.

@@ -17,6 +17,9 @@ struct ObjectTable {
         nowMs = agentos_wall_ms()
     }
 
+    /// Its rows hold whole objects.
+    var holdsObjects: Bool { included == "Object" }
+
     /// The first kind of answer that a client accepts and that there is.
     private static func isWanted(_ accept: String) -> Bool {
         for range in accept.split(separator: ",") {

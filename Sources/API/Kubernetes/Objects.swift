@@ -8,10 +8,6 @@ import Values
 
 extension Server {
     func get(_ call: Call) {
-        if call.parameters.has(Query.showSecrets) {
-            guard let object = loop.engine.state.objects[call.key] else { return call.fail(.notFound(call.key)) }
-            return call.respond(200, loop.engine.state.render(object))
-        }
         guard let object = loop.published[call.kind][call.namespace ?? "", call.name] else {
             return call.fail(.notFound(call.key))
         }
@@ -19,17 +15,15 @@ extension Server {
         call.respond(200, "application/json", [ObjectTable(call)?.text(text) ?? text])
     }
 
-    /// The object as everybody may see it.
+    /// The whole object, with the values of a Secret.
     func text(_ object: PublishedObject) -> [UInt8] {
-        object.text(loop.engine.state) { [loop] in
-            JSONWriter.bytes(hidingSecrets(loop.engine.state.render($0), $0.key.kind))
-        }
+        object.text(loop.engine.state) { [loop] in JSONWriter.bytes(loop.engine.state.render($0)) }
     }
 
     func patch(_ call: Call) {
         do throws(Failure) {
             let apply = try application(call)
-            loop.submit(actor: call.principal.actor, .apply(apply)) { [loop] in call.reply($0, loop.engine.state) }
+            loop.submit(actor: call.principal, .apply(apply)) { [loop] in call.reply($0, loop.engine.state) }
         } catch {
             call.fail(error)
         }
@@ -78,7 +72,7 @@ extension Server {
             let deletion = Request.Deletion(
                 key: call.key, graceMs: options.graceSeconds.map { Int64($0) * 1000 }, dryRun: options.dryRun,
                 uid: options.uid, resourceVersion: options.resourceVersion)
-            loop.submit(actor: call.principal.actor, .delete(deletion)) { [loop] in call.reply($0, loop.engine.state) }
+            loop.submit(actor: call.principal, .delete(deletion)) { [loop] in call.reply($0, loop.engine.state) }
         } catch {
             call.fail(error)
         }
@@ -88,7 +82,10 @@ extension Server {
 extension Call {
     /// Answers with the objects as the committed state shows them.
     func reply(_ answer: Answer, _ state: EngineState) {
-        func shown(_ object: StoredObject) -> Node { hidingSecrets(state.render(object), object.key.kind) }
+        func shown(_ object: StoredObject) -> Node {
+            let node = state.render(object)
+            return mayReveal ? node : withoutValues(node, object.key.kind)
+        }
         switch answer {
         case .applied(let applied):
             var headers = [("Agentos-Result", applied.result.rawValue)]
@@ -106,10 +103,21 @@ extension Call {
     }
 }
 
-/// A Secret without its values: what is shown is no base64, so that it cannot be applied by mistake.
-func hidingSecrets(_ node: Node, _ kind: Kind) -> Node {
-    guard kind == .secret, let data = node["data"]?.map else { return node }
+extension Call {
+    /// The answer holds whole objects, and so the values of Secrets.
+    var showsValues: Bool {
+        guard case .resource(_, _, "") = action.object else { return false }
+        switch action.verb {
+        case .get, .list, .watch: return ObjectTable(self).map(\.holdsObjects) ?? true
+        case .create, .update, .patch, .delete, .deletecollection: return false
+        }
+    }
+}
+
+/// A Secret without its values, for those who may not see them.
+func withoutValues(_ node: Node, _ kind: Kind) -> Node {
+    guard kind == .secret else { return node }
     var node = node
-    node["data"] = .map(data.entries.map { ($0.key, .text("(hidden)")) })
+    node["data"] = nil
     return node
 }

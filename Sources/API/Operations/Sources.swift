@@ -14,7 +14,7 @@ extension Server {
         if object.content[path: "spec", "suspend"]?.bool == true {
             return call.fail(Failure(.conflict(key, .suspended)))
         }
-        loop.refresh(object.uid, force: call.parameters.has(Query.force), actor: call.principal.actor) { [self] in
+        loop.refresh(object.uid, force: call.parameters.has(Query.force), actor: call.principal) { [self] in
             guard let object = loop.published[.source][key.namespace, key.name] else {
                 return call.fail(.notFound(key))
             }
@@ -30,7 +30,7 @@ extension Server {
         guard let preview = loop.preview(key) else { return call.fail(Failure(.conflict(key, .notRead))) }
         let state = loop.engine.state
         func shown(_ object: StoredObject?) -> Node? {
-            object.map { hidingSecrets(state.render($0), $0.key.kind) }
+            object.map { withoutValues(state.render($0), $0.key.kind) }
         }
         let items = preview.changes.map { Node.map([("live", shown($0.live)), ("merged", shown($0.merged))]) }
         let source = preview.source

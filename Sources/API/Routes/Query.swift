@@ -17,7 +17,6 @@ enum Query {
     static let continuation = Parameter<String>.text("continue")
     /// What a row of a Table carries beside its cells.
     static let includeObject = Parameter<String>.word("includeObject", ["None", "Metadata", "Object"])
-    static let showSecrets = Parameter<Bool>.flag("showSecrets")
     /// What clients send with any request and has no effect here.
     static let pretty = Parameter<String>.text("pretty", bytesMax: 16)
     static let timeout = Parameter<String>.text("timeout", bytesMax: 32)

@@ -38,21 +38,21 @@ struct Route: Sendable {
     /// A route to a resource: of a group, or one that belongs to objects of a kind.
     static func resource(
         _ method: Method, _ pattern: String, _ verbs: [Action.Verb], group: String, _ name: String,
-        subresource: String = "", kind: Kind? = nil, stream: Stream = .never, _ parameters: [any AnyParameter] = [],
-        _ serve: @escaping @Sendable (Server, Call) -> Void
+        subresource: String = "", kind: Kind? = nil, rule: AccessRule = .resource, stream: Stream = .never,
+        _ parameters: [any AnyParameter] = [], _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
         Route(
             method: method, pattern: pattern, verbs: verbs,
-            object: .resource(group: group, name: name, subresource: subresource), kind: kind, rule: .administrators,
+            object: .resource(group: group, name: name, subresource: subresource), kind: kind, rule: rule,
             parameters: parameters + common, stream: stream, serve: serve)
     }
 
     /// A route to what is no resource.
     static func path(
-        _ pattern: String, _ serve: @escaping @Sendable (Server, Call) -> Void
+        _ pattern: String, _ rule: AccessRule = .path, _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
         Route(
-            method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), kind: nil, rule: .administrators,
+            method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), kind: nil, rule: rule,
             parameters: common, stream: .never, serve: serve)
     }
 

@@ -6,17 +6,20 @@ extension Route {
     /// All that the API serves.
     static let table: [Route] = paths + Kind.allCases.flatMap(objects) + agents + sources + operations
 
-    private static let paths: [Route] = [
-        .path("/livez") { $0.alive($1) },
-        .path("/healthz") { $0.alive($1) },
-        .path("/readyz") { $0.ready($1) },
-        .path("/metrics") { $0.metrics($1) },
-        .path("/version") { $0.version($1) },
-        .path("/api") { $0.coreVersions($1) },
-        .path("/apis") { $0.groups($1) },
-        .path("/api/v1") { $0.resources($1, group: "") },
-        .path("/apis/agentos.dev/v1") { $0.resources($1, group: "agentos.dev") },
-    ]
+    private static let paths: [Route] =
+        [
+            .path("/livez", .anyone) { $0.alive($1) },
+            .path("/healthz", .authenticated) { $0.alive($1) },
+            .path("/readyz", .anyone) { $0.ready($1) },
+            .path("/metrics") { $0.metrics($1) },
+            .path("/version", .authenticated) { $0.version($1) },
+            .path("/api", .authenticated) { $0.coreVersions($1) },
+            .path("/apis", .authenticated) { $0.groups($1) },
+            .path("/api/v1", .authenticated) { $0.resources($1, group: "") },
+        ] + groups.map { group in .path("/apis/\(group)/v1", .authenticated) { $0.resources($1, group: group) } }
+
+    /// The groups of all kinds beside the core.
+    static let groups = Set(Kind.allCases.map(\.group)).subtracting([""]).sorted()
 
     private static let reading: [any AnyParameter] = [
         Query.labelSelector, Query.fieldSelector, Query.watch, Query.resourceVersion, Query.resourceVersionMatch,
@@ -41,7 +44,7 @@ extension Route {
         }
         let item = item(kind)
         var routes = [
-            route(.get, item, [.get], [Query.showSecrets, Query.resourceVersion, Query.includeObject]) { $0.get($1) },
+            route(.get, item, [.get], [Query.resourceVersion, Query.includeObject]) { $0.get($1) },
             route(
                 .patch, item, [.patch], [Query.fieldManager, Query.fieldValidation, Query.force, Query.dryRun]
             ) { $0.patch($1) },

@@ -32,7 +32,7 @@ extension Server {
         guard (0...86_400).contains(timeout) else { return refuse("timeoutSeconds: must be from 0 to 86400") }
         let isTerminal = body?["terminal"]?.bool ?? false
         loop.submit(
-            actor: call.principal.actor, .execute(key, ordinal: ordinal, command: command)
+            actor: call.principal, .execute(key, ordinal: ordinal, command: command)
         ) { [self] answer in
             guard case .execution(let run, let driver) = answer else { return call.reply(answer, loop.engine.state) }
             let session = CommandSession(server: self, exchange: exchange) { [self] streams, control, report in

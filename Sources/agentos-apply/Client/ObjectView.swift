@@ -24,9 +24,20 @@ package struct ObjectView {
     var conditions: [ConditionView] { (node[path: "status", "conditions"]?.list ?? []).map(ConditionView.init) }
     func condition(_ type: String) -> ConditionView? { conditions.first { $0.type == type } }
 
-    /// Of a Secret or ConfigMap: its keys, each with the length of its value as shown.
+    /// Of a Secret or ConfigMap: its keys, each with the length of its value.
     var data: [(key: String, bytes: Int)] {
-        (node["data"]?.map?.entries ?? []).map { ($0.key, $0.value.string?.utf8.count ?? 0) }
+        (node["data"]?.map?.entries ?? []).map { entry in
+            let text = entry.value.string ?? ""
+            return (entry.key, kind == .secret ? Base64.decode(text)?.count ?? 0 : text.utf8.count)
+        }
+    }
+
+    /// A Secret with words in place of its values, which are no base64: they cannot be applied by mistake.
+    package var withoutValues: ObjectView {
+        guard kind == .secret, let data = node["data"]?.map else { return self }
+        var node = node
+        node["data"] = .map(data.entries.map { ($0.key, .text("(hidden)")) })
+        return ObjectView(node)
     }
     var type: String { node["type"]?.string ?? "" }
 

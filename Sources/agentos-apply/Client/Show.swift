@@ -27,7 +27,7 @@ struct Show {
     func run(goesOn: Bool) throws -> ExitCode {
         if names.count == 1, let namespace, !goesOn {
             let path = Session.path(kind, namespace: namespace, name: names[0])
-            let node = try session.node("GET", path, query: showsSecrets ? [("showSecrets", "true")] : [])
+            let node = try session.node("GET", path)
             try show([ObjectView(node)])
             return .success
         }
@@ -73,7 +73,8 @@ struct Show {
         }
     }
 
-    private func show(_ objects: [ObjectView], withHeader: Bool = true) throws {
+    private func show(_ whole: [ObjectView], withHeader: Bool = true) throws {
+        let objects = showsSecrets ? whole : whole.map(\.withoutValues)
         switch format {
         case .yaml, .json:
             let isSingle = objects.count == 1 && (names.count == 1 || !withHeader)

@@ -65,8 +65,8 @@ struct Apply: Verb {
     private func show(_ manifest: Manifest, _ response: Client.Response, _ object: ObjectView) throws {
         let name = "\(manifest.kind.qualifiedSingular)/\(manifest.name)"
         switch format {
-        case .yaml: try Terminal.print("---\n" + YAMLWriter.text(object.node))
-        case .json: try Terminal.print(JSONWriter.text(object.node, pretty: true))
+        case .yaml: try Terminal.print("---\n" + YAMLWriter.text(object.withoutValues.node))
+        case .json: try Terminal.print(JSONWriter.text(object.withoutValues.node, pretty: true))
         case .name: try Terminal.print(name)
         case .table: try Terminal.print(ApplyResult(response.headers).line(name, isDryRun: isDryRun))
         }

@@ -83,11 +83,11 @@ private final class Sides {
     func add(_ kind: Kind, live: ObjectView?, merged: ObjectView?, hasSecretChanges: Bool) throws {
         guard let object = merged ?? live else { return }
         let name = "\(kind.qualifiedSingular).\(object.namespace).\(object.name)"
-        if let live { try save(YAMLWriter.text(live.declared), "\(self.live)/\(name)") }
+        if let live { try save(YAMLWriter.text(live.withoutValues.declared), "\(self.live)/\(name)") }
         guard let merged else { return }
         let note =
             kind == .secret && hasSecretChanges ? "# values or metadata of this Secret change\n" : ""
-        try save(YAMLWriter.text(merged.declared) + note, "\(self.merged)/\(name)")
+        try save(YAMLWriter.text(merged.withoutValues.declared) + note, "\(self.merged)/\(name)")
     }
 
     private func save(_ text: String, _ path: String) throws {
