@@ -76,6 +76,8 @@ let package = Package(
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
 
+        library(
+            "Conformance", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Conformance"),
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
         tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
@@ -83,8 +85,11 @@ let package = Package(
         tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(
-            "StorageTests", ["Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
+            "StorageTests",
+            ["Conformance", "Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
             exclude: ["Schemas"]),
+        tests(
+            "MessagingTests", ["Conformance", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("APITests", ["API", "HTTP", "Reconciler", "Support", "Values", "CLinux"]),

@@ -111,10 +111,7 @@ struct SegmentIndex {
         var kept: [Entry] = []
         var damaged: [Int64] = []
         var at = 0
-        for entry in stored {
-            guard entry.end > Int64(at), entry.end <= Int64(segment.count), segment[Int(entry.end) - 1] == 0x0a else {
-                break
-            }
+        for entry in whole(stored, in: segment) {
             let line = segment[at..<Int(entry.end) - 1]
             if Self.checksum(line) != entry.checksum { damaged.append(entry.position) }
             kept.append(entry)
@@ -130,6 +127,18 @@ struct SegmentIndex {
             ftruncate(fd, off_t(entries.count * Entry.bytes))
         }
         return (entries, damaged)
+    }
+
+    /// The entries up to the last that ends where a line of the segment ends: before it, a line that has lost its end is one
+    /// all the same.
+    private func whole(_ stored: [Entry], in segment: [UInt8]) -> ArraySlice<Entry> {
+        var (count, last, end) = (0, 0, Int64(0))
+        for entry in stored {
+            guard entry.end > end, entry.end <= Int64(segment.count) else { break }
+            (count, end) = (count + 1, entry.end)
+            if segment[Int(entry.end) - 1] == 0x0a { last = count }
+        }
+        return stored.prefix(last)
     }
 
     /// The field `position` of an envelope that has no entry yet.

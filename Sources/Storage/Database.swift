@@ -135,18 +135,3 @@ enum Bindable {
     static func optional(_ value: Int64?) -> Bindable { value.map { .int($0) } ?? .null }
     static func optional(_ value: String?) -> Bindable { value.map { .text($0) } ?? .null }
 }
-
-struct RowReader: ~Copyable {
-    let statement: OpaquePointer
-
-    func int(_ column: Int32) -> Int64 { sqlite3_column_int64(statement, column) }
-    func isNull(_ column: Int32) -> Bool { sqlite3_column_type(statement, column) == SQLITE_NULL }
-    func optionalInt(_ column: Int32) -> Int64? { isNull(column) ? nil : int(column) }
-    func optionalText(_ column: Int32) -> String? { isNull(column) ? nil : text(column) }
-
-    func text(_ column: Int32) -> String {
-        guard let bytes = sqlite3_column_text(statement, column) else { return "" }
-        let count = Int(sqlite3_column_bytes(statement, column))
-        return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
-    }
-}

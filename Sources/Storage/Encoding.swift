@@ -1,29 +1,48 @@
-import Manifests
 import Planner
 import Reconciler
 import Values
 
-/// How values stand in columns of the database.
+/// How values stand in columns of the database. What cannot have been written by this program is damage.
 enum Column {
     static func text(_ deadline: Deadline) -> String {
         "\(deadline.boot):\(deadline.bootMs):\(deadline.wallMs):\(deadline.lengthMs)"
     }
 
-    static func deadline(_ text: String) -> Deadline? {
-        let parts = text.split(separator: ":")
-        guard parts.count == 4, let boot = UInt64(parts[0]), let bootMs = Int64(parts[1]), let wallMs = Int64(parts[2]),
-            let lengthMs = Int64(parts[3])
-        else { return nil }
-        return Deadline(boot: boot, bootMs: bootMs, wallMs: wallMs, lengthMs: lengthMs)
+    static func deadline(_ text: String) throws(Damage) -> Deadline {
+        let (boot, numbers) = try parts(text, 3)
+        return Deadline(boot: boot, bootMs: numbers[0], wallMs: numbers[1], lengthMs: numbers[2])
     }
 
     static func text(_ moment: Moment) -> String { "\(moment.boot):\(moment.bootMs):\(moment.wallMs)" }
 
-    static func moment(_ text: String) -> Moment? {
-        let parts = text.split(separator: ":")
-        guard parts.count == 3, let boot = UInt64(parts[0]), let bootMs = Int64(parts[1]), let wallMs = Int64(parts[2])
-        else { return nil }
-        return Moment(wallMs: wallMs, boot: boot, bootMs: bootMs)
+    static func moment(_ text: String) throws(Damage) -> Moment {
+        let (boot, numbers) = try parts(text, 2)
+        return Moment(wallMs: numbers[1], boot: boot, bootMs: numbers[0])
+    }
+
+    /// A boot and so many numbers after it.
+    private static func parts(_ text: String, _ count: Int) throws(Damage) -> (UInt64, [Int64]) {
+        let words = text.split(separator: ":", omittingEmptySubsequences: false)
+        let numbers = words.dropFirst().compactMap { WholeNumber.read($0, in: Int64.min...Int64.max) }
+        guard words.count == count + 1, numbers.count == count, let boot = words.first.flatMap({ UInt64($0) }) else {
+            throw Damage("it is no time: \"\(text.prefix(60))\"")
+        }
+        return (boot, numbers)
+    }
+
+    static func uid(_ text: String) throws(Damage) -> UID {
+        guard text.utf8.count == 32, let uid = UID(text) else { throw Damage("it is no uid: \"\(text.prefix(60))\"") }
+        return uid
+    }
+
+    static func run(_ text: String) throws(Damage) -> RunID {
+        guard let run = RunID(text) else { throw Damage("it names no run: \"\(text.prefix(60))\"") }
+        return run
+    }
+
+    static func name<Name: RawRepresentable<String>>(_ text: String) throws(Damage) -> Name {
+        guard let name = Name(rawValue: text) else { throw Damage("it is no \(Name.self): \"\(text.prefix(60))\"") }
+        return name
     }
 
     static func text(_ exit: Exit) -> String {
@@ -34,14 +53,12 @@ enum Column {
             ]))
     }
 
-    static func exit(_ text: String) -> Exit? {
-        guard let node = JSONReader.read(text), let reason = Exit.Reason(rawValue: node["reason"]?.string ?? "") else {
-            return nil
-        }
+    static func exit(_ text: String) throws(Damage) -> Exit {
+        let stored = try Document(text)
         return Exit(
-            code: node["code"]?.int, signal: node["signal"]?.int, reason: reason,
-            message: node["message"]?.string ?? "",
-            atMs: Int64(node["atMs"]?.int ?? 0))
+            code: try stored.optionalNumber("code"), signal: try stored.optionalNumber("signal"),
+            reason: try stored.value("reason", Exit.Reason.init), message: try stored.text("message"),
+            atMs: try stored.number("atMs"))
     }
 
     static func text(_ managers: [FieldManager]) -> String {
@@ -55,8 +72,19 @@ enum Column {
                 }))
     }
 
-    static func managers(_ text: String) -> [FieldManager] {
-        (JSONReader.read(text)?.list ?? []).compactMap { FieldManager($0, timeMs: Int64($0["timeMs"]?.int ?? 0)) }
+    static func managers(_ text: String) throws(Damage) -> [FieldManager] {
+        var managers: [FieldManager] = []
+        for stored in try Document(text).items() {
+            let node = Node.map([
+                ("manager", .text(try stored.text("manager"))), ("operation", .text(try stored.text("operation"))),
+                ("fieldsV1", try stored.tree("fieldsV1")),
+            ])
+            guard let manager = FieldManager(node, timeMs: try stored.number("timeMs")) else {
+                throw Damage("a field manager of it cannot be read")
+            }
+            managers.append(manager)
+        }
+        return managers
     }
 
     static func text(_ origin: Origin) -> String {
@@ -67,109 +95,39 @@ enum Column {
             ]))
     }
 
-    static func origin(_ text: String) -> Origin? {
-        guard let node = JSONReader.read(text), let source = node["source"]?.string.flatMap(UID.init) else {
-            return nil
-        }
+    static func origin(_ text: String) throws(Damage) -> Origin {
+        let stored = try Document(text)
         return Origin(
-            source: source, file: node["file"]?.string ?? "", line: node["line"]?.int ?? 0,
-            digest: UInt64(node["digest"]?.string ?? "", radix: 16) ?? 0)
+            source: try stored.value("source") { UID($0) }, file: try stored.text("file"),
+            line: try stored.count("line"), digest: try stored.value("digest") { UInt64($0, radix: 16) })
     }
 
-    /// What the reconciler has written of an object.
-    static func status(_ object: StoredObject) -> String? { object.agent.map(status) ?? object.source.map(status) }
+    // MARK: Runs
 
-    private static func conditions(_ conditions: [StatusSummary.TimedCondition]) -> Node {
-        .list(
-            conditions.map { timed in
-                .map([
-                    ("type", .text(timed.condition.kind.rawValue)),
-                    ("status", Node(.bool(timed.condition.status))),
-                    ("reason", .text(timed.condition.reason.rawValue)), ("message", .text(timed.condition.message)),
-                    ("observedGeneration", .number(timed.observedGeneration)),
-                    ("lastTransitionMs", .number(timed.lastTransitionMs)),
-                ])
-            })
+    static func inputs(_ run: Run) -> String {
+        JSONWriter.text(.map(run.inputs.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) }))
     }
 
-    /// Nil when one of them is not of this program.
-    private static func conditions(_ node: Node?) -> [StatusSummary.TimedCondition]? {
-        let items = node?.list ?? []
-        let read = items.compactMap { item -> StatusSummary.TimedCondition? in
-            guard let kind = item["type"]?.string.flatMap(Condition.Kind.init),
-                let reason = item["reason"]?.string.flatMap(Condition.Reason.init), let status = item["status"]?.bool
-            else { return nil }
-            return StatusSummary.TimedCondition(
-                condition: Condition(
-                    kind: kind, status: status, reason: reason, message: item["message"]?.string ?? ""),
-                observedGeneration: Int64(item["observedGeneration"]?.int ?? 0),
-                lastTransitionMs: Int64(item["lastTransitionMs"]?.int ?? 0))
-        }
-        return read.count == items.count ? read : nil
+    static func inputs(_ text: String) throws(Damage) -> [String: Int64] { try Document(text).numbers() }
+
+    /// Nil when nothing is known of the instance beside its process.
+    static func facts(_ run: Run) -> String? {
+        let facts = Node.map([
+            ("image", run.facts.image.map { .text($0) }), ("address", run.facts.address.map { .text($0) }),
+            ("frozen", run.isFrozen ? true : nil),
+        ])
+        return facts.map?.isEmpty == true ? nil : JSONWriter.text(facts)
     }
 
-    private static func status(_ source: SourceState) -> String {
-        JSONWriter.text(
-            .map([
-                ("observedGeneration", .number(source.observedGeneration)), ("revision", .text(source.revision)),
-                ("syncedAtMs", .number(source.syncedAtMs)), ("declared", .number(source.declared)),
-                ("applied", .number(source.applied)), ("pruned", .number(source.pruned)),
-                ("drifted", .list(source.drifted.map(Node.text))), ("failed", .number(source.failed)),
-                ("errors", .list(source.errors.map(Node.text))), ("pruneWaits", .number(source.pruneWaits)),
-                ("readyBy", .text(text(source.readyBy))), ("conditions", conditions(source.conditions)),
-            ]))
+    static func facts(_ text: String) throws(Damage) -> (facts: InstanceFacts, isFrozen: Bool) {
+        let stored = try Document(text)
+        let facts = InstanceFacts(image: try stored.optionalText("image"), address: try stored.optionalText("address"))
+        return (facts, stored.has("frozen") ? try stored.flag("frozen") : false)
     }
 
-    static func source(_ text: String) -> SourceState? {
-        guard let node = JSONReader.read(text), let conditions = conditions(node["conditions"]) else { return nil }
-        func strings(_ name: String) -> [String] { (node[name]?.list ?? []).compactMap(\.string) }
-        var source = SourceState()
-        source.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
-        source.revision = node["revision"]?.string ?? ""
-        source.syncedAtMs = Int64(node["syncedAtMs"]?.int ?? 0)
-        source.declared = node["declared"]?.int ?? 0
-        source.applied = node["applied"]?.int ?? 0
-        source.pruned = node["pruned"]?.int ?? 0
-        source.drifted = strings("drifted")
-        source.failed = node["failed"]?.int ?? 0
-        source.errors = strings("errors")
-        source.pruneWaits = node["pruneWaits"]?.int ?? 0
-        if let deadline = node["readyBy"]?.string.flatMap(deadline) { source.readyBy = deadline }
-        source.conditions = conditions
-        return source
-    }
-
-    /// The conditions, with their times, and the deadline of progress.
-    private static func status(_ agent: AgentState) -> String {
-        JSONWriter.text(
-            .map([
-                ("observedGeneration", .number(agent.observedGeneration)),
-                ("phase", .text(agent.summary.phase.rawValue)),
-                ("progressBy", .text(text(agent.progressBy))),
-                ("readyReplicas", .number(agent.summary.readyReplicas)),
-                ("updatedReplicas", .number(agent.summary.updatedReplicas)),
-                ("isStarted", Node(.bool(agent.summary.isStarted))), ("isReady", Node(.bool(agent.summary.isReady))),
-                ("isCompleted", Node(.bool(agent.summary.isCompleted))),
-                ("hasLive", Node(.bool(agent.summary.hasLive))),
-                ("conditions", conditions(agent.summary.conditions)),
-            ]))
-    }
-
-    /// False when the status cannot be read.
-    static func apply(status text: String, to agent: inout AgentState) -> Bool {
-        guard let node = JSONReader.read(text), let phase = node["phase"]?.string.flatMap(AgentPhase.init),
-            let conditions = conditions(node["conditions"])
-        else { return false }
-        agent.observedGeneration = Int64(node["observedGeneration"]?.int ?? 0)
-        if let deadline = node["progressBy"]?.string.flatMap(deadline) { agent.progressBy = deadline }
-        agent.summary.phase = phase
-        agent.summary.readyReplicas = node["readyReplicas"]?.int ?? 0
-        agent.summary.updatedReplicas = node["updatedReplicas"]?.int ?? 0
-        agent.summary.isStarted = node["isStarted"]?.bool ?? false
-        agent.summary.isReady = node["isReady"]?.bool ?? false
-        agent.summary.isCompleted = node["isCompleted"]?.bool ?? false
-        agent.summary.hasLive = node["hasLive"]?.bool ?? false
-        agent.summary.conditions = conditions
-        return true
+    /// A process or user id.
+    static func id<ID: FixedWidthInteger>(_ number: Int64) throws(Damage) -> ID {
+        guard let id = ID(exactly: number), id >= 0 else { throw Damage("it is \(number)") }
+        return id
     }
 }

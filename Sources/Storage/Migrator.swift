@@ -12,7 +12,7 @@ enum Migrator {
             "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
         )
         let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
-            (Int($0.int(0)), $0.text(1))
+            row throws(StoreFailure) in (try row.count(0), try row.text(1))
         }
         if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
             throw .fatal(
@@ -45,8 +45,10 @@ enum Migrator {
     }
 
     private static func check(_ database: inout Database, _ number: Int) throws(StoreFailure) {
-        let dangling = try database.query("PRAGMA foreign_key_check") { $0.text(0) }
-        let damage = try database.query("PRAGMA integrity_check(1)") { $0.text(0) }.filter { $0 != "ok" }
+        let dangling = try database.query("PRAGMA foreign_key_check") { row throws(StoreFailure) in try row.text(0) }
+        let damage = try database.query("PRAGMA integrity_check(1)") { row throws(StoreFailure) in
+            try row.text(0)
+        }.filter { $0 != "ok" }
         if let table = dangling.first {
             throw .fatal(
                 "migration \(number) would leave rows of \(table) without what they refer to; nothing was changed")

@@ -16,11 +16,14 @@ public enum Restore {
         guard access(path, R_OK) == 0 else { return "the file \(path) is not there" }
         do throws(StoreFailure) {
             var database = try Database.open(path, .write)
-            let check = try database.query("PRAGMA quick_check(1)") { $0.text(0) }
+            let check = try database.query("PRAGMA quick_check(1)") { row throws(StoreFailure) in try row.text(0) }
             guard check.first == "ok" else { return "it is damaged: \(check.first ?? "unreadable")" }
-            let version = try database.query("SELECT max(number) FROM migrations") { Int($0.int(0)) }.first ?? 0
+            let version =
+                try database.query("SELECT max(number) FROM migrations") { row throws(StoreFailure) in
+                    try row.optionalInt(0) ?? 0
+                }.first ?? 0
             let known = Migrations.all.last?.number ?? 0
-            return version > known ? "it has version \(version), newer than this program's \(known)" : nil
+            return version > Int64(known) ? "it has version \(version), newer than this program's \(known)" : nil
         } catch {
             return "it is not a database of this program: \(error.words)"
         }
@@ -57,7 +60,7 @@ public enum Restore {
                 SELECT coalesce((SELECT min(position) - 1 FROM outbox WHERE state IN \(Continuity.pending)),
                 (SELECT cast(value AS INTEGER) FROM meta WHERE key = 'position'), 0)
                 """
-            ) { $0.int(0) }.first ?? 0
+            ) { row throws(StoreFailure) in try row.int(0) }.first ?? 0
         let delivered = Continuity.delivered(journal, after: first)
         let mark = CommitMark.read(SQLiteStore.markPath(old))
         let told = max(mark?.position ?? 0, delivered.map(\.position).max() ?? 0)
@@ -81,7 +84,7 @@ public enum Restore {
     private static func carryRows(_ database: inout Database) throws(StoreFailure) {
         let numbers = try database.query(
             "SELECT key, cast(value AS INTEGER) FROM replaced.meta WHERE key IN ('position', 'resource_version')"
-        ) { ($0.text(0), $0.int(1)) }
+        ) { row throws(StoreFailure) in (try row.text(0), try row.int(1)) }
         let byKey = Dictionary(numbers, uniquingKeysWith: { first, _ in first })
         try Continuity.raise(
             &database, position: byKey["position"] ?? 0, resourceVersion: (byKey["resource_version"] ?? 0) + 1)
@@ -90,7 +93,7 @@ public enum Restore {
             SELECT (SELECT value FROM main.meta WHERE key = 'store_id')
             IS (SELECT value FROM replaced.meta WHERE key = 'store_id')
             """
-        ) { $0.int(0) == 1 }
+        ) { row throws(StoreFailure) in try row.flag(0) }
         guard isOwn.first == true else { return }  // of another store: its events are not ours to deliver
         try database.run(
             """

@@ -101,11 +101,6 @@ extension SQLiteStore {
                 .optional(replica.lastExit.map(Column.text)),
             ])
         guard let run = write.run else { return }
-        let inputs = Node.map(run.inputs.sorted { $0.key < $1.key }.map { ($0.key, .number($0.value)) })
-        let facts = Node.map([
-            ("image", run.facts.image.map { .text($0) }), ("address", run.facts.address.map { .text($0) }),
-            ("frozen", run.isFrozen ? true : nil),
-        ])
         let isOver = replica.phase.run?.id != run.id || removed != nil
         try database.run(
             """
@@ -117,11 +112,11 @@ extension SQLiteStore {
             [
                 uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt)), .int(Int64(run.revision)),
                 .text(replica.phase.name.rawValue),
-                .text(JSONWriter.text(run.effective.node)), .text(JSONWriter.text(inputs)), .int(run.createdAtMs),
+                .text(JSONWriter.text(run.effective.node)), .text(Column.inputs(run)), .int(run.createdAtMs),
                 .text(Column.text(run.startBy)), .optional(run.pid.map(Int64.init)), .optional(run.startedAtMs),
                 .optional(run.readyAt.map(Column.text)), .optional(run.gate),
                 .optional(isOver ? replica.lastExit.map(Column.text) : nil),
-                .optional(facts.map?.isEmpty == true ? nil : JSONWriter.text(facts)),
+                .optional(Column.facts(run)),
                 .optional(run.startupBy.map(Column.text)),
             ])
         if isOver {

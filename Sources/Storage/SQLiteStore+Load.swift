@@ -3,30 +3,43 @@ import Planner
 public import Reconciler
 import Values
 
-/// Reading all control state at start.
+/// Reading all control state at start. A row that cannot be read is told; nothing is left out.
 extension SQLiteStore {
     public func load() throws(StoreFailure) -> EngineState {
         var state = EngineState()
-        for (key, value) in try database.query(
-            "SELECT key, value FROM meta", row: { ($0.text(0), Int64($0.text(1)) ?? 0) })
-        {
-            if key == "resource_version" { state.resourceVersion = value }
-            if key == "position" { state.position = value }
-        }
-        state.backlog = Int(
-            try database.query(
-                "SELECT count(*) FROM outbox WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered')"
-            ) { $0.int(0) }.first ?? 0)
+        state.resourceVersion = try Self.number("resource_version", in: &database)
+        state.position = try Self.number("position", in: &database)
+        state.backlog =
+            try database.query("SELECT count(*) FROM outbox WHERE state IN \(Continuity.pending)") {
+                row throws(StoreFailure) in try row.count(0)
+            }.first ?? 0
         try loadObjects(into: &state)
         for consumer in try database.query(
             "SELECT name, position, journal_offset, expired FROM consumers",
-            row: { row in
-                Consumer(name: row.text(0), position: row.int(1), journalOffset: row.int(2), isExpired: row.int(3) == 1)
+            row: { row throws(StoreFailure) in
+                Consumer(
+                    name: try row.text(0), position: try row.int(1), journalOffset: try row.int(2),
+                    isExpired: try row.flag(3))
             })
         { state.consumers[consumer.name] = consumer }
         try loadLedgers(into: &state)
-        state.tombstones = Set(try database.query("SELECT uid FROM tombstones") { UID($0.text(0)) }.compactMap(\.self))
+        state.tombstones = Set(
+            try database.query("SELECT uid FROM tombstones") { row throws(StoreFailure) in
+                try row.value(0, Column.uid)
+            })
         return state
+    }
+
+    /// One of the database's own numbers; 0 in a new one.
+    static func number(_ key: String, in database: inout Database) throws(StoreFailure) -> Int64 {
+        try database.query("SELECT key, value FROM meta WHERE key = ?", [.text(key)]) { row throws(StoreFailure) in
+            try row.value(1) { text throws(Damage) in
+                guard let number = WholeNumber.read(text, in: 0...Int64.max) else {
+                    throw Damage("it is no number: \"\(text.prefix(60))\"")
+                }
+                return number
+            }
+        }.first ?? 0
     }
 
     private func loadLedgers(into state: inout EngineState) throws(StoreFailure) {
@@ -35,139 +48,158 @@ extension SQLiteStore {
             SELECT uid, last_sequence, published_sequence FROM ledgers
             WHERE uid IN (SELECT uid FROM objects) OR published_sequence < last_sequence
             """
-        ) { ($0.text(0), $0.int(1), $0.int(2)) }
-        for (text, last, published) in rows {
-            guard let uid = UID(text) else { continue }
+        ) { row throws(StoreFailure) in
             var ledger = Ledger()
-            ledger.lastSequence = last
-            ledger.publishedSequence = published
-            state.ledgers[uid] = ledger
+            ledger.lastSequence = try row.int(1)
+            ledger.publishedSequence = try row.int(2)
+            return (try row.value(0, Column.uid), ledger)
         }
+        for (uid, ledger) in rows { state.ledgers[uid] = ledger }
         if state.consumers.values.contains(where: { !$0.isExpired }) {
             let waiting = try database.query(
-                "SELECT uid, position, sequence FROM outbox WHERE state = 'Published' ORDER BY position"
-            ) { ($0.text(0), $0.int(1), $0.int(2)) }
-            for (text, position, sequence) in waiting {
-                guard let uid = UID(text) else { continue }
+                "SELECT position, uid, sequence FROM outbox WHERE state = 'Published' ORDER BY position"
+            ) { row throws(StoreFailure) in (try row.int(0), try row.value(1, Column.uid), try row.int(2)) }
+            for (position, uid, sequence) in waiting {
                 state.ledgers[uid]?.awaitAcknowledgement(position: position, sequence: sequence)
             }
         }
         let stuck = try database.query(
-            "SELECT uid, position, attempts, state, retry_at FROM outbox WHERE state IN ('Retrying', 'DeadLettered')"
-        ) { ($0.text(0), $0.int(1), Int($0.int(2)), $0.text(3) == "DeadLettered", $0.optionalText(4)) }
-        for (text, position, attempts, dead, retryAt) in stuck {
-            guard let uid = UID(text) else { continue }
-            state.ledgers[uid]?.stuck = Ledger.Stuck(
-                position: position, attempts: attempts, isDeadLetter: dead,
-                retryAt: retryAt.flatMap(Column.deadline) ?? Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0))
+            "SELECT position, uid, attempts, state, retry_at FROM outbox WHERE state IN ('Retrying', 'DeadLettered')"
+        ) { row throws(StoreFailure) in
+            let retryAt = try row.optional(4, Column.deadline)
+            let stuck = Ledger.Stuck(
+                position: try row.int(0), attempts: try row.count(2),
+                isDeadLetter: try row.value(3, Column.name) == OutboxState.deadLettered,
+                retryAt: retryAt ?? Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0))
+            return (try row.value(1, Column.uid), stuck)
         }
+        for (uid, record) in stuck { state.ledgers[uid]?.stuck = record }
     }
 
     private func loadObjects(into state: inout EngineState) throws(StoreFailure) {
-        let secrets = Dictionary(
-            try database.query("SELECT uid, data FROM secrets") { ($0.text(0), JSONReader.read($0.text(1))) },
-            uniquingKeysWith: { first, _ in first })
+        var secrets: [UID: Node] = [:]
+        for (uid, data) in try database.query(
+            "SELECT uid, data FROM secrets",
+            row: { row throws(StoreFailure) in
+                (try row.value(0, Column.uid), try row.value(1, Document.tree))
+            })
+        { secrets[uid] = data }
         let replicas = try loadReplicas()
         let objects = try database.query(
             """
             SELECT uid, kind, namespace, name, generation, resource_version, created_ms, content, managers, deleted_ms,
             delete_grace_ms, revision, own_user, status, origin FROM objects
             """
-        ) { row -> StoredObject? in
-            guard let uid = UID(row.text(0)), let kind = Kind(rawValue: row.text(1)),
-                let content = JSONReader.read(row.text(7))
-            else { return nil }
-            let key = ObjectKey(kind, namespace: row.text(2), name: row.text(3))
-            var object = StoredObject(key: key, uid: uid, createdAtMs: row.int(6), content: content)
-            object.generation = row.int(4)
-            object.resourceVersion = row.int(5)
-            object.managers = Column.managers(row.text(8))
-            if let atMs = row.optionalInt(9) {
-                object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: row.optionalInt(10))
+        ) { row throws(StoreFailure) in try Self.object(row) }
+        for var object in objects {
+            if object.key.kind == .secret {
+                guard let data = secrets[object.uid] else {
+                    throw .damaged(table: "secrets", row: object.uid.hex, "it is not there")
+                }
+                object.content["data"] = data
             }
-            object.origin = row.optionalText(14).flatMap(Column.origin)
-            if kind == .source {
-                guard let source = row.optionalText(13).map(Column.source) ?? SourceState() else { return nil }
-                object.source = source
-            }
-            if kind == .agent {
-                let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
-                var agent = AgentState(effective: EffectiveSpec(content["spec"] ?? .emptyMap), progressBy: far)
-                agent.revision = Int(row.int(11))
-                agent.ownUser = row.optionalInt(12).map { UInt32(clamping: $0) }
-                if let status = row.optionalText(13), !Column.apply(status: status, to: &agent) { return nil }
-                object.agent = agent
-            }
-            return object
-        }
-        for case var object? in objects {
-            if object.key.kind == .secret { object.content["data"] = secrets[object.uid.hex] ?? .emptyMap }
             object.agent?.replicas = replicas[object.uid] ?? []
             // Runs of the current revision share the agent's spec in memory.
             if let effective = object.agent?.effective { object.agent?.replicas.shareSpec(effective) }
             state.objects[object.key] = object
         }
-        guard objects.allSatisfy({ $0 != nil }) else { throw .fatal("an object of the database cannot be read") }
+    }
+
+    private static func object(_ row: borrowing RowReader) throws(StoreFailure) -> StoredObject {
+        let kind: Kind = try row.value(1, Column.name)
+        let content = try row.value(7, Document.tree)
+        let key = ObjectKey(kind, namespace: try row.text(2), name: try row.text(3))
+        var object = StoredObject(
+            key: key, uid: try row.value(0, Column.uid), createdAtMs: try row.int(6), content: content)
+        object.generation = try row.int(4)
+        object.resourceVersion = try row.int(5)
+        object.managers = try row.value(8, Column.managers)
+        if let atMs = try row.optionalInt(9) {
+            object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: try row.optionalInt(10))
+        }
+        object.origin = try row.optional(14, Column.origin)
+        if kind == .source { object.source = try row.optional(13, Column.source) ?? SourceState() }
+        if kind == .agent {
+            guard let spec = content["spec"] else { throw row.damage(7, "it has no field spec") }
+            let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
+            var agent = AgentState(effective: EffectiveSpec(spec), progressBy: far)
+            agent.revision = try row.count(11)
+            agent.ownUser = try row.optionalID(12)
+            agent =
+                try row.optional(13) { status throws(Damage) in
+                    var read = agent
+                    try Column.apply(status: status, to: &read)
+                    return read
+                } ?? agent
+            object.agent = agent
+        }
+        return object
     }
 
     private func loadReplicas() throws(StoreFailure) -> [UID: [Replica]] {
         var runs: [RunID: Run] = [:]
         for run in try database.query(
-            "SELECT uid, ordinal, attempt, revision, spec, inputs, created_ms, start_by, pid, started_ms, ready_at, gate, facts, startup_by FROM runs",
-            row: { row -> Run? in
-                guard let uid = UID(row.text(0)), let spec = JSONReader.read(row.text(4)),
-                    let startBy = Column.deadline(row.text(7))
-                else { return nil }
-                var run = Run(
-                    id: RunID(uid: uid, ordinal: Int(row.int(1)), attempt: Int(row.int(2))), revision: Int(row.int(3)),
-                    effective: EffectiveSpec(spec), createdAtMs: row.int(6), startBy: startBy)
-                for entry in JSONReader.read(row.text(5))?.map?.entries ?? [] {
-                    run.inputs[entry.key] = Int64(entry.value.int ?? 0)
-                }
-                run.pid = row.optionalInt(8).map { Int32(clamping: $0) }
-                run.startedAtMs = row.optionalInt(9)
-                run.readyAt = row.optionalText(10).flatMap(Column.moment)
-                run.gate = row.optionalInt(11)
-                let facts = row.optionalText(12).flatMap { JSONReader.read($0) }
-                run.isFrozen = facts?["frozen"]?.bool ?? false
-                run.facts = InstanceFacts(image: facts?["image"]?.string, address: facts?["address"]?.string)
-                run.startupBy = row.optionalText(13).flatMap(Column.deadline)
-                return run
-            })
-        { if let run { runs[run.id] = run } }
+            """
+            SELECT uid, ordinal, attempt, revision, spec, inputs, created_ms, start_by, pid, started_ms, ready_at, gate, facts,
+            startup_by FROM runs
+            """, row: { row throws(StoreFailure) in try Self.run(row) })
+        { runs[run.id] = run }
         var result: [UID: [Replica]] = [:]
-        let rows = try database.query(
+        for (uid, replica) in try database.query(
             """
             SELECT uid, ordinal, attempt, restarts, backoff_step, phase, run, seen, removed, reason, deadline, retry_revision,
             last_exit FROM replicas ORDER BY uid, ordinal
-            """
-        ) { row -> (UID, Replica)? in
-            guard let uid = UID(row.text(0)) else { return nil }
-            var replica = Replica(ordinal: Int(row.int(1)))
-            replica.attempt = Int(row.int(2))
-            replica.restarts = Int(row.int(3))
-            replica.backoffStep = Int(row.int(4))
-            replica.lastExit = row.optionalText(12).flatMap(Column.exit)
-            let run = row.optionalText(6).flatMap { RunID($0) }.flatMap { runs[$0] }
-            let deadline = row.optionalText(10).flatMap(Column.deadline)
-            let reason = row.optionalText(9).flatMap { StopReason(rawValue: $0) }
-            switch (row.text(5), run, deadline, reason) {
-            case ("Created", _, _, _): replica.phase = .created
-            case ("Scheduled", _, _, _): replica.phase = .scheduled
-            case ("Starting", let run?, _, _): replica.phase = .starting(run, seen: row.int(7) == 1)
-            case ("Ready", let run?, _, _): replica.phase = .ready(run)
-            case ("Failed", let run?, _, _): replica.phase = .failed(run, removed: row.int(8) == 1)
-            case ("Completed", let run?, _, _): replica.phase = .completed(run, removed: row.int(8) == 1)
-            case ("BackingOff", _, let until?, _): replica.phase = .backingOff(until: until, revision: Int(row.int(11)))
-            case ("Stopping", let run?, let killAt?, let reason?):
-                replica.phase = .stopping(run, reason, killAt: killAt)
-            case ("Stopped", _, _, let reason?): replica.phase = .stopped(reason)
-            default: return nil
-            }
-            return (uid, replica)
-        }
-        for case (let uid, let replica)? in rows { result[uid, default: []].append(replica) }
-        guard rows.allSatisfy({ $0 != nil }) else { throw .fatal("a replica of the database cannot be read") }
+            """,
+            row: { row throws(StoreFailure) in try Self.replica(row, runs) })
+        { result[uid, default: []].append(replica) }
         return result
+    }
+
+    private static func run(_ row: borrowing RowReader) throws(StoreFailure) -> Run {
+        let id = RunID(uid: try row.value(0, Column.uid), ordinal: try row.count(1), attempt: try row.count(2))
+        var run = Run(
+            id: id, revision: try row.count(3), effective: EffectiveSpec(try row.value(4, Document.tree)),
+            createdAtMs: try row.int(6), startBy: try row.value(7, Column.deadline))
+        run.inputs = try row.value(5, Column.inputs)
+        run.pid = try row.optionalID(8)
+        run.startedAtMs = try row.optionalInt(9)
+        run.readyAt = try row.optional(10, Column.moment)
+        run.gate = try row.optionalInt(11)
+        if let (facts, isFrozen) = try row.optional(12, Column.facts) { (run.facts, run.isFrozen) = (facts, isFrozen) }
+        run.startupBy = try row.optional(13, Column.deadline)
+        return run
+    }
+
+    private static func replica(
+        _ row: borrowing RowReader, _ runs: [RunID: Run]
+    ) throws(StoreFailure) -> (UID, Replica) {
+        let uid = try row.value(0, Column.uid)
+        var replica = Replica(ordinal: try row.count(1))
+        replica.attempt = try row.count(2)
+        replica.restarts = try row.count(3)
+        replica.backoffStep = try row.count(4)
+        replica.lastExit = try row.optional(12, Column.exit)
+        let deadline = try row.optional(10, Column.deadline)
+        let reason: StopReason? = try row.optional(9, Column.name)
+        let name: AgentPhase = try row.value(5, Column.name)
+        let run = try row.optional(6) { text throws(Damage) in
+            guard let run = runs[try Column.run(text)] else { throw Damage("the run \(text) is not in table runs") }
+            return run
+        }
+        switch (name, run, deadline, reason) {
+        case (.created, _, _, _): replica.phase = .created
+        case (.scheduled, _, _, _): replica.phase = .scheduled
+        case (.starting, let run?, _, _): replica.phase = .starting(run, seen: try row.flag(7))
+        case (.ready, let run?, _, _): replica.phase = .ready(run)
+        case (.failed, let run?, _, _): replica.phase = .failed(run, removed: try row.flag(8))
+        case (.completed, let run?, _, _): replica.phase = .completed(run, removed: try row.flag(8))
+        case (.backingOff, _, let until?, _): replica.phase = .backingOff(until: until, revision: try row.count(11))
+        case (.stopping, let run?, let killAt?, let reason?): replica.phase = .stopping(run, reason, killAt: killAt)
+        case (.stopped, _, _, let reason?): replica.phase = .stopped(reason)
+        case (.starting, _, _, _), (.ready, _, _, _), (.failed, _, _, _), (.completed, _, _, _),
+            (.backingOff, _, _, _), (.stopping, _, _, _), (.stopped, _, _, _), (.suspended, _, _, _):
+            throw row.damage(5, "a replica that is \(name.rawValue) lacks what belongs to it")
+        }
+        return (uid, replica)
     }
 }

@@ -2,7 +2,7 @@ import Glibc
 import Manifests
 public import Planner
 public import Reconciler
-public import Values
+import Values
 
 /// The embedded store: one SQLite database in WAL mode with synchronous=FULL.
 ///
@@ -53,7 +53,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     }
 
     private static func check(_ database: inout Database) throws(StoreFailure) {
-        let rows = try database.query("PRAGMA quick_check(1)") { $0.text(0) }
+        let rows = try database.query("PRAGMA quick_check(1)") { row throws(StoreFailure) in try row.text(0) }
         if rows.first != "ok" { throw .fatal(rows.first ?? "unreadable") }
     }
 
@@ -66,13 +66,15 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     private static func beginNumbers(
         _ database: inout Database, _ path: String, isNew: Bool, freshID: String, _ journal: (any EventLog)?
     ) throws(StoreFailure) -> String {
-        let meta = Dictionary(
-            try database.query("SELECT key, value FROM meta") { ($0.text(0), $0.text(1)) },
-            uniquingKeysWith: { first, _ in first })
-        let (position, version) = (Int64(meta["position"] ?? "") ?? 0, Int64(meta["resource_version"] ?? "") ?? 0)
+        let known = try database.query("SELECT key, value FROM meta WHERE key = 'store_id'") {
+            row throws(StoreFailure) in
+            try row.text(1)
+        }.first
+        let position = try number("position", in: &database)
+        let version = try number("resource_version", in: &database)
         let mark = CommitMark.read(markPath(path))
         let told = journal?.lastPosition ?? 0
-        let isOwnMark = mark?.storeID == meta["store_id"] || meta["store_id"] == nil
+        let isOwnMark = mark?.storeID == known || known == nil
         let committed = max(told, isOwnMark ? mark?.position ?? 0 : 0)
         let hasLost = committed > position || (isOwnMark && mark?.resourceVersion ?? 0 > version)
         let accepting = "\(directory(path))/accept-loss"
@@ -82,11 +84,11 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
                     + "damaged, or it is an older copy; it was left as it is. Restore a backup with 'agentos-apply "
                     + "restore FILE'; or, to go on with it without what it has lost, make the file \(accepting)")
         }
-        let storeID = meta["store_id"] ?? freshID
+        let storeID = known ?? freshID
         let isAhead = told > position || mark?.position ?? 0 > position || mark?.resourceVersion ?? 0 > version
-        guard isAhead || meta["store_id"] == nil else { return storeID }
+        guard isAhead || known == nil else { return storeID }
         // What was given out before by a database that is gone, or has lost it, is not given out again.
-        let delivered = meta["store_id"] == nil ? [] : Continuity.delivered(journal, after: position)
+        let delivered = known == nil ? [] : Continuity.delivered(journal, after: position)
         try database.transaction { database throws(StoreFailure) in
             try database.run("INSERT OR IGNORE INTO meta VALUES ('store_id', ?)", [.text(freshID)])
             guard isAhead else { return }
@@ -110,7 +112,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// Up to which event the journal has confirmed delivery, as far as it is remembered.
     public func publishedPosition() throws(StoreFailure) -> Int64 {
         try database.query("SELECT max(position) FROM outbox WHERE state IN ('Published', 'Acknowledged')") {
-            $0.int(0)
+            row throws(StoreFailure) in try row.optionalInt(0) ?? 0
         }
         .first ?? 0
     }
@@ -129,39 +131,41 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         let list = JSONWriter.text(.list(excluding.map { .text($0.hex) }))
         return try database.query(
             """
-            SELECT position, uid, sequence, event_type, namespace, occurred_ms, payload FROM outbox
-            WHERE state IN ('OutboxWritten', 'Retrying', 'DeadLettered') AND uid NOT IN (SELECT value FROM json_each(?))
+            SELECT \(Self.eventColumns) FROM outbox
+            WHERE state IN \(Continuity.pending) AND uid NOT IN (SELECT value FROM json_each(?))
             ORDER BY position LIMIT ?
             """, [.text(list), .int(Int64(limit))]
-        ) { row in
-            EventRecord(
-                position: row.int(0), uid: UID(row.text(1)) ?? UID(high: 0, low: 0), sequence: row.int(2),
-                type: row.text(3),
-                namespace: row.text(4), atMs: row.int(5), payload: row.text(6))
-        }
+        ) { row throws(StoreFailure) in try Self.event(row) }
     }
 
-    /// The latest events of one object, newest first.
-    public func events(of uid: UID, limit: Int) throws(StoreFailure) -> [String] {
+    public func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord] {
         try database.query(
-            "SELECT payload FROM outbox WHERE uid = ? ORDER BY sequence DESC LIMIT ?",
+            "SELECT \(Self.eventColumns) FROM outbox WHERE uid = ? ORDER BY sequence DESC LIMIT ?",
             [.text(uid.hex), .int(Int64(limit))]
-        ) { $0.text(0) }
+        ) { row throws(StoreFailure) in try Self.event(row) }
     }
 
-    /// Outbox rows as the API shows them, newest first; of one position, or of those that delivery is stuck at.
-    public func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node] {
+    private static let eventColumns = "position, uid, sequence, event_type, namespace, occurred_ms, payload"
+
+    private static func event(_ row: borrowing RowReader) throws(StoreFailure) -> EventRecord {
+        EventRecord(
+            position: try row.int(0), uid: try row.value(1, Column.uid), sequence: try row.int(2),
+            type: try row.text(3), namespace: try row.text(4), atMs: try row.int(5), payload: try row.text(6))
+    }
+
+    public func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord] {
         let filter =
             position != nil ? "position = ?1" : stuckOnly ? "state IN ('Retrying', 'DeadLettered')" : "position > 0"
         return try database.query(
-            "SELECT position, state, attempts, event_type, error, payload FROM outbox WHERE \(filter) ORDER BY position DESC LIMIT ?2",
+            """
+            SELECT \(Self.eventColumns), state, attempts, error FROM outbox WHERE \(filter)
+            ORDER BY position DESC LIMIT ?2
+            """,
             [.int(position ?? 0), .int(Int64(limit))]
-        ) { row in
-            .map([
-                ("position", .number(row.int(0))), ("state", .text(row.text(1))), ("attempts", .number(row.int(2))),
-                ("event_type", .text(row.text(3))), ("error", row.optionalText(4).map(Node.text)),
-                ("event", JSONReader.read(row.text(5))),
-            ])
+        ) { row throws(StoreFailure) in
+            OutboxRecord(
+                event: try Self.event(row), state: try row.value(7, Column.name), attempts: try row.count(8),
+                error: try row.optionalText(9))
         }
     }
 

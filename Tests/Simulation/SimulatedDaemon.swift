@@ -63,7 +63,7 @@ extension Life {
     private mutating func keep(_ changes: ChangeSet) {
         checkCommit(changes)
         checkPruned(changes)
-        store.commit(changes)
+        do throws(StoreFailure) { try store.commit(changes) } catch { fail("the store: \(error.words)") }
         if let problem = shadow?.commit(changes) { fail("the real store: \(problem)") }
         for event in changes.events {
             result.transitions.insert(event.type)

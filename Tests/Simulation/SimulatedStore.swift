@@ -1,37 +1,33 @@
-import Manifests
-import Planner
-import Reconciler
+public import Planner
+public import Reconciler
+import Synchronization
 import Values
-
-/// Random numbers from a seed (SplitMix64): the same on every machine.
-public struct SeededRandom: RandomNumberGenerator {
-    private var state: UInt64
-
-    public init(seed: UInt64) {
-        state = 0
-        var mixer = seed &* 0xd134_2543_de82_ef95 &+ 0x2545_f491_4f6c_dd1d
-        mixer ^= mixer >> 29
-        state = mixer &* 0xbf58_476d_1ce4_e5b9 ^ (mixer >> 32)
-    }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
-    mutating func chance(_ percent: Int) -> Bool { Int(next() % 100) < percent }
-    mutating func below(_ bound: Int) -> Int { Int(next() % UInt64(max(1, bound))) }
-}
 
 /// A store that keeps exactly what was committed, in the same parts as the database.
 struct SimulatedStore {
     struct Row {
         var event: EventRecord
-        var isDone = false
-        var stuck: Ledger.Stuck?
+        var state = OutboxState.outboxWritten
+        var attempts = 0
+        var error: String?
+        var retryAt: Deadline?
+
+        var isDone: Bool {
+            switch state {
+            case .published, .acknowledged, .skipped: true
+            case .outboxWritten, .retrying, .deadLettered: false
+            }
+        }
+
+        /// What delivery of the event's object is stuck at, if it is at this one.
+        var stuck: Ledger.Stuck? {
+            let never = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
+            return state == .retrying || state == .deadLettered
+                ? Ledger.Stuck(
+                    position: event.position, attempts: attempts, isDeadLetter: state == .deadLettered,
+                    retryAt: retryAt ?? never)
+                : nil
+        }
     }
 
     private var objects: [UID: StoredObject] = [:]
@@ -39,6 +35,7 @@ struct SimulatedStore {
     private(set) var outbox: [Int64: Row] = [:]
     private(set) var lastSequence: [UID: Int64] = [:]
     private var published: [UID: Int64] = [:]
+    private var consumers: [String: Consumer] = [:]
     private var tombstones: Set<UID> = []
     private var resourceVersion: Int64 = 0
     private var position: Int64 = 0
@@ -53,7 +50,13 @@ struct SimulatedStore {
 
     mutating func remove(_ position: Int64) { outbox[position] = nil }
 
-    mutating func commit(_ changes: ChangeSet) {
+    mutating func commit(_ changes: ChangeSet) throws(StoreFailure) {
+        var next = self
+        try next.take(changes)
+        self = next
+    }
+
+    private mutating func take(_ changes: ChangeSet) throws(StoreFailure) {
         for removed in changes.removed {
             objects[removed.uid] = nil
             replicas[removed.uid] = nil
@@ -78,11 +81,19 @@ struct SimulatedStore {
             committedAttempts[key] = max(committedAttempts[key] ?? 0, write.replica.attempt)
         }
         for event in changes.events {
-            outbox[event.position] = Row(event: event)
+            guard outbox.updateValue(Row(event: event), forKey: event.position) == nil else {
+                throw .fatal("the position \(event.position) is taken")
+            }
             lastSequence[event.uid] = event.sequence
         }
         for record in changes.audit { if let position = record.position { auditedPositions.insert(position) } }
         for write in changes.deliveries { apply(write) }
+        for write in changes.consumers {
+            switch write {
+            case .upsert(let consumer): consumers[consumer.name] = consumer
+            case .removed(let name): consumers[name] = nil
+            }
+        }
         tombstones.formUnion(changes.tombstones)
         tombstones.subtract(changes.tombstonesCleared)
         resourceVersion = changes.resourceVersion
@@ -90,21 +101,30 @@ struct SimulatedStore {
     }
 
     private mutating func apply(_ write: DeliveryWrite) {
+        func set(_ position: Int64, _ state: OutboxState, attempts: Int? = nil, at: Deadline? = nil, error: String?) {
+            outbox[position]?.state = state
+            outbox[position]?.retryAt = at
+            if let attempts { outbox[position]?.attempts = attempts }
+            if let error { outbox[position]?.error = error }
+        }
         switch write {
         case .published(let position, _), .skipped(let position):
             guard let row = outbox[position] else { return }
-            outbox[position]?.isDone = true
-            outbox[position]?.stuck = nil
+            var isSkipped = false
+            if case .skipped = write { isSkipped = true }
+            set(position, isSkipped ? .skipped : .published, error: nil)
             published[row.event.uid] = row.event.sequence
-        case .retrying(let position, let attempts, let at, _):
-            outbox[position]?.stuck = Ledger.Stuck(
-                position: position, attempts: attempts, isDeadLetter: false, retryAt: at)
-        case .deadLettered(let position, let attempts, _):
-            let never = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
-            outbox[position]?.stuck = Ledger.Stuck(
-                position: position, attempts: attempts, isDeadLetter: true, retryAt: never)
-        case .replayed(let position): outbox[position]?.stuck = nil
-        case .acknowledged: break
+        case .retrying(let position, let attempts, let at, let message):
+            set(position, .retrying, attempts: attempts, at: at, error: message)
+        case .deadLettered(let position, let attempts, let message):
+            set(position, .deadLettered, attempts: attempts, error: message)
+        case .replayed(let position):
+            set(position, .outboxWritten, attempts: 0, error: nil)
+            outbox[position]?.error = nil
+        case .acknowledged(let last):
+            for position in outbox.keys where position <= last && outbox[position]?.state == .published {
+                outbox[position]?.state = .acknowledged
+            }
         }
     }
 
@@ -114,13 +134,20 @@ struct SimulatedStore {
             object.agent?.replicas = (replicas[object.uid] ?? [:]).values.sorted { $0.ordinal < $1.ordinal }
             state.objects[object.key] = object
         }
-        for (uid, last) in lastSequence {
+        for (uid, last) in lastSequence where objects[uid] != nil || published[uid] ?? 0 < last {
             var ledger = Ledger()
             ledger.lastSequence = last
             ledger.publishedSequence = published[uid] ?? 0
             state.ledgers[uid] = ledger
         }
-        for row in outbox.values { if let stuck = row.stuck { state.ledgers[row.event.uid]?.stuck = stuck } }
+        let rows = outbox.values.sorted { $0.event.position < $1.event.position }
+        let isAwaited = consumers.values.contains { !$0.isExpired }
+        for row in rows where row.state == .published && isAwaited {
+            state.ledgers[row.event.uid]?.awaitAcknowledgement(
+                position: row.event.position, sequence: row.event.sequence)
+        }
+        for row in rows { if let stuck = row.stuck { state.ledgers[row.event.uid]?.stuck = stuck } }
+        state.consumers = consumers
         state.tombstones = tombstones
         state.resourceVersion = resourceVersion
         state.position = position
@@ -133,4 +160,65 @@ struct SimulatedStore {
             $0.position < $1.position
         }.prefix(limit).map(\.self)
     }
+
+    /// As `Limits` say of the time; the number of rows is of no concern here.
+    mutating func trim(nowMs: Int64) {
+        let wanted = consumers.values.filter { !$0.isExpired }.map(\.position).min() ?? .max
+        outbox = outbox.filter { position, row in
+            let isWanted = row.state == .published && position > wanted
+            return !row.isDone || isWanted || row.event.atMs >= nowMs - Limits.retentionMs
+        }
+        for (uid, last) in lastSequence where objects[uid] == nil && published[uid] == last {
+            if !outbox.values.contains(where: { $0.event.uid == uid }) { lastSequence[uid] = nil }
+        }
+    }
+}
+
+/// The simulated store behind the port of stores, shared by all who hold it.
+public final class SharedSimulatedStore: Store {
+    private let kept = Mutex(SimulatedStore())
+
+    public init() {}
+
+    public func load() throws(StoreFailure) -> EngineState { kept.withLock { $0.load() } }
+
+    public func commit(_ changes: ChangeSet) throws(StoreFailure) {
+        let failure: StoreFailure? = kept.withLock { store in
+            do throws(StoreFailure) {
+                try store.commit(changes)
+                return nil
+            } catch { return error }
+        }
+        if let failure { throw failure }
+    }
+
+    public func unpublished(limit: Int, excluding: [UID]) throws(StoreFailure) -> [EventRecord] {
+        kept.withLock { $0.unpublished(limit: limit, excluding: Set(excluding)) }
+    }
+
+    public func trim(nowMs: Int64) throws(StoreFailure) { kept.withLock { $0.trim(nowMs: nowMs) } }
+
+    public func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord] {
+        records { $0.event.uid == uid }.prefix(limit).map(\.event)
+    }
+
+    public func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord] {
+        let found = records { row in
+            position.map { row.event.position == $0 } ?? (!stuckOnly || row.stuck != nil)
+        }
+        return found.prefix(limit).map {
+            OutboxRecord(event: $0.event, state: $0.state, attempts: $0.attempts, error: $0.error)
+        }
+    }
+
+    /// Newest first.
+    private func records(_ isWanted: (SimulatedStore.Row) -> Bool) -> [SimulatedStore.Row] {
+        kept.withLock { store in
+            store.outbox.values.filter(isWanted).sorted { $0.event.position > $1.event.position }
+        }
+    }
+
+    public func finish() {}
+
+    public func backup(to path: String) throws(StoreFailure) { throw .retry("there is no file to copy") }
 }

@@ -1,3 +1,4 @@
+import Conformance
 import Glibc
 import Manifests
 import Planner
@@ -18,70 +19,21 @@ func namespaceRequest(_ name: String, id: Int = 1) -> Input {
 let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
 
 @Suite struct StoreTests {
-    /// What is loaded after a crash is what was committed: the real store beside the simulated one.
-    @Test(arguments: 1..<9) func theStoreHoldsWhatTheSimulatedOneHolds(_ seed: UInt64) throws {
+    @Test(arguments: StoreConformance.Check.allCases) func everyStorePassesTheSuite(_ check: StoreConformance.Check)
+        throws
+    {
+        try inDirectory { directory in
+            try StoreConformance { try SQLiteStore.open("\(directory)/agentos.db", freshID: "id", nowMs: 1) }.run(check)
+        }
+        let simulated = SharedSimulatedStore()
+        try StoreConformance { simulated }.run(check)
+    }
+
+    @Test func theIdOfADatabaseStays() throws {
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
-            var store = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            let shadow = Shadow { changes in
-                do {
-                    try store.commit(changes)
-                    return nil
-                } catch {
-                    return "\(error)"
-                }
-            } compare: { expected in
-                do {
-                    store = try SQLiteStore.open(path, freshID: "other", nowMs: 2)
-                    return Self.difference(try store.load(), expected)
-                } catch {
-                    return "\(error)"
-                }
-            }
-            #expect(simulate(seed: seed, shadow: shadow).violation == nil)
-            #expect(store.storeID == "id")
-        }
-    }
-
-    private static func difference(_ found: EngineState, _ expected: EngineState) -> String? {
-        for key in Set(found.objects.keys).union(expected.objects.keys).sorted()
-        where found.objects[key] != expected.objects[key] {
-            guard let (a, b) = found.objects[key].flatMap({ a in expected.objects[key].map { (a, $0) } }) else {
-                return "\(key) is not in both"
-            }
-            // The part that differs, not the whole.
-            for (part, same) in [
-                ("content", a.content == b.content), ("managers", a.managers == b.managers),
-                ("deletion", a.deletion == b.deletion),
-                ("version", a.resourceVersion == b.resourceVersion), ("status", a.agent?.summary == b.agent?.summary),
-            ] where !same { return "\(key): \(part)" }
-            return
-                "\(key): \(String(describing: a.agent?.replicas)) is not \(String(describing: b.agent?.replicas)), \(String(describing: a.agent?.progressBy)) \(String(describing: b.agent?.progressBy))"
-        }
-        // Ledgers of objects that are gone and delivered are kept by the simulated store only.
-        for (uid, ledger) in expected.ledgers
-        where ledger.publishedSequence < ledger.lastSequence || found.ledgers[uid] != nil {
-            if found.ledgers[uid] != ledger {
-                return "ledger \(uid.hex): \(String(describing: found.ledgers[uid])) is not \(ledger)"
-            }
-        }
-        if found.tombstones != expected.tombstones { return "tombstones" }
-        if found.backlog != expected.backlog { return "backlog \(found.backlog) is not \(expected.backlog)" }
-        return (found.resourceVersion, found.position) == (expected.resourceVersion, expected.position)
-            ? nil : "numbers"
-    }
-
-    /// Promise 3: a transaction holds all of a change set or nothing.
-    @Test func aCommitThatFailsLeavesNothing() throws {
-        try inDirectory { directory in
-            let store = try SQLiteStore.open("\(directory)/agentos.db", freshID: "id", nowMs: 1)
-            var engine = Engine(state: try store.load(), settings: EngineSettings())
-            var step = engine.step([namespaceRequest("default")], someMoment)
-            // The same position twice breaks the last statements of the transaction.
-            step.changes.events += step.changes.events
-            #expect(throws: StoreFailure.self) { try store.commit(step.changes) }
-            let state = try store.load()
-            #expect(state.objects.isEmpty && state.position == 0 && state.backlog == 0)
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            #expect(try SQLiteStore.open(path, freshID: "other", nowMs: 2).storeID == "id")
         }
     }
 
@@ -173,26 +125,6 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
             #expect(throws: StoreFailure.self) {
                 try Restore.takeOver(waiting: waiting, database: "\(directory)/agentos.db", nowMs: 5)
             }
-        }
-    }
-
-    @Test func whatIsOldIsTrimmedAndWhatWaitsIsKept() throws {
-        try inDirectory { directory in
-            let store = try SQLiteStore.open("\(directory)/agentos.db", freshID: "id", nowMs: 1)
-            var engine = Engine(state: try store.load(), settings: EngineSettings())
-            for number in 1...3 {
-                let step = engine.step([namespaceRequest("n\(number)", id: number)], someMoment)
-                try store.commit(step.changes)
-                engine.committed(step)
-            }
-            let first = try store.unpublished(limit: 1, excluding: [])[0]
-            let verdict = DeliveryVerdict(position: first.position, uid: first.uid, sequence: first.sequence)
-            try store.commit(engine.step([.delivered([verdict])], someMoment).changes)
-            try store.trim(nowMs: someMoment.wallMs + Limits.retentionMs + 1)
-            #expect(
-                try store.outbox(position: nil, stuckOnly: false, limit: 10).compactMap { $0["position"]?.int } == [
-                    3, 2,
-                ])
         }
     }
 }

@@ -20,10 +20,22 @@ extension Server {
             case .success(let rows) where position != nil && rows.isEmpty: call.fail(Self.noRecord)
             case .success(let rows):
                 call.respond(
-                    200, .map([("kind", "OutboxRecordList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(rows))]))
+                    200,
+                    .map([
+                        ("kind", "OutboxRecordList"), ("apiVersion", "agentos.dev/v1"),
+                        ("items", .list(rows.map(Self.node))),
+                    ]))
             case .failure: call.fail(.unavailable)
             }
         }
+    }
+
+    private static func node(_ record: OutboxRecord) -> Node {
+        .map([
+            ("position", .number(record.event.position)), ("state", .text(record.state.rawValue)),
+            ("attempts", .number(record.attempts)), ("event_type", .text(record.event.type)),
+            ("error", record.error.map(Node.text)), ("event", JSONReader.read(record.event.payload)),
+        ])
     }
 
     func replay(_ call: Call) {

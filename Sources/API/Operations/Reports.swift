@@ -33,7 +33,7 @@ extension Server {
         } _: { result in
             switch result {
             case .success(let events):
-                let items = events.reversed().compactMap { JSONReader.read($0) }
+                let items = events.reversed().compactMap { JSONReader.read($0.payload) }
                 call.respond(
                     200, .map([("kind", "EventList"), ("apiVersion", "agentos.dev/v1"), ("items", .list(items))]))
             case .failure: call.fail(.unavailable)

@@ -1,5 +1,4 @@
 public import Planner
-public import Values
 
 /// The durable home of all control state. Called from one thread at a time.
 public protocol Store: Sendable {
@@ -11,10 +10,10 @@ public protocol Store: Sendable {
     /// Removes what is older or more than `Limits` allows.
     func trim(nowMs: Int64) throws(StoreFailure)
 
-    /// The latest events of one object as JSON, newest first.
-    func events(of uid: UID, limit: Int) throws(StoreFailure) -> [String]
-    /// Outbox rows as the API shows them, newest first; of one position, or of those that delivery is stuck at.
-    func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [Node]
+    /// The latest events of one object, newest first.
+    func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord]
+    /// Records of the outbox, newest first; of one position, or of those that delivery is stuck at.
+    func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord]
     /// Puts all into the one file; nothing is written afterwards.
     func finish()
     /// Copies the store to a new file, consistent at one moment, while it is in use. May be called from any thread.
@@ -32,5 +31,32 @@ public enum StoreFailure: Error, Sendable {
         switch self {
         case .retry(let words), .fatal(let words): words
         }
+    }
+}
+
+/// Where the delivery of an event stands.
+public enum OutboxState: String, Sendable, CaseIterable {
+    case outboxWritten = "OutboxWritten"
+    case retrying = "Retrying"
+    case published = "Published"
+    case acknowledged = "Acknowledged"
+    case deadLettered = "DeadLettered"
+    case skipped = "Skipped"
+}
+
+/// An event with the state of its delivery.
+public struct OutboxRecord: Sendable, Equatable {
+    public var event: EventRecord
+    public var state: OutboxState
+    /// How often the sink has refused it.
+    public var attempts: Int
+    /// Why it was refused last.
+    public var error: String?
+
+    public init(event: EventRecord, state: OutboxState, attempts: Int, error: String?) {
+        self.event = event
+        self.state = state
+        self.attempts = attempts
+        self.error = error
     }
 }
