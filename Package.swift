@@ -33,6 +33,7 @@ let package = Package(
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", pkgConfig: "libmicrohttpd", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
@@ -42,7 +43,7 @@ let package = Package(
 
         library("Values", ["CYAML", "CCrypto"]),
         library("Machine", ["Values", "CLinux"]),
-        library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CLinux"]),
+        library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CLinux"]),
         library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
         library("Manifests", ["Values"]),
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
@@ -63,7 +64,8 @@ let package = Package(
         .executableTarget(
             name: "agentos-apply",
             dependencies: [
-                "API", "Loop", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps", "Manifests",
+                "API", "HTTP", "Loop", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps",
+                "Manifests",
                 "Machine", "Values", "CCurl", "CLinux",
             ],
             path: "Sources/agentos-apply", swiftSettings: strict),

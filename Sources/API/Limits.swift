@@ -1,6 +1,15 @@
-import Values
+public import Values
 
 extension Limits {
+    /// Bytes of a bearer token.
+    static let tokenBytesMax = 4096
+    public static let tokenBytesMin = 16
+    /// Tokens of a file.
+    static let staticTokensMax = 10_000
+    /// How long a client's certificate is good at most.
+    static let certificateSecondsMax = 365 * 86_400
+    /// Bytes of a file of certificates.
+    public static let pemBytesMax = 1 << 20
     /// That wait for one watcher to read them.
     static let watchQueueBytesMax = 8 << 20
     /// Objects in one page of a list.

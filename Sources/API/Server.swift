@@ -1,5 +1,5 @@
 import CLinux
-import HTTP
+public import HTTP
 public import Loop
 import Machine
 import Manifests
@@ -16,6 +16,10 @@ public final class Server {
     let settings: Settings
     /// Looks at the file that waits to be restored; returns what is wrong with it, or nil when the daemon restarts with it.
     public var onRestore: () -> String? = { nil }
+    /// Where the daemon is reached over TLS; nil: nowhere.
+    public var listening: Listening?
+    /// Tokens of a file.
+    public var staticTokens = StaticTokens()
     let http: HTTPServer
     private let router = Router<Route>()
     /// Reads the event journal for those who ask for it, away from the loop.
@@ -80,6 +84,9 @@ public final class Server {
         return http.start(listenFD: listenFD) { [unowned self] exchange in serve(exchange) }
     }
 
+    /// Serves those who come over TLS, too.
+    public func serve(_ front: TLSFront) { http.serve(front) }
+
     public func stop() { http.stop() }
 
     /// A number for a stream, never given out again: what comes late for one that is gone finds nobody.
@@ -93,7 +100,7 @@ public final class Server {
     /// Who is it, what do they want, may they, is there room: then the handler, or a refusal.
     private func serve(_ exchange: Exchange) {
         do throws(Rejection) {
-            let principal = try identify(exchange)
+            let principal = try self.principal(exchange)
             let call: Call
             do throws(Rejection) {
                 call = try understand(exchange, principal)
@@ -112,12 +119,8 @@ public final class Server {
         }
     }
 
-    private func identify(_ exchange: Exchange) throws(Rejection) -> Principal {
-        guard let uid = exchange.peerUID, uid == 0 || uid == settings.ownUID else {
-            let message = "this socket serves user \(settings.ownUID) and root only"
-            throw Rejection(Failure(code: 403, reason: "Forbidden", message: message))
-        }
-        return .peer(uid, isMaster: true)
+    private func principal(_ exchange: Exchange) throws(Rejection) -> Principal {
+        do throws(Failure) { return try identify(exchange) } catch { throw Rejection(error) }
     }
 
     private func authorize(_ call: Call) throws(Rejection) {

@@ -1,11 +1,20 @@
 import CLinux
 import Glibc
 
+/// Who is at the other end of a connection.
+public enum Peer: Sendable, Equatable {
+    /// A user of this machine, as the kernel says.
+    case user(UInt32)
+    /// Somebody over TLS, with the certificate that was shown and found good.
+    case remote(PeerCertificate?)
+    /// It cannot be told.
+    case unknown
+}
+
 /// One client's connection, as the server has to know it: what it waits for, and since when.
 final class Connection {
     let fd: Int32
-    /// The user at the other end of a unix socket.
-    let peerUID: UInt32?
+    let peer: Peer
     /// Nil: no request; its head may be on the way.
     fileprivate(set) var exchange: Exchange?
     /// Since when it waits for a head, or has a request.
@@ -17,13 +26,20 @@ final class Connection {
     fileprivate var hasServed = false
     private var isDropped = false
 
-    init(fd: Int32) {
+    init(fd: Int32, peer: Peer) {
         self.fd = fd
+        self.peer = peer
         sinceMs = agentos_boot_ms()
+    }
+
+    /// The user at the other end of a unix socket that was connected to ours.
+    static func user(_ fd: Int32) -> Peer {
         var uid: uid_t = 0
         var pid: pid_t = 0
-        peerUID = agentos_peer(fd, &uid, &pid) == 0 ? uid : nil
+        return agentos_peer(fd, &uid, &pid) == 0 ? .user(uid) : .unknown
     }
+
+    var isRemote: Bool { if case .remote = peer { true } else { false } }
 
     var isIdle: Bool { exchange == nil && !isDropped }
 

@@ -9,8 +9,7 @@ public final class Exchange {
     /// Why this request is refused before its body is read; it is to be answered at once.
     public internal(set) var problem: HeadProblem?
     public private(set) var body: [UInt8] = []
-    /// The user at the other end of a unix socket.
-    public let peerUID: UInt32?
+    public let peer: Peer
     /// Called once, when the client is gone or the answer is complete.
     public var onClose: () -> Void = {}
     /// Called when the client has taken nearly all that was written: a source that is pulled goes on.
@@ -37,11 +36,11 @@ public final class Exchange {
         case upgrade(String, (Int32) -> Void)
     }
 
-    init(server: HTTPServer, handle: OpaquePointer, method: String, target: String, peerUID: UInt32?) {
+    init(server: HTTPServer, handle: OpaquePointer, method: String, target: String, peer: Peer) {
         self.server = server
         self.handle = handle
         self.method = method
-        self.peerUID = peerUID
+        self.peer = peer
         do throws(TargetProblem) {
             self.target = try RequestTarget(target)
         } catch {

@@ -1,6 +1,8 @@
 /// The maxima of a server; whoever starts it passes them in.
 public struct HTTPLimits: Sendable {
     public var connectionsMax = 512
+    /// Of them, those that come over TLS.
+    public var remoteMax = 448
     /// Exchanges that go on without an end, such as watches; the other connections stay free for short requests.
     public var streamsMax = 448
     public var bodyBytesMax = 16 << 20

@@ -22,6 +22,9 @@ public final class HTTPServer {
     private var bodiesBytes = 0
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
+    /// Who is at the other end of connections that the library is just being given. What is not here is nobody: our own
+    /// end of a pair would have the credentials of the daemon.
+    private var peers: [Int32: Peer] = [:]
     private var sweepTimer: EventLoop.TimerID?
 
     public init(events: EventLoop, limits: HTTPLimits = HTTPLimits()) {
@@ -67,27 +70,53 @@ public final class HTTPServer {
 
     /// Takes a connection that was accepted; false when there is no place for it now.
     private func admit(_ attempt: Listener.Attempt) -> Bool {
-        guard let daemon else { return false }
+        guard daemon != nil else { return false }
         switch attempt {
         case .wantsPlace:
             if connections.count < limits.connectionsMax { return true }
             return connections.count < limits.connectionsMax + Self.leavingMax && dropTheIdlest()
         case .wantsDescriptor: return dropTheIdlest()
         case .accepted(let fd):
-            // The library closes the descriptor when this fails.
-            _ = agentos_mhd_add(daemon, fd)
-            run()
+            add(fd, Connection.user(fd))
             return true
         }
     }
 
+    private func add(_ fd: Int32, _ peer: Peer) {
+        guard let daemon else {
+            close(fd)
+            return
+        }
+        peers[fd] = peer
+        // The library closes the descriptor when this fails.
+        _ = agentos_mhd_add(daemon, fd)
+        peers[fd] = nil
+        run()
+    }
+
+    /// Serves those who come out of a front. A share of the connections stays with the socket.
+    public func serve(_ front: TLSFront) {
+        events.receive(front.arrivals) { [unowned self] arrivals in
+            for arrival in arrivals {
+                let remote = connections.values.filter(\.isRemote)
+                if remote.count < limits.remoteMax || dropTheIdlest(of: remote) {
+                    add(arrival.fd, .remote(arrival.certificate))
+                } else {
+                    close(arrival.fd)
+                }
+            }
+        }
+    }
+
     /// Lets go of the connection that is without a request for the longest time.
-    private func dropTheIdlest() -> Bool {
-        let idle = connections.values.filter { $0.isIdle }.min { $0.sinceMs < $1.sinceMs }
+    private func dropTheIdlest() -> Bool { dropTheIdlest(of: Array(connections.values)) }
+
+    private func dropTheIdlest(of connections: [Connection]) -> Bool {
+        let idle = connections.filter { $0.isIdle }.min { $0.sinceMs < $1.sinceMs }
         let now = agentos_boot_ms()
         guard
             let idle = idle
-                ?? connections.values.filter({ $0.isReading && now - $0.sinceMs > 2000 }).min(by: {
+                ?? connections.filter({ $0.isReading && now - $0.sinceMs > 2000 }).min(by: {
                     $0.sinceMs < $1.sinceMs
                 })
         else { return false }
@@ -170,7 +199,8 @@ public final class HTTPServer {
     private static let notified: MHD_NotifyConnectionCallback = { user, handle, context, code in
         let server = Unmanaged<HTTPServer>.fromOpaque(user!).takeUnretainedValue()
         if agentos_mhd_is_start(code) {
-            let connection = Connection(fd: agentos_mhd_socket(handle!))
+            let fd = agentos_mhd_socket(handle!)
+            let connection = Connection(fd: fd, peer: server.peers[fd] ?? .unknown)
             server.connections[ObjectIdentifier(connection)] = connection
             context!.pointee = Unmanaged.passUnretained(connection).toOpaque()
         } else if let pointer = context!.pointee {
@@ -196,7 +226,7 @@ public final class HTTPServer {
         guard let exchange = request.exchange else {
             let exchange = Exchange(
                 server: self, handle: handle, method: String(cString: method), target: request.target,
-                peerUID: request.connection.peerUID)
+                peer: request.connection.peer)
             if exchange.problem == nil { exchange.problem = headProblem(handle) }
             request.begin(exchange)
             return exchange.problem == nil || answer(exchange, request)

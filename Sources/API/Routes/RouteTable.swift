@@ -4,7 +4,7 @@ import Values
 
 extension Route {
     /// All that the API serves.
-    static let table: [Route] = paths + Kind.allCases.flatMap(objects) + agents + sources + operations
+    static let table: [Route] = paths + Kind.allCases.flatMap(objects) + agents + sources + operations + access
 
     private static let paths: [Route] =
         [

@@ -18,7 +18,7 @@ package enum Verbs {
     package static let all: [any Verb.Type] = [
         Apply.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self, Logs.self, Exec.self,
         Top.self, Events.self, Wait.self, Validate.self, Schema.self, Backup.self, Restore.self, Outbox.self,
-        Version.self, DaemonVerb.self, Help.self,
+        Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
     ]
 
     package static func named(_ name: String) -> (any Verb.Type)? { all.first { $0.name == name } }
@@ -30,7 +30,7 @@ package enum Verbs {
         out +=
             "  agentos-apply -f manifest.yaml     apply\n  agentos-apply status               see what runs\n\ncommands:\n"
         for verb in all {
-            out += "  \(verb.name)\(String(repeating: " ", count: 10 - verb.name.count))\(verb.text)\n"
+            out += "  \(verb.name)\(String(repeating: " ", count: 12 - verb.name.count))\(verb.text)\n"
         }
         out += "\nexit codes: \(ExitCode.table)\n"
         return out + "See 'agentos-apply COMMAND --help' for the options of a command.\n"

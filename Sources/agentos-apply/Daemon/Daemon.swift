@@ -17,6 +17,8 @@ final class Daemon {
     private let log: Log
     private let events = EventLoop()
     private let parts: Assembly
+    private let listeners: Listeners?
+    private let tokens: TokenFile?
     private var life = Lifecycle()
 
     private var loop: Loop { parts.loop }
@@ -41,8 +43,15 @@ final class Daemon {
     private init(_ settings: Settings, _ paths: Paths, openFiles: Int64) throws {
         self.settings = settings
         self.paths = paths
-        log = Log(isJSON: settings.logFormat == "json")
-        parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
+        let log = Log(isJSON: settings.logFormat == "json")
+        self.log = log
+        if (settings.tlsCertificateFile == nil) != (settings.tlsPrivateKeyFile == nil) {
+            throw CommandProblem(.usage, "--tls-cert-file and --tls-private-key-file are given together")
+        }
+        let parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
+        self.parts = parts
+        listeners = try Listeners(settings, paths, log)
+        tokens = try settings.tokenFile.map { try TokenFile($0, log) { parts.server.staticTokens = $0 } }
     }
 
     private static func raiseOpenFiles() -> Int64 {
@@ -67,6 +76,8 @@ final class Daemon {
         guard parts.server.start(listenFD: listener) else {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
+        listeners?.start(parts.server, events)
+        tokens?.watch(events)
         events.watch(signals) { [unowned self] _ in
             take(.signal(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT"))
         }
@@ -74,6 +85,7 @@ final class Daemon {
         watchState(inode(of: "\(paths.state)/lock"))
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
+        listeners?.close()
         parts.server.stop()
         unlink(paths.socket)
         if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) {

@@ -1,3 +1,4 @@
+import HTTP
 import Manifests
 import Values
 
@@ -24,6 +25,11 @@ package struct Settings: Equatable, Sendable {
     package var sourceNamespaces: [String] = []
     package var secretPaths: [String] = []
     package var secretVariables: [String] = []
+    package var listen: [String] = []
+    package var tlsCertificateFile: String?
+    package var tlsPrivateKeyFile: String?
+    package var clientAuthorityFile: String?
+    package var tokenFile: String?
 
     package init() {}
 
@@ -74,6 +80,24 @@ package struct Settings: Equatable, Sendable {
         .list(
             "secret-environment", "secretEnvironment", value: "NAME", \.secretVariables,
             "variable of the daemon that Secrets of Sources may name; may be repeated"),
+        .list(
+            "listen", "listen", value: "ADDRESS:PORT", separator: ",", \.listen,
+            "serve over TLS, too, such as on 127.0.0.1:6443; may be repeated", read: SettingRules.listen),
+        .text(
+            "tls-cert-file", "tlsCertFile", value: "FILE", \.tlsCertificateFile,
+            "certificate to serve with, and those that signed it (default: one of the daemon's own)",
+            read: SettingRules.path),
+        .text(
+            "tls-private-key-file", "tlsPrivateKeyFile", value: "FILE", \.tlsPrivateKeyFile,
+            "key of that certificate", read: SettingRules.path),
+        .text(
+            "client-ca-file", "clientCAFile", value: "FILE", \.clientAuthorityFile,
+            "certificates of further authorities whose clients are known by their certificates", read: SettingRules.path
+        ),
+        .text(
+            "token-auth-file", "tokenAuthFile", value: "FILE", \.tokenFile,
+            "tokens and their users, as lines of TOKEN,USER,UID,\"GROUP,…\", readable by its owner alone",
+            read: SettingRules.path),
     ]
 }
 
@@ -90,6 +114,13 @@ enum SettingRules {
 
     private static func trimmed(_ path: String) -> String {
         path.count > 1 && path.hasSuffix("/") ? String(path.dropLast()) : path
+    }
+
+    static func listen(_ word: String) throws(Mistake) -> String {
+        guard ListenAddress(word) != nil else {
+            throw Mistake("expected an address and a port such as 127.0.0.1:6443 or [::1]:6443, found \"\(word)\"")
+        }
+        return word
     }
 
     static func platform(_ word: String) throws(Mistake) -> String {

@@ -1,0 +1,192 @@
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <string.h>
+#include <time.h>
+
+// Much of OpenSSL is macros, which Swift cannot call. Texts are PEM; nothing here keeps what it is given.
+
+static inline X509 *agentos_pem_certificate(const char *pem) {
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    return certificate;
+}
+
+static inline EVP_PKEY *agentos_pem_key(const char *pem) {
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    BIO_free(bio);
+    return key;
+}
+
+/// Seconds since 1970 of a certificate's end; -1 when it cannot be read.
+static inline int64_t agentos_x509_end(const X509 *certificate) {
+    struct tm tm;
+    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1) return -1;
+    return timegm(&tm);
+}
+
+// MARK: A server's context
+
+static inline int agentos_choose_http1(
+    SSL *ssl, const unsigned char **out, unsigned char *size, const unsigned char *in, unsigned int count, void *user) {
+    static const unsigned char ours[] = "\x08http/1.1";
+    unsigned char *chosen;
+    if (SSL_select_next_proto(&chosen, size, ours, sizeof ours - 1, in, count) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_NOACK;
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+/// Certificates that sign those of clients; how many there were, -1 when one cannot be read.
+static inline int agentos_tls_trust(SSL_CTX *context, const char *pem) {
+    int count = 0;
+    X509 *certificate;
+    BIO *bio = BIO_new_mem_buf(pem, -1);
+    while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        int fine = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1 &&
+                   SSL_CTX_add_client_CA(context, certificate) == 1;
+        X509_free(certificate);
+        if (!fine) { count = -1; break; }
+        count++;
+    }
+    BIO_free(bio);
+    ERR_clear_error();
+    return count;
+}
+
+/// The certificate of the server, those that signed it behind it, and its key; 0 when they are not, or not together.
+static inline int agentos_tls_identity(SSL_CTX *context, const char *chain, const char *key) {
+    BIO *bio = BIO_new_mem_buf(chain, -1);
+    X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL), *more;
+    EVP_PKEY *secret = agentos_pem_key(key);
+    int fine = leaf && secret && SSL_CTX_use_certificate(context, leaf) == 1 &&
+               SSL_CTX_use_PrivateKey(context, secret) == 1 && SSL_CTX_check_private_key(context) == 1;
+    while (fine && (more = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+        if (SSL_CTX_add_extra_chain_cert(context, more) != 1) { X509_free(more); fine = 0; }
+    X509_free(leaf);
+    EVP_PKEY_free(secret);
+    BIO_free(bio);
+    ERR_clear_error();
+    return fine;
+}
+
+/// TLS 1.2 and 1.3 only. A client's certificate is asked for; one that is shown must be good. No session is resumed: a
+/// resumed one would not look at the certificate again.
+static inline SSL_CTX *agentos_tls_context(void) {
+    SSL_CTX *context = SSL_CTX_new(TLS_server_method());
+    if (!context) return NULL;
+    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+    SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20");
+    SSL_CTX_set_options(context, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_TICKET |
+        SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_num_tickets(context, 0);
+    SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+        SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_read_ahead(context, 1);
+    SSL_CTX_set_verify(context, SSL_VERIFY_PEER, NULL);
+    SSL_CTX_set_verify_depth(context, 4);
+    SSL_CTX_set_alpn_select_cb(context, agentos_choose_http1, NULL);
+    return context;
+}
+
+static inline void agentos_tls_clear_errors(void) { ERR_clear_error(); }
+
+// MARK: Who a client is
+
+/// Copies one text of a certificate's subject; its length, -1 when there is none at this place, -2 when it cannot be told.
+static inline int agentos_x509_subject(X509 *certificate, int nid, int place, char *text, int max) {
+    X509_NAME *name = X509_get_subject_name(certificate);
+    int index = -1;
+    do {
+        index = X509_NAME_get_index_by_NID(name, nid, index);
+        if (index < 0) return -1;
+    } while (place-- > 0);
+    unsigned char *utf8 = NULL;
+    int count = ASN1_STRING_to_UTF8(&utf8, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(name, index)));
+    if (count < 0) return -2;
+    int fine = count < max && memchr(utf8, 0, count) == NULL;
+    if (fine) memcpy(text, utf8, count);
+    OPENSSL_free(utf8);
+    return fine ? count : -2;
+}
+
+// MARK: Making certificates
+
+static inline int agentos_take_pem(BIO *bio, char *text, int max) {
+    int count = BIO_read(bio, text, max - 1);
+    BIO_free(bio);
+    if (count <= 0 || count >= max - 1) return 0;
+    text[count] = 0;
+    return 1;
+}
+
+static inline int agentos_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+    X509V3_CTX context;
+    X509V3_set_ctx_nodb(&context);
+    X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    int fine = extension && X509_add_ext(certificate, extension, -1) == 1;
+    X509_EXTENSION_free(extension);
+    return fine;
+}
+
+/// Makes a key on P-256 and its certificate, which the issuer signs; without one it is an authority and signs itself.
+///
+/// `usage` is serverAuth or clientAuth, `names` a list such as DNS:localhost,IP:127.0.0.1 or NULL. 1 when it is made.
+static inline int agentos_make_certificate(
+    const char *issuer_pem, const char *issuer_key_pem, const char *common, const char *const *organizations, int count,
+    int64_t seconds, const char *usage, const char *names, char *certificate_pem, int certificate_max, char *key_pem,
+    int key_max) {
+    unsigned char serial[16];
+    X509 *issuer = issuer_pem ? agentos_pem_certificate(issuer_pem) : NULL;
+    EVP_PKEY *issuer_key = issuer_key_pem ? agentos_pem_key(issuer_key_pem) : NULL;
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate = X509_new();
+    BIO *out = BIO_new(BIO_s_mem()), *key_out = BIO_new(BIO_s_mem());
+    int fine = key && certificate && out && key_out && (!issuer_pem || (issuer && issuer_key)) &&
+               RAND_bytes(serial, sizeof serial) == 1;
+    if (fine) {
+        serial[0] &= 0x7f;
+        BIGNUM *number = BN_bin2bn(serial, sizeof serial, NULL);
+        BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
+        BN_free(number);
+        X509_set_version(certificate, 2);
+        X509_gmtime_adj(X509_getm_notBefore(certificate), -300);
+        X509_gmtime_adj(X509_getm_notAfter(certificate), seconds);
+        X509_set_pubkey(certificate, key);
+        X509_NAME *name = X509_get_subject_name(certificate);
+        for (int i = 0; i < count; i++)
+            fine = fine && X509_NAME_add_entry_by_NID(
+                name, NID_organizationName, MBSTRING_UTF8, (const unsigned char *)organizations[i], -1, -1, 0) == 1;
+        fine = fine && X509_NAME_add_entry_by_NID(
+            name, NID_commonName, MBSTRING_UTF8, (const unsigned char *)common, -1, -1, 0) == 1;
+        X509 *signer = issuer ? issuer : certificate;
+        X509_set_issuer_name(certificate, X509_get_subject_name(signer));
+        fine = fine && agentos_add_extension(certificate, signer, NID_subject_key_identifier, "hash") &&
+               agentos_add_extension(certificate, signer, NID_basic_constraints,
+                   usage ? "critical,CA:FALSE" : "critical,CA:TRUE,pathlen:0") &&
+               agentos_add_extension(certificate, signer, NID_key_usage,
+                   usage ? "critical,digitalSignature" : "critical,keyCertSign,cRLSign");
+        if (issuer) fine = fine && agentos_add_extension(certificate, signer, NID_authority_key_identifier, "keyid");
+        if (usage) fine = fine && agentos_add_extension(certificate, signer, NID_ext_key_usage, usage);
+        if (names) fine = fine && agentos_add_extension(certificate, signer, NID_subject_alt_name, names);
+        fine = fine && X509_sign(certificate, issuer_key ? issuer_key : key, EVP_sha256()) > 0 &&
+               PEM_write_bio_X509(out, certificate) == 1 &&
+               PEM_write_bio_PKCS8PrivateKey(key_out, key, NULL, NULL, 0, NULL, NULL) == 1;
+    }
+    // Both are taken, whatever comes of the first.
+    int written = agentos_take_pem(out, certificate_pem, certificate_max);
+    int key_written = agentos_take_pem(key_out, key_pem, key_max);
+    X509_free(issuer);
+    X509_free(certificate);
+    EVP_PKEY_free(issuer_key);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return fine && written && key_written;
+}

@@ -1,0 +1,50 @@
+import CTLS
+
+/// What a server shows of itself, and whose clients it trusts.
+public struct TLSSettings: Sendable, Equatable {
+    public var identity: Credential
+    /// Certificates of those who sign the certificates of clients, as PEM texts.
+    public var clientAuthorities: [String]
+
+    public init(identity: Credential, clientAuthorities: [String]) {
+        self.identity = identity
+        self.clientAuthorities = clientAuthorities
+    }
+
+    /// What is wrong with them; nil: nothing.
+    public var problem: TLSProblem? {
+        do throws(TLSProblem) {
+            _ = try TLSContext(self)
+            return nil
+        } catch {
+            return error
+        }
+    }
+}
+
+/// Why settings cannot be served with.
+public enum TLSProblem: Error, Sendable, Equatable {
+    /// The certificate or the key cannot be read, or they do not belong together.
+    case identity
+    /// A list of authorities holds no certificate that can be read.
+    case authorities
+    case noMemory
+}
+
+/// OpenSSL's form of the settings.
+final class TLSContext {
+    let pointer: OpaquePointer
+
+    init(_ settings: TLSSettings) throws(TLSProblem) {
+        guard let context = agentos_tls_context() else { throw .noMemory }
+        pointer = context
+        if agentos_tls_identity(context, settings.identity.certificate, settings.identity.key) != 1 {
+            throw .identity
+        }
+        for authorities in settings.clientAuthorities where agentos_tls_trust(context, authorities) < 1 {
+            throw .authorities
+        }
+    }
+
+    deinit { SSL_CTX_free(pointer) }
+}
