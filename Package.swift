@@ -38,12 +38,13 @@ let package = Package(
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
+        .systemLibrary(name: "CZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         library("Values", ["CYAML", "CCrypto"]),
         library("Machine", ["Values", "CLinux"]),
-        library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CLinux"]),
+        library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CZ", "CLinux"]),
         library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
         library("Manifests", ["Values"]),
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
@@ -65,8 +66,7 @@ let package = Package(
             name: "agentos-apply",
             dependencies: [
                 "API", "HTTP", "Loop", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps",
-                "Manifests",
-                "Machine", "Values", "CCurl", "CLinux",
+                "Manifests", "Machine", "Values", "CCurl", "CLinux",
             ],
             path: "Sources/agentos-apply", swiftSettings: strict),
         // One tiny static process per agent: no Swift runtime in it (-nostartfiles drops Swift's start file only).

@@ -43,6 +43,11 @@ final class Call {
     /// The last name in the path.
     var name: String { names.last ?? "" }
 
+    /// Whether the client has named a type of answer as one that it takes.
+    func accepts(_ type: String) -> Bool {
+        exchange.headers("Accept").contains { $0.lowercased().contains(type) }
+    }
+
     // MARK: Answering
 
     func respond(_ status: Int, _ node: Node, headers: [(String, String)] = []) {
@@ -58,14 +63,34 @@ final class Call {
         respond(failure.code, failure.status, headers: failure.headers)
     }
 
-    func startStream(_ type: String) {
-        answered(self, 200)
-        exchange.startStream(type)
+    /// Begins an answer without an end: as HTTP, or in messages of WebSocket when the client has asked for those. False
+    /// when it was refused.
+    func startStream(_ type: String, asText: Bool = true) -> Bool {
+        guard WebSocketHandshake.isAsked(by: exchange) else {
+            answered(self, 200)
+            exchange.startStream(type)
+            return true
+        }
+        do throws(WebSocketProblem) {
+            let handshake = try WebSocketHandshake(exchange, protocols: ["binary.k8s.io"], isLenient: true)
+            answered(self, 101)
+            exchange.startMessages(handshake, asText: asText)
+            return true
+        } catch {
+            fail(.badRequest(error.message))
+            return false
+        }
     }
 
-    func upgrade(to name: String, taken: @escaping (Int32) -> Void) {
+    /// Leaves HTTP; nil when the client is gone.
+    func upgrade(to name: String, headers: [(String, String)]) -> UpgradedConnection? {
         answered(self, 101)
-        exchange.upgrade(to: name, taken: taken)
+        return exchange.upgrade(to: name, headers: headers)
+    }
+
+    func upgrade(_ handshake: WebSocketHandshake) -> UpgradedConnection? {
+        answered(self, 101)
+        return exchange.upgrade(handshake)
     }
 
     func succeed() {

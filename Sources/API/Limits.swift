@@ -18,6 +18,8 @@ extension Limits {
     static let heldListsMax = 8
     /// How long a version of a collection is kept for lists in pages.
     static let heldListMs = 120_000
+    /// For clients to take what they have asked for, when the daemon ends.
+    static let drainMs: Int64 = 2000
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

@@ -30,8 +30,8 @@ public final class Server {
     var watches: [Int: Watch] = [:]
     var followers: [Int: EventFollower] = [:]
     var logFollowers: [Int: LogFollower] = [:]
-    let commandResults = Mailbox<(id: Int, result: ExecutionResult)>()
-    var commands: [Int: CommandSession] = [:]
+    let commandMessages = Mailbox<(id: Int, message: CommandRelay.Message)>()
+    var commands: [Int: CommandRelay] = [:]
     var heldLists = HeldLists()
     private var lastStream = 0
     /// Requests by verb, resource and code.
@@ -72,8 +72,8 @@ public final class Server {
         loop.onPublished = { [unowned self] in
             for follower in followers.values { follower.pump() }
         }
-        loop.events.receive(commandResults) { [unowned self] results in
-            for (id, result) in results { commands.removeValue(forKey: id)?.finish(result) }
+        loop.events.receive(commandMessages) { [unowned self] messages in
+            for (id, message) in messages { commands[id]?.take(message) }
         }
         loop.events.receive(logPieces) { [unowned self] pieces in
             for (id, records) in pieces { logFollowers[id]?.take(records) }
@@ -86,6 +86,13 @@ public final class Server {
 
     /// Serves those who come over TLS, too.
     public func serve(_ front: TLSFront) { http.serve(front) }
+
+    /// Ends what clients have open, so that each sees that it has ended; `done` is called when they have, or have had
+    /// their time.
+    public func drain(_ done: @escaping () -> Void) {
+        for command in commands.values { command.stop() }
+        http.drain(ms: Limits.drainMs, done)
+    }
 
     public func stop() { http.stop() }
 

@@ -332,41 +332,6 @@ int agentos_socket_error(int fd) {
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) == 0 ? error : errno;
 }
 
-int agentos_send_descriptors(int socket, const int *fds, int count) {
-    char byte = 0, control[CMSG_SPACE(8 * sizeof(int))] = {0};
-    struct iovec bytes = {&byte, 1};
-    struct msghdr message = {.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control};
-    if (count > 8) return errno = EINVAL, -1;
-    message.msg_controllen = CMSG_SPACE((size_t)count * sizeof(int));
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN((size_t)count * sizeof(int));
-    memcpy(CMSG_DATA(header), fds, (size_t)count * sizeof(int));
-    return sendmsg(socket, &message, MSG_NOSIGNAL) == 1 ? 0 : -1;
-}
-
-int agentos_receive_descriptors(int socket, int *fds, int count) {
-    char byte, control[CMSG_SPACE(8 * sizeof(int))];
-    struct iovec bytes = {&byte, 1};
-    struct msghdr message = {
-        .msg_iov = &bytes, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    if (n <= 0) return (int)n;
-    int received = 0;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
-        if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS) continue;
-        int here = (int)((header->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-        for (int i = 0; i < here; i++) {
-            int fd;
-            memcpy(&fd, CMSG_DATA(header) + (size_t)i * sizeof fd, sizeof fd);
-            if (received < count) fds[received++] = fd;
-            else close(fd);
-        }
-    }
-    return received;
-}
-
 int agentos_open_terminal(int fds[2]) {
     fds[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (fds[0] < 0) return -1;

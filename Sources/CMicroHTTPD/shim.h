@@ -102,3 +102,23 @@ static inline ssize_t agentos_mhd_cut_stream(void) { return MHD_CONTENT_READER_E
 static inline const char *agentos_mhd_header(struct MHD_Connection *connection, const char *name) {
     return MHD_lookup_connection_value(connection, MHD_HEADER_KIND, name);
 }
+
+struct agentos_mhd_search {
+    const char *name;
+    void (*found)(void *user, const char *value);
+    void *user;
+};
+
+static inline enum MHD_Result agentos_mhd_look(
+    void *user, enum MHD_ValueKind kind, const char *name, const char *value) {
+    struct agentos_mhd_search *search = user;
+    if (value && !strcasecmp(name, search->name)) search->found(search->user, value);
+    return MHD_YES;
+}
+
+/// Calls a function with the value of each line of the head that has a name.
+static inline void agentos_mhd_each_header(
+    struct MHD_Connection *connection, const char *name, void (*found)(void *user, const char *value), void *user) {
+    struct agentos_mhd_search search = {name, found, user};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, agentos_mhd_look, &search);
+}

@@ -103,7 +103,7 @@ final class ProbeKeeper {
             case .exited(0): conclude(watched, kind, nil)
             case .exited(let code): conclude(watched, kind, "the command exited with code \(code)")
             case .timedOut: conclude(watched, kind, "no answer within \(asker.probe.timeoutMs / 1000) s")
-            case .failed(let why): conclude(watched, kind, why)
+            case .unstarted(_, let why), .failed(let why): conclude(watched, kind, why)
             }
         }
     }

@@ -92,7 +92,7 @@ final class GitProgram {
             case .exited where lack == nil: done(.failure(.refused("\(what): \(result.complaint)")))
             case .exited: done(.failure(.noRoom("\(what): \(lack ?? "")")))
             case .timedOut: done(.failure(.late("\(what): no answer within \(timeoutMs / 1000) s")))
-            case .failed(let why):
+            case .unstarted(_, let why), .failed(let why):
                 done(.failure(lack.map { .noRoom("\(what): \($0)") } ?? .late("\(what): \(why)")))
             }
         }

@@ -13,6 +13,31 @@ struct ByteQueue {
 
     mutating func removeAll() { self = ByteQueue() }
 
+    /// Offers the first bytes to a function and removes as many as it has taken; returns what it returned.
+    mutating func send(_ body: (UnsafeRawBufferPointer) -> Int) -> Int {
+        guard first < chunks.count else { return 0 }
+        let sent = chunks[first].withUnsafeBytes { body(UnsafeRawBufferPointer(rebasing: $0[offset...])) }
+        if sent > 0 { advance(sent) }
+        return sent
+    }
+
+    /// Lets go of bytes of the first chunk.
+    private mutating func advance(_ amount: Int) {
+        count -= amount
+        offset += amount
+        guard offset == chunks[first].count else { return }
+        chunks[first] = []
+        first += 1
+        offset = 0
+        if first == chunks.count {
+            chunks.removeAll(keepingCapacity: chunks.count < 64)
+            first = 0
+        } else if first > 1024, first > chunks.count / 2 {
+            chunks.removeFirst(first)
+            first = 0
+        }
+    }
+
     /// Moves bytes to a buffer, as many as are there and fit.
     mutating func take(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         var taken = 0
@@ -23,20 +48,7 @@ struct ByteQueue {
                     .copyMemory(from: UnsafeRawBufferPointer(rebasing: bytes[offset..<offset + amount]))
             }
             taken += amount
-            offset += amount
-            if offset == chunks[first].count {
-                chunks[first] = []
-                first += 1
-                offset = 0
-            }
-        }
-        count -= taken
-        if first == chunks.count {
-            chunks.removeAll(keepingCapacity: chunks.count < 64)
-            first = 0
-        } else if first > 1024, first > chunks.count / 2 {
-            chunks.removeFirst(first)
-            first = 0
+            advance(amount)
         }
         return taken
     }

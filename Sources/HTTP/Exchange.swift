@@ -27,13 +27,16 @@ public final class Exchange {
     private(set) var isSuspended = false
     private(set) var isStream = false
     private var upgraded: OpaquePointer?
+    private var link: UpgradedConnection?
+    private var messages: WebSocketSession?
+    private var isText = false
 
     private enum Answer {
         case whole(Int, [(String, String)], [UInt8])
         /// Of known length, from the queue.
         case long(Int, [(String, String)], Int)
         case stream([(String, String)])
-        case upgrade(String, (Int32) -> Void)
+        case upgrade([(String, String)])
     }
 
     init(server: HTTPServer, handle: OpaquePointer, method: String, target: String, peer: Peer) {
@@ -64,6 +67,19 @@ public final class Exchange {
 
     public func header(_ name: String) -> String? {
         agentos_mhd_header(handle, name).map { String(cString: $0) }
+    }
+
+    /// The values of all lines of the head with this name.
+    public func headers(_ name: String) -> [String] {
+        var values: [String] = []
+        withUnsafeMutablePointer(to: &values) { values in
+            agentos_mhd_each_header(
+                handle, name,
+                { user, value in
+                    user!.assumingMemoryBound(to: [String].self).pointee.append(String(cString: value!))
+                }, values)
+        }
+        return values
     }
 
     // MARK: Answering
@@ -98,13 +114,23 @@ public final class Exchange {
     }
 
     /// Bytes that the client has not taken yet.
-    public var queuedBytes: Int { isStream ? queue.count : 0 }
+    public var queuedBytes: Int { link?.unsentBytes ?? (isStream ? queue.count : 0) }
 
     /// Adds to a stream. A client that leaves more than the server's limit unread is let go.
-    public func write(_ chunk: [UInt8]) {
+    public func write(_ chunk: [UInt8]) { write([chunk]) }
+
+    /// Adds to a stream what belongs together: one message, where the stream has messages.
+    public func write(_ parts: [[UInt8]]) {
         guard isStream, !isClosed, !queueEnds, !isCut else { return }
-        queue.append(chunk)
-        server.queuedBytes += chunk.count
+        if let messages, let link {
+            link.write(messages.message(parts, isText: isText))
+            if link.unsentBytes > server.limits.streamBytesMax { link.cut() }
+            return
+        }
+        for part in parts {
+            queue.append(part)
+            server.queuedBytes += part.count
+        }
         if queue.count > server.limits.streamBytesMax { return cut() }
         if server.queuedBytes > server.limits.streamsBytesMax { server.cutTheSlowest() }
         resume()
@@ -113,11 +139,16 @@ public final class Exchange {
     /// Ends a stream, when all that was written is sent.
     public func end() {
         queueEnds = true
+        if let link {
+            if let bytes = messages?.close(.normal) { link.write(bytes) }
+            return link.finish()
+        }
         resume()
     }
 
     /// Closes the connection in the middle of the answer, so that the client sees that it is not whole.
     func cut() {
+        if let link { return link.cut() }
         guard isStream, !isCut else { return }
         isCut = true
         server.queuedBytes -= queue.count
@@ -127,16 +158,47 @@ public final class Exchange {
 
     // MARK: Another protocol
 
-    /// Answers 101 and gives the connection's descriptor to `taken`; it stays open until `endUpgrade`.
-    public func upgrade(to name: String, taken: @escaping (Int32) -> Void) {
-        guard answer == nil, !isClosed else { return }
+    /// Answers 101: from now on the connection speaks another protocol.
+    ///
+    /// - Returns: nil when the client is gone.
+    public func upgrade(to name: String, headers: [(String, String)] = []) -> UpgradedConnection? {
+        guard answer == nil, !isClosed else { return nil }
         isStream = true
         server.openStreams += 1
-        answer = .upgrade(name, taken)
+        let link = UpgradedConnection(
+            server.events, account: { [unowned self] in account($0) }, release: { [unowned self] in endUpgrade() })
+        self.link = link
+        answer = .upgrade([("Upgrade", name)] + headers)
         resume()
+        return link
     }
 
-    public func endUpgrade() {
+    /// The same for WebSocket, as both sides have agreed.
+    public func upgrade(_ handshake: WebSocketHandshake) -> UpgradedConnection? {
+        upgrade(to: "websocket", headers: handshake.headers)
+    }
+
+    /// Begins an answer of messages over WebSocket: each `write` is one, `end` closes. What the client says is skipped.
+    public func startMessages(_ handshake: WebSocketHandshake, asText: Bool) {
+        guard let link = upgrade(handshake) else { return }
+        messages = WebSocketSession(messageBytesMax: Self.skippedBytesMax)
+        isText = asText
+        link.onReceive = { [unowned self, unowned link] bytes in
+            guard let received = messages?.receive(bytes) else { return }
+            link.write(received.reply)
+            if received.isOver { link.finish() }
+        }
+        link.onDrain = { [unowned self] in onDrain() }
+    }
+
+    private static let skippedBytesMax: UInt64 = 1 << 16
+
+    private func account(_ count: Int) {
+        server.queuedBytes += count
+        if count > 0, server.queuedBytes > server.limits.streamsBytesMax { server.cutTheSlowest() }
+    }
+
+    private func endUpgrade() {
         guard let upgraded else { return }
         self.upgraded = nil
         agentos_mhd_end_upgrade(upgraded)
@@ -177,18 +239,19 @@ public final class Exchange {
         case .long(let code, let lines, let count):
             (status, headers, response) = (code, lines, agentos_mhd_long(UInt64(count), reader, user))
         case .stream(let lines): (status, headers, response) = (200, lines, agentos_mhd_stream(reader, user))
-        case .upgrade(let name, _):
-            (status, headers) = (101, [("Upgrade", name)])
+        case .upgrade(let lines):
+            (status, headers) = (101, lines)
             response = agentos_mhd_upgrade(
-                { user, _, _, _, _, fd, handle in
+                { user, _, _, early, count, fd, handle in
                     let exchange = Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue()
                     exchange.upgraded = handle
-                    if case .upgrade(_, let taken)? = exchange.answer { taken(fd) }
+                    exchange.link?.opened(fd, early: Array(UnsafeRawBufferPointer(start: early, count: count)))
                 }, user)
         }
         guard let response else { return false }
         defer { MHD_destroy_response(response) }
         for (name, value) in headers { MHD_add_response_header(response, name, value) }
+        if server.isDraining, status != 101 { MHD_add_response_header(response, "Connection", "close") }
         return agentos_mhd_queue(handle, UInt32(status), response) == 1
     }
 
@@ -223,9 +286,20 @@ public final class Exchange {
         return isSuspended && Glibc.poll(&poll, 1, 0) > 0 && poll.revents & Int16(POLLHUP | POLLERR) != 0
     }
 
-    /// Ends the exchange because the server stops.
+    /// Ends the exchange because the server stops, as well as it can be ended: what was written is sent.
+    func leave() {
+        if let link {
+            if let bytes = messages?.close(.goingAway, "the daemon stops") { link.write(bytes) }
+            return link.finish()
+        }
+        if isStream { queueEnds = true }
+        if answer == nil { answer = Self.stopping }
+        resume()
+    }
+
+    /// The same, at once.
     func abandon() {
-        if upgraded != nil { return endUpgrade() }
+        if upgraded != nil, let link { return link.cut() }
         queueEnds = true
         if answer == nil { answer = Self.stopping }
         resume()
@@ -242,6 +316,7 @@ public final class Exchange {
             server.openStreams -= 1
             server.queuedBytes -= queue.count
         }
+        link?.cut()
         server.releaseBody(body.count)
         body = []
         queue.removeAll()

@@ -14,11 +14,13 @@ public final class HTTPServer {
     /// Bytes of streams that clients have not taken yet.
     var queuedBytes = 0
 
-    private let events: EventLoop
+    let events: EventLoop
     private var daemon: OpaquePointer?
     private var handle: (Exchange) -> Void = { _ in }
     private var runIsPlanned = false
     private var isStopping = false
+    /// Nobody new is served; who is there is told so.
+    private(set) var isDraining = false
     private var bodiesBytes = 0
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -46,6 +48,25 @@ public final class HTTPServer {
         return true
     }
 
+    /// Takes no more connections, and ends those that are there: answers under way are sent whole, streams end, and who
+    /// asks for something new learns that the connection closes. `done` is called when nobody is left, or when time is up.
+    public func drain(ms: Int64, _ done: @escaping () -> Void) {
+        isDraining = true
+        listener?.close()
+        for connection in connections.values { connection.exchange?.leave() }
+        run()
+        awaitLeaving(until: agentos_boot_ms() + ms, done)
+    }
+
+    private static let drainLookMs: Int64 = 10
+
+    private func awaitLeaving(until deadlineMs: Int64, _ done: @escaping () -> Void) {
+        for connection in connections.values where connection.isIdle || connection.isReading { connection.drop() }
+        run()
+        if connections.isEmpty || agentos_boot_ms() >= deadlineMs { return done() }
+        events.after(ms: Self.drainLookMs) { [unowned self] in awaitLeaving(until: deadlineMs, done) }
+    }
+
     public func stop() {
         guard let daemon else { return }
         isStopping = true
@@ -59,6 +80,8 @@ public final class HTTPServer {
         }
         events.unwatch(agentos_mhd_epoll_fd(daemon))
         self.daemon = nil
+        // Better to leave it as it is than to be aborted by it: this process ends.
+        if connections.values.contains(where: { $0.exchange?.isSuspended == true }) { return }
         MHD_stop_daemon(daemon)
     }
 
@@ -83,7 +106,7 @@ public final class HTTPServer {
     }
 
     private func add(_ fd: Int32, _ peer: Peer) {
-        guard let daemon else {
+        guard let daemon, !isDraining else {
             close(fd)
             return
         }

@@ -1,7 +1,7 @@
 public import Values
 
 extension Limits {
-    public static let connectionsMax = 512
+    public static let connectionsMax = 2048
     /// Of these, what streams without an end leave to short requests.
     public static let connectionsReserved = 64
 }

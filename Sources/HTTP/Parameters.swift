@@ -4,6 +4,8 @@ public enum ParameterForm: Sendable, Equatable {
     case flag
     case word([String])
     case text(bytesMax: Int)
+    /// Any texts without zero bytes, as often as they are given.
+    case list(countMax: Int, bytesMax: Int)
 }
 
 /// A value that a query may carry: its name, its form, and how it is read.
@@ -51,6 +53,15 @@ extension Parameter where Value == String {
     }
 }
 
+extension Parameter where Value == [String] {
+    /// Texts that may hold anything but zero bytes: the name comes once for each.
+    public static func list(_ name: String, countMax: Int, bytesMax: Int) -> Parameter {
+        Parameter(name, .list(countMax: countMax, bytesMax: bytesMax)) {
+            if case .list(let texts) = $0 { texts } else { nil }
+        }
+    }
+}
+
 /// A query that was found to be what its route allows.
 public struct Parameters: Sendable {
     private var values: [String: Raw] = [:]
@@ -66,6 +77,13 @@ public struct Parameters: Sendable {
             guard let value = Raw(text, parameter.form) else {
                 throw ParameterProblem(
                     name: name, message: "expected \(parameter.form.words), found \"\(text.prefix(64))\"")
+            }
+            if case .list(let texts) = value, case .list(let earlier)? = values[name] {
+                guard let both = Raw(earlier + texts, parameter.form) else {
+                    throw ParameterProblem(name: name, message: "is given too often: \(parameter.form.words)")
+                }
+                values[name] = both
+                continue
             }
             if let earlier = values[name], earlier != value {
                 throw ParameterProblem(name: name, message: "is given twice")
@@ -95,7 +113,13 @@ private enum Raw: Sendable, Equatable {
     case integer(Int64)
     case flag(Bool)
     case text(String)
+    case list([String])
     case none
+
+    init?(_ texts: [String], _ form: ParameterForm) {
+        guard case .list(let countMax, _) = form, texts.count <= countMax else { return nil }
+        self = .list(texts)
+    }
 
     init?(_ text: String, _ form: ParameterForm) {
         switch form {
@@ -106,7 +130,8 @@ private enum Raw: Sendable, Equatable {
             else { return nil }
             self = .integer(number)
         case .flag:
-            switch text {
+            // Clients in Python write True and False.
+            switch text.lowercased() {
             case "", "true", "1": self = .flag(true)
             case "false", "0": self = .flag(false)
             default: return nil
@@ -116,6 +141,9 @@ private enum Raw: Sendable, Equatable {
         case .text(let bytesMax):
             guard text.utf8.count <= bytesMax, text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else { return nil }
             self = text.isEmpty ? .none : .text(text)
+        case .list(_, let bytesMax):
+            guard text.utf8.count <= bytesMax, !text.utf8.contains(0) else { return nil }
+            self = .list([text])
         }
     }
 }
@@ -127,6 +155,8 @@ extension ParameterForm {
         case .flag: "true or false"
         case .word(let words): words.joined(separator: " or ")
         case .text(let bytesMax): "at most \(bytesMax) bytes without control characters"
+        case .list(let countMax, let bytesMax):
+            "at most \(countMax) texts of at most \(bytesMax) bytes without zero bytes"
         }
     }
 }

@@ -11,8 +11,8 @@ public struct RequestTarget: Sendable, Equatable {
 
     /// Reads the target of a request line, such as `/apis/g/v1/agents?watch=true`.
     ///
-    /// Refused: text that is not UTF-8, `%` without two hexadecimal digits, control characters, and in a path an
-    /// encoded slash: a name with one cannot be told from two names.
+    /// Refused: text that is not UTF-8, `%` without two hexadecimal digits, zero bytes, and in a path control characters
+    /// and an encoded slash: a name with one cannot be told from two names. Of a query each parameter says what it takes.
     public init(_ text: String) throws(TargetProblem) {
         let cut = text.firstIndex(of: "?")
         path = String(text[..<(cut ?? text.endIndex)])
@@ -21,7 +21,7 @@ public struct RequestTarget: Sendable, Equatable {
         if parts.last?.isEmpty == true { parts.removeLast() }
         var segments: [String] = []
         for part in parts {
-            let segment = try Self.decode(part, plusIsBlank: false)
+            let segment = try Self.decode(part, isQuery: false)
             if segment.utf8.contains(UInt8(ascii: "/")) { throw .malformed("%2F stands in a part of the path") }
             segments.append(segment)
         }
@@ -30,14 +30,14 @@ public struct RequestTarget: Sendable, Equatable {
         if let cut {
             for pair in text[text.index(after: cut)...].split(separator: "&") {
                 let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                let name = try Self.decode(halves[0], plusIsBlank: true)
-                query.append((name, halves.count > 1 ? try Self.decode(halves[1], plusIsBlank: true) : ""))
+                let name = try Self.decode(halves[0], isQuery: true)
+                query.append((name, halves.count > 1 ? try Self.decode(halves[1], isQuery: true) : ""))
             }
         }
         self.query = query
     }
 
-    private static func decode(_ text: Substring, plusIsBlank: Bool) throws(TargetProblem) -> String {
+    private static func decode(_ text: Substring, isQuery: Bool) throws(TargetProblem) -> String {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         var rest = text.utf8
@@ -48,10 +48,10 @@ public struct RequestTarget: Sendable, Equatable {
                 }
                 bytes.append(high << 4 | low)
             } else {
-                bytes.append(plusIsBlank && byte == UInt8(ascii: "+") ? 0x20 : byte)
+                bytes.append(isQuery && byte == UInt8(ascii: "+") ? 0x20 : byte)
             }
         }
-        guard bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7f }) else {
+        guard bytes.allSatisfy({ ($0 >= 0x20 && $0 != 0x7f) || (isQuery && $0 != 0) }) else {
             throw .malformed("a control character stands in it")
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else { throw .malformed("it is not UTF-8") }

@@ -3,7 +3,7 @@ import Manifests
 public import Planner
 public import Reconciler
 import Synchronization
-public import Values
+import Values
 
 /// Work that the loop waits for beside the engine.
 struct Awaited {
@@ -121,26 +121,6 @@ extension Loop {
                         inbox.send(.answer(number, Result<Value, StoreFailure>.failure(error)))
                     }
                 }
-            })
-    }
-
-    /// Runs a command beside an agent; `report` is called once, on any thread.
-    ///
-    /// A command with a limit of time is given up soon after it, whatever its driver does. One without ends with its
-    /// client, who may stay.
-    public func execute(
-        _ execution: Execution, driver: String, report: @escaping @Sendable (ExecutionResult) -> Void
-    ) {
-        guard let driver = drivers[driver] else { return report(.failed("no driver \"\(driver)\" serves here")) }
-        guard execution.timeoutMs > 0 else { return driver.execute(execution, report: report) }
-        expect(
-            ms: execution.timeoutMs + Limits.operationMs,
-            take: { value in
-                if let result = value as? ExecutionResult { report(result) }
-                return true
-            }, late: { report(.timedOut) },
-            begin: { number in
-                driver.execute(execution) { [inbox] result in inbox.send(.answer(number, result)) }
             })
     }
 

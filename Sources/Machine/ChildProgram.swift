@@ -17,7 +17,7 @@ public final class ChildProgram {
             switch end {
             case .exited(let code): return "it exited with code \(code)"
             case .timedOut: return "it did not end in time"
-            case .failed(let why): return why
+            case .unstarted(_, let why), .failed(let why): return why
             }
         }
     }

@@ -22,7 +22,9 @@ package struct Supervisor {
             let why = text.split(separator: " ", maxSplits: 3).dropFirst(3).first ?? ""
             let step = "executing the command: "
             let rest = why.hasPrefix(step) ? why.dropFirst(step.count) : why
-            return .failed("the command cannot be executed: \(rest.prefix { !$0.isNewline })")
+            let message = "the command cannot be executed: \(rest.prefix { !$0.isNewline })"
+            guard why.hasPrefix(step) else { return .failed(message) }
+            return .unstarted(code: words.dropFirst(2).first == "\(ENOENT)" ? 127 : 126, message)
         default: return .failed("the command's supervisor was killed")
         }
     }

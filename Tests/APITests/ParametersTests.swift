@@ -48,9 +48,22 @@ let hostileNumbers = [
         #expect(throws: Never.self) { try Parameters([("limit", "1"), ("limit", "1")], allowed: [watch, limit]) }
     }
 
-    @Test(arguments: [("", true), ("true", true), ("1", true), ("false", false), ("0", false)])
+    @Test(arguments: [
+        ("", true), ("true", true), ("1", true), ("false", false), ("0", false), ("True", true), ("False", false),
+    ])
     func flagsAreReadAsKubernetesWritesThem(text: String, isSet: Bool) throws {
         #expect(try Parameters([("watch", text)], allowed: [Query.watch]).has(Query.watch) == isSet)
+    }
+
+    @Test func listsTakeWhatIsGivenMoreThanOnce() throws {
+        let words = Parameter<[String]>.list("w", countMax: 3, bytesMax: 4)
+        let read = try Parameters([("w", "sh"), ("w", "-c"), ("w", "a\nb")], allowed: [words])
+        #expect(read[words] == ["sh", "-c", "a\nb"])
+        #expect(throws: ParameterProblem.self) { try Parameters([("w", "a\0b")], allowed: [words]) }
+        #expect(throws: ParameterProblem.self) { try Parameters([("w", "abcde")], allowed: [words]) }
+        let four = (0..<4).map { ("w", String($0)) }
+        #expect(throws: ParameterProblem.self) { try Parameters(four, allowed: [words]) }
+        #expect(try RequestTarget("/a?w=x%0Ay").query.first?.value == "x\ny", "a command may have lines")
     }
 
     @Test(arguments: [

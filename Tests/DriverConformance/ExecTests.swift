@@ -23,8 +23,13 @@ import Testing
             #expect(exec("sh", "-c", "cat; echo end").output == "end\n", "without -i there is no input")
             #expect(exec("sh", "-c", "kill -9 $$").code == 137)
             let missing = exec("/no/such/program")
-            #expect(
-                missing.code == 1 && missing.error.contains("no such file") || missing.error.contains("there is no"))
+            #expect(missing.code == 127 && missing.error.contains("/no/such/program"), "\(missing.text)")
+            #expect(exec("/etc/passwd").code == 126)
+            // Who reads slowly gets the last bytes, too.
+            let slow = world.spawn(
+                ["/bin/sh", "-c", "\(World.program) exec one -- seq 1 300000 | (sleep 3; tail -n 1)"],
+                timeoutMs: 60_000)
+            #expect(slow.output == "300000\n", "\(slow.text)")
             // What the command leaves behind does not hold it up, and does not stay.
             #expect(exec("sh", "-c", "sleep 31415 & echo started").output == "started\n")
             if !isolation.isGvisor { World.until("it is gone") { World.processes(with: "sleep 31415").isEmpty } }

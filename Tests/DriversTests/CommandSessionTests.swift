@@ -14,10 +14,9 @@ import Values
     /// Runs a shell script on the descriptors that a driver would be given; it ends when `control` is closed.
     private func session(_ script: String, isTerminal: Bool = false) -> CommandHandle {
         let execution = Execution(run: Self.run, command: [script], timeoutMs: 0, isTerminal: isTerminal)
-        return CommandHandle(execution) { execution, report in
-            let streams = execution.streams
+        return CommandHandle(execution) { ends, report in
             var thread = pthread_t()
-            let body = Box { report(Self.run(script, streams, execution.control)) }
+            let body = Box { report(Self.run(script, ends)) }
             pthread_create(
                 &thread, nil,
                 {
@@ -34,12 +33,11 @@ import Values
         init(_ run: @escaping @Sendable () -> Void) { self.run = run }
     }
 
-    private static func run(_ script: String, _ streams: Execution.Streams?, _ control: Int32) -> ExecutionResult {
-        guard let streams else { return .failed("no streams") }
+    private static func run(_ script: String, _ ends: CommandEnds) -> ExecutionResult {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        for (number, fd) in [streams.input, streams.output, streams.error].enumerated() {
+        for (number, fd) in [ends.input, ends.output, ends.error].enumerated() {
             posix_spawn_file_actions_adddup2(&actions, fd, Int32(number))
         }
         let arguments: [String] = ["/bin/sh", "-c", script]
@@ -47,13 +45,13 @@ import Values
         defer { for word in words { free(word) } }
         var pid: pid_t = 0
         guard posix_spawn(&pid, "/bin/sh", &actions, nil, &words, environ) == 0 else { return .failed("no shell") }
-        for fd in [streams.input, streams.output, streams.error] { close(fd) }
+        for fd in [ends.input, ends.output, ends.error] { close(fd) }
         var status: Int32 = 0
         while waitpid(pid, &status, WNOHANG) == 0 {
-            var poll = pollfd(fd: control, events: Int16(POLLIN), revents: 0)
+            var poll = pollfd(fd: ends.control, events: Int16(POLLIN), revents: 0)
             if Glibc.poll(&poll, 1, 10) > 0, poll.revents & Int16(POLLHUP) != 0 { World.kill(pid, SIGKILL) }
         }
-        close(control)
+        close(ends.control)
         return .exited(status & 0x7f == 0 ? Int(status >> 8) : 128 + Int(status & 0x7f))
     }
 

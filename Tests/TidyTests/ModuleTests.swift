@@ -7,7 +7,7 @@ import Testing
     private static let allowed: [String: Set<String>] = [
         "Values": ["CYAML", "CCrypto"],
         "Machine": ["Values", "Manifests"],
-        "HTTP": ["CMicroHTTPD", "CTLS", "Machine", "Values", "Manifests"],
+        "HTTP": ["CMicroHTTPD", "CTLS", "CZ", "Machine", "Values", "Manifests"],
         "GRPC": ["CNGHTTP2", "Machine", "Values", "Manifests"],
         "Manifests": ["Values"],
         "Planner": ["Manifests", "Values"],

@@ -26,7 +26,7 @@ extension Server {
             self?.watches[id] = nil
             for timer in timers { self?.loop.events.cancel(timer) }
         }
-        call.startStream("application/json")
+        guard call.startStream("application/json") else { return }
         watch.start(from: version)
     }
 }
@@ -92,12 +92,11 @@ final class Watch {
     }
 
     private func send(_ change: WatchEvent.Change, _ object: PublishedObject) {
-        exchange.write(Self.begin[change] ?? [])
         let text = server.text(object)
         // The columns come with the first table alone.
-        exchange.write(table?.text(text, withColumns: !hasColumns) ?? text)
+        let shown = table?.text(text, withColumns: !hasColumns) ?? text
         hasColumns = true
-        exchange.write(Self.lineEnd)
+        exchange.write([Self.begin[change] ?? [], shown, Self.lineEnd])
     }
 
     private static let lineEnd = Array("}\n".utf8)

@@ -30,6 +30,14 @@ enum Query {
     static let propagationPolicy = Parameter<String>.word("propagationPolicy", ["Background", "Foreground", "Orphan"])
     static let orphanDependents = Parameter<Bool>.flag("orphanDependents")
 
+    // MARK: Commands
+    static let command = Parameter<[String]>.list("command", countMax: 1024, bytesMax: 131_072)
+    static let stdin = Parameter<Bool>.flag("stdin")
+    static let stdout = Parameter<Bool>.flag("stdout")
+    static let stderr = Parameter<Bool>.flag("stderr")
+    static let tty = Parameter<Bool>.flag("tty")
+    static let commandTimeout = Parameter<Int64>.integer("timeoutSeconds", 0...86_400)
+
     // MARK: Logs and events
     static let tailLines = Parameter<Int64>.integer("tailLines", 0...10_000_000)
     static let ordinal = Parameter<Int64>.integer("ordinal", 0...Int64(Limits.replicasMax))

@@ -4,7 +4,8 @@ import Values
 
 extension Route {
     /// All that the API serves.
-    static let table: [Route] = paths + Kind.allCases.flatMap(objects) + agents + sources + operations + access
+    static let table: [Route] =
+        paths + Kind.allCases.flatMap(objects) + agents + streams + sources + operations + access
 
     private static let paths: [Route] =
         [
@@ -73,11 +74,7 @@ extension Route {
             .get, "\(item(.agent))/log", [.get], group: "agentos.dev", "agents", subresource: "log", kind: .agent,
             stream: .when(Query.follow),
             [Query.tailLines, Query.ordinal, Query.follow, Query.previous, Query.timestamps, Query.container]
-        ) { $0.log($1) },
-        .resource(
-            .post, "\(item(.agent))/exec", [.create], group: "agentos.dev", "agents", subresource: "exec", kind: .agent,
-            stream: .always
-        ) { $0.execute($1) },
+        ) { $0.log($1) }
     ]
 
     private static let sources: [Route] = [

@@ -1,5 +1,3 @@
-import CLinux
-import Glibc
 import HTTP
 import Manifests
 import Planner
@@ -7,106 +5,102 @@ import Reconciler
 import Values
 
 extension Server {
-    /// `POST …/agents/NAME/exec` with `{"command": […], "ordinal": 0, "timeoutSeconds": 0, "terminal": false}`.
+    /// Runs a command beside a replica: `…/agents/NAME/exec?ordinal=0&command=…`, or with these in a body, and
+    /// `…/pods/NAME-0/exec?command=…` as kubectl has it.
     ///
-    /// Answers 101 and waits for the descriptors of input, output and error in one message. A byte may
-    /// follow whenever the size of the terminal has changed. At the end comes one line: `exited CODE`, `timeout` or `failed MESSAGE`. A connection that is closed
-    /// earlier ends the command.
+    /// The connection leaves HTTP for one of the protocols of Kubernetes' streams. One that is closed before the end
+    /// ends the command.
     func execute(_ call: Call) {
-        let (exchange, key) = (call.exchange, call.key)
-        func refuse(_ message: String) { call.fail(.badRequest(message, key: key)) }
-        guard exchange.header("Upgrade") == CommandSession.name else {
-            return refuse("exec needs a connection that can be upgraded: 'Upgrade: \(CommandSession.name)'")
-        }
-        var diagnostics = Diagnostics()
-        let body = JSONReader.read(exchange.body, file: "body", diagnostics: &diagnostics)
-        let command = (body?["command"]?.list ?? []).compactMap(\.string)
-        guard !command.isEmpty, command.count == body?["command"]?.list?.count, command.count <= 1024,
-            !command.contains(where: { $0.utf8.contains(0) })
-        else { return refuse("command: expected 1 to 1024 strings without zero bytes") }
-        let timeout = body?["timeoutSeconds"]?.int ?? 0
-        let ordinal = body?["ordinal"]?.int ?? 0
-        guard (0...Limits.replicasMax).contains(ordinal) else {
-            return refuse("ordinal: must be from 0 to \(Limits.replicasMax)")
-        }
-        guard (0...86_400).contains(timeout) else { return refuse("timeoutSeconds: must be from 0 to 86400") }
-        let isTerminal = body?["terminal"]?.bool ?? false
-        loop.submit(
-            actor: call.principal, .execute(key, ordinal: ordinal, command: command)
-        ) { [self] answer in
-            guard case .execution(let run, let driver) = answer else { return call.reply(answer, loop.engine.state) }
-            let session = CommandSession(server: self, exchange: exchange) { [self] streams, control, report in
+        do throws(Failure) {
+            let replica = try ReplicaName(call)
+            let wanted = try CommandRequest(call)
+            let ordinal = wanted.ordinal ?? replica.ordinal
+            let face = try CommandFace(call, wanted.streams)
+            loop.submit(
+                actor: call.principal, .execute(replica.agent, ordinal: ordinal, command: wanted.command)
+            ) { [self] answer in
+                guard case .execution(let run, let driver) = answer else {
+                    return call.reply(answer, loop.engine.state)
+                }
                 let execution = Execution(
-                    run: run, command: command, timeoutMs: Int64(timeout) * 1000, streams: streams,
-                    isTerminal: isTerminal, control: control)
-                loop.execute(execution, driver: driver, report: report)
+                    run: run, command: wanted.command, timeoutMs: wanted.timeoutMs,
+                    isTerminal: wanted.streams.isTerminal)
+                relay(call, face, wanted.streams, lateAfterMs: wanted.timeoutMs) { [loop] in
+                    loop.open(execution, driver: driver).map(CommandRelay.Source.command)
+                }
             }
-            commands[session.number] = session
-            exchange.onClose = { [weak self] in self?.commands[session.number] = nil }
-            call.upgrade(to: CommandSession.name) { session.open($0) }
+        } catch {
+            call.fail(error)
         }
+    }
+
+    /// Follows what a replica writes from now on: `…/pods/NAME-0/attach`.
+    func attach(_ call: Call) {
+        do throws(Failure) {
+            let replica = try ReplicaName(call)
+            let isAgent = call.route.kind == .agent
+            let ordinal = isAgent ? call.parameters[Query.ordinal].map { Int($0) } ?? 0 : replica.ordinal
+            let streams = CommandRequest.Streams(call.parameters)
+            if streams.hasInput || streams.isTerminal {
+                let what = streams.hasInput ? "standard input" : "terminal"
+                throw .badRequest("agent \"\(replica.agent.name)\" has no \(what) to attach to", key: replica.agent)
+            }
+            let face = try CommandFace(call, streams)
+            guard let agent = loop.engine.state.objects[replica.agent]?.agent else { throw .notFound(replica.agent) }
+            guard let found = agent.replicas.first(where: { $0.ordinal == ordinal }) else {
+                throw Failure(.noReplica(replica.agent, ordinal: ordinal))
+            }
+            guard let run = found.phase.run, found.phase.isLive else {
+                throw Failure(.conflict(replica.agent, .notRunning(ordinal: ordinal, found.phase.name)))
+            }
+            let request = LogRequest(run: run.id, tail: 0, follows: true)
+            relay(call, face, streams, lateAfterMs: 0) { [loop] in
+                loop.logs(request, driver: run.spec.driver).map(CommandRelay.Source.log)
+            }
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    private func relay(
+        _ call: Call, _ face: CommandFace, _ streams: CommandRequest.Streams, lateAfterMs: Int64,
+        _ open: @escaping () -> CommandRelay.Source?
+    ) {
+        guard let connection = face.upgrade(call) else { return }
+        let relay = CommandRelay(
+            server: self, connection, face.channels(streams), streams, lateAfterMs: lateAfterMs, open: open)
+        let id = relay.number
+        commands[id] = relay
+        call.exchange.onClose = { [weak self] in self?.commands.removeValue(forKey: id)?.hangUp() }
+        relay.begin()
     }
 }
 
-/// One command of a client: from its descriptors to its result.
-final class CommandSession {
-    static let name = "agentos-exec"
-    typealias Start = (Execution.Streams, Int32, @escaping @Sendable (ExecutionResult) -> Void) -> Void
+/// The replica that a path names: `NAME` of an agent, whose first it is, or `NAME-ORDINAL` of a pod.
+struct ReplicaName: Equatable {
+    let agent: ObjectKey
+    let ordinal: Int
 
-    let number: Int
-    private unowned let server: Server
-    private let exchange: Exchange
-    private let start: Start
-    private var fd: Int32 = -1
-
-    init(server: Server, exchange: Exchange, start: @escaping Start) {
-        self.server = server
-        number = server.nextStream()
-        self.exchange = exchange
-        self.start = start
-    }
-
-    func open(_ fd: Int32) {
-        self.fd = fd
-        if !server.loop.events.watch(fd, { [unowned self] _ in receive() }) {
-            finish(.failed("the daemon has no room for another connection"))
+    init(_ call: Call) throws(Failure) {
+        let namespace = call.namespace ?? ""
+        if call.route.kind == .agent {
+            (agent, ordinal) = (ObjectKey(.agent, namespace: namespace, name: call.name), 0)
+            return
         }
-    }
-
-    private func receive() {
-        var fds: [Int32] = [-1, -1, -1]
-        let count = agentos_receive_descriptors(fd, &fds, 3)
-        if count < 0, errno == EAGAIN || errno == EINTR { return }
-        server.loop.events.unwatch(fd)
-        // What cannot be waited for, such as a file, has no place in an event loop.
-        guard count == 3, fds.allSatisfy(Self.canWait) else {
-            for descriptor in fds where descriptor >= 0 { close(descriptor) }
-            return finish(.failed("the client did not send three pipes, sockets or terminals"))
+        guard let (name, ordinal) = Self.split(call.name) else {
+            let message = "pods \"\(call.name)\" not found: a pod is named after its agent and ordinal, as NAME-0"
+            throw Failure(code: 404, reason: "NotFound", message: message)
         }
-        start(
-            Execution.Streams(input: fds[0], output: fds[1], error: fds[2]), fcntl(fd, F_DUPFD_CLOEXEC, 0)
-        ) { [results = server.commandResults, number] in
-            results.send((number, $0))
-        }
+        (agent, self.ordinal) = (ObjectKey(.agent, namespace: namespace, name: name), ordinal)
     }
 
-    private static func canWait(_ fd: Int32) -> Bool {
-        var status = stat()
-        guard fstat(fd, &status) == 0 else { return false }
-        let type = status.st_mode & S_IFMT
-        return type == S_IFIFO || type == S_IFSOCK || isatty(fd) == 1
-    }
-
-    func finish(_ result: ExecutionResult) {
-        let line =
-            switch result {
-            case .exited(let code): "exited \(code)\n"
-            case .timedOut: "timeout\n"
-            case .failed(let message): "failed \(message.replacing("\n", with: " "))\n"
-            }
-        let bytes = Array(line.utf8)
-        // The socket's buffer is empty; a client that is gone does not miss the line.
-        send(fd, bytes, bytes.count, Int32(MSG_DONTWAIT) | Int32(MSG_NOSIGNAL))
-        exchange.endUpgrade()
+    /// Nil: no pod is called so.
+    static func split(_ pod: String) -> (agent: String, ordinal: Int)? {
+        guard let dash = pod.lastIndex(of: "-"), dash != pod.startIndex else { return nil }
+        let digits = pod[pod.index(after: dash)...]
+        guard !digits.isEmpty, digits.count <= 6, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
+            let ordinal = Int(digits), String(ordinal) == digits, ordinal <= Limits.replicasMax
+        else { return nil }
+        return (String(pod[..<dash]), ordinal)
     }
 }

@@ -4,19 +4,36 @@ import Reconciler
 import Values
 
 extension Server {
+    /// The journal of events, from a position on: lines of JSON, Server-Sent Events, or messages of WebSocket.
     func eventLog(_ call: Call) {
-        let position = call.parameters[Query.sincePosition] ?? 0
+        follow(call, whileItGrows: call.parameters.has(Query.follow), isSent: call.accepts("text/event-stream"))
+    }
+
+    /// The same as a stream of its own, which goes on: Server-Sent Events unless WebSocket is asked for.
+    func eventStream(_ call: Call) { follow(call, whileItGrows: true, isSent: true) }
+
+    private func follow(_ call: Call, whileItGrows follows: Bool, isSent: Bool) {
+        var position = call.parameters[Query.sincePosition] ?? 0
+        // A client of Server-Sent Events that has lost its connection says where it was.
+        if let text = call.exchange.header("Last-Event-ID"), !text.isEmpty {
+            guard let last = Int64(text), last >= 0 else {
+                return call.fail(.badRequest("Last-Event-ID: expected a position, found \"\(text.prefix(64))\""))
+            }
+            position = last
+        }
         var place = EventFollower.Place.after(position: position)
         if let name = call.parameters[Query.consumer], let consumer = loop.engine.state.consumers[name] {
             if consumer.isExpired { return call.fail(Failure(.expired(consumer))) }
             place = .at(offset: consumer.journalOffset)
         }
-        let follower = EventFollower(server: self, call: call, place: place, afterPosition: position)
+        let form: EventFollower.Form = WebSocketHandshake.isAsked(by: call.exchange) ? .line : isSent ? .sent : .line
+        let follower = EventFollower(
+            server: self, call: call, place: place, afterPosition: position, follows: follows, form: form)
         let id = follower.number
         followers[id] = follower
         call.exchange.onClose = { [weak self] in self?.followers[id] = nil }
-        call.startStream("application/x-ndjson")
-        follower.pump()
+        guard call.startStream(form.type) else { return }
+        follower.begin()
     }
 }
 
@@ -28,11 +45,33 @@ final class EventFollower {
         case at(offset: Int64)
     }
 
-    /// Some events that follow, as lines, and whether they were all that is there now.
+    /// Some events that follow, and whether they were all that is there now.
     struct Piece: Sendable {
         var offset: Int64
-        var bytes: [UInt8]
+        var events: [[UInt8]]
         var isAtEnd: Bool
+    }
+
+    /// How an event is written.
+    enum Form: Sendable {
+        /// `{"offset": N, "event": {…}}` and a line's end.
+        case line
+        /// As a Server-Sent Event, whose id is its position (HTML, section 9.2).
+        case sent
+
+        var type: String {
+            switch self {
+            case .line: "application/x-ndjson"
+            case .sent: "text/event-stream"
+            }
+        }
+
+        func bytes(_ event: EventLine) -> [UInt8] {
+            switch self {
+            case .line: Array("{\"offset\":\(event.nextOffset),\"event\":\(event.text)}\n".utf8)
+            case .sent: Array("id: \(event.position)\ndata: \(event.text)\n\n".utf8)
+            }
+        }
     }
 
     let number: Int
@@ -42,37 +81,56 @@ final class EventFollower {
     private let afterPosition: Int64
     private let follows: Bool
     private let namespace: String?
+    private let form: Form
     private var isReading = false
     /// Events were published since the reading began that is under way.
     private var isBehind = false
 
     private static let unreadBytesMax = 512 << 10
     private static let eventsAtOnceMax = 1000
+    /// A connection of which nothing is heard is closed by those between; a comment is heard.
+    private static let silenceMs: Int64 = 15_000
 
-    init(server: Server, call: Call, place: Place, afterPosition: Int64) {
+    init(
+        server: Server, call: Call, place: Place, afterPosition: Int64, follows: Bool, form: Form
+    ) {
+        self.follows = follows
+        self.form = form
         self.server = server
         number = server.nextStream()
         self.place = place
         self.afterPosition = afterPosition
         exchange = call.exchange
-        follows = call.parameters.has(Query.follow)
         namespace = call.parameters[Query.namespace]
         exchange.onDrain = { [unowned self] in pump() }
     }
 
-    /// Sends what there is, as `{"offset": N, "event": {…}}` lines.
+    func begin() {
+        if form == .sent { breakSilence() }
+        pump()
+    }
+
+    private func breakSilence() {
+        server.loop.events.after(ms: Self.silenceMs) { [weak self] in
+            guard let self, server.followers[number] != nil else { return }
+            if exchange.queuedBytes == 0 { exchange.write(Array(": still here\n\n".utf8)) }
+            breakSilence()
+        }
+    }
+
+    /// Sends what there is.
     func pump() {
         isBehind = isReading
         guard !isReading, exchange.queuedBytes < Self.unreadBytesMax else { return }
         isReading = true
         let (id, log, results) = (number, server.eventLog, server.eventPieces)
-        server.files.run { [place, afterPosition, namespace] in
-            results.send((id, Self.read(log, place, afterPosition, namespace)))
+        server.files.run { [place, afterPosition, namespace, form] in
+            results.send((id, Self.read(log, place, afterPosition, namespace, form)))
         }
     }
 
     private static func read(
-        _ log: any EventLog, _ place: Place, _ afterPosition: Int64, _ namespace: String?
+        _ log: any EventLog, _ place: Place, _ afterPosition: Int64, _ namespace: String?, _ form: Form
     ) -> Piece {
         let offset =
             switch place {
@@ -80,10 +138,10 @@ final class EventFollower {
             case .after(let position): position > 0 ? log.offset(afterPosition: position) : 0
             }
         let lines = log.read(from: offset, limit: eventsAtOnceMax)
-        var piece = Piece(offset: lines.last?.nextOffset ?? offset, bytes: [], isAtEnd: lines.isEmpty)
+        var piece = Piece(offset: lines.last?.nextOffset ?? offset, events: [], isAtEnd: lines.isEmpty)
         for event in lines where event.position > afterPosition {
             if let namespace, JSONReader.read(event.text)?["tenant_id"]?.string != namespace { continue }
-            piece.bytes += "{\"offset\":\(event.nextOffset),\"event\":\(event.text)}\n".utf8
+            piece.events.append(form.bytes(event))
         }
         return piece
     }
@@ -91,7 +149,7 @@ final class EventFollower {
     func take(_ piece: Piece) {
         isReading = false
         place = .at(offset: piece.offset)
-        exchange.write(piece.bytes)
+        for event in piece.events { exchange.write(event) }
         if !piece.isAtEnd || isBehind { return pump() }
         if !follows { exchange.end() }
     }

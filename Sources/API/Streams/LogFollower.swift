@@ -34,7 +34,7 @@ extension Server {
         let id = follower.number
         logFollowers[id] = follower
         call.exchange.onClose = { [weak self] in self?.logFollowers.removeValue(forKey: id)?.close() }
-        call.startStream("text/plain")
+        guard call.startStream("text/plain", asText: false) else { return }
         follower.pump()
     }
 }
@@ -89,14 +89,14 @@ final class LogFollower {
         }
         // A small piece is all that there is now: a prompt is shown although its line has not ended.
         if bytes < Self.pieceBytes / 2 { lines.flush(into: &text) }
-        exchange.write(text)
+        if !text.isEmpty { exchange.write(text) }
         pump()
     }
 
     private func finish() {
         var text: [UInt8] = []
         lines.flush(into: &text)
-        exchange.write(text)
+        if !text.isEmpty { exchange.write(text) }
         if request.follows { goOn() } else { exchange.end() }
     }
 

@@ -99,10 +99,6 @@ ssize_t agentos_get_attribute(int fd, const char *name, void *value, size_t size
 /// Mounts a tmpfs that cannot execute or hold devices; unmounts it; says whether a directory is in one.
 int agentos_mount_memory(const char *path);
 int agentos_unmount(const char *path);
-/// Sends one byte with descriptors over a unix socket; receives them, close-on-exec: the number of descriptors, -1 with
-/// errno (0 and no descriptor: the other side has closed).
-int agentos_send_descriptors(int socket, const int *fds, int count);
-int agentos_receive_descriptors(int socket, int *fds, int count);
 /// A pseudo terminal: `fds[0]` is the side of the person, `fds[1]` that of the program.
 int agentos_open_terminal(int fds[2]);
 int agentos_set_window(int fd, unsigned short columns, unsigned short rows);

@@ -64,7 +64,7 @@ public struct ContainerdDriver: Driver {
 
     enum Message: Sendable {
         case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
-        case execute(Execution, @Sendable (ExecutionResult) -> Void)
+        case execute(Execution, CommandEnds?, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
         case measure([RunID], @Sendable ([RunID: RunUsage]) -> Void)
@@ -98,11 +98,11 @@ public struct ContainerdDriver: Driver {
     }
 
     public func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void) {
-        mailbox.send(.execute(execution, report))
+        mailbox.send(.execute(execution, nil, report))
     }
 
     public func open(_ execution: Execution) -> any CommandSession {
-        CommandHandle(execution) { [mailbox] in mailbox.send(.execute($0, $1)) }
+        CommandHandle(execution) { [mailbox] in mailbox.send(.execute(execution, $0, $1)) }
     }
 
     public func logs(_ request: LogRequest) -> any LogSession {
@@ -116,8 +116,6 @@ public struct ContainerdDriver: Driver {
     public func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void) {
         mailbox.send(.measure(runs, report))
     }
-
-    public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 
     /// Unmounts and removes what no container uses any more.
     public func removeEmptyParents() {

@@ -9,8 +9,8 @@ import Values
 
 /// Commands beside an agent, as further processes of its container.
 extension ContainerdKeeper {
-    func execute(_ execution: Execution) async -> ExecutionResult {
-        let relay = execution.streams.map {
+    func execute(_ execution: Execution, _ ends: CommandEnds?) async -> ExecutionResult {
+        let relay = ends.map {
             StreamRelay($0, isTerminal: execution.isTerminal, directory: configuration.runs, events: loop.events)
         }
         defer {
@@ -19,8 +19,8 @@ extension ContainerdKeeper {
         lastExecution += 1
         let id = "exec-\(getpid())-\(lastExecution)"
         let container = execution.run.text
-        let control = CommandControl(execution.control, loop.events) {
-            self.spawn { await $0.resize(execution, id) }
+        let control = CommandControl(ends?.control ?? -1, loop.events) {
+            self.spawn { await $0.resize(execution, ends, id) }
         } hungUp: {
             self.spawn { await $0.killExecution(container, id) }
         }
@@ -33,17 +33,17 @@ extension ContainerdKeeper {
                 error: execution.isTerminal ? "" : relay?.error ?? "", isTerminal: execution.isTerminal,
                 process: process)
             try await client.tasks.execute(container, command)
-            let result = await runExecution(execution, container, id, relay)
+            let result = await runExecution(execution, ends, container, id, relay)
             await relay?.drain()
             try? await client.tasks.deleteCommand(container, exec: id)  // it goes with its container
             return result
         } catch {
-            return .failed(error.message)
+            return ContainerProgram.end(.failed(error.message))
         }
     }
 
     private func runExecution(
-        _ execution: Execution, _ container: String, _ id: String, _ relay: StreamRelay?
+        _ execution: Execution, _ ends: CommandEnds?, _ container: String, _ id: String, _ relay: StreamRelay?
     ) async -> ExecutionResult {
         var timer: EventLoop.TimerID?
         if execution.timeoutMs > 0 {
@@ -63,7 +63,7 @@ extension ContainerdKeeper {
                 // The shim holds the input open itself until it is told.
                 self.spawn { await $0.closeInput(container, id) }
             }
-            await resize(execution, id)
+            await resize(execution, ends, id)
             // Late before there was anything to kill.
             if lateCommands.contains(id) { await killExecution(container, id) }
             let status = try await waiting.exitStatus()
@@ -72,7 +72,7 @@ extension ContainerdKeeper {
             return lateCommands.contains(id) ? .timedOut : .exited(status)
         } catch {
             await killExecution(container, id)
-            return lateCommands.contains(id) ? .timedOut : .failed(error.message)
+            return lateCommands.contains(id) ? .timedOut : ContainerProgram.end(.failed(error.message))
         }
     }
 
@@ -129,10 +129,10 @@ extension ContainerdKeeper {
     }
 
     /// Gives the command's terminal the size of the caller's.
-    private func resize(_ execution: Execution, _ id: String) async {
+    private func resize(_ execution: Execution, _ ends: CommandEnds?, _ id: String) async {
         var size: (columns: UInt16, rows: UInt16) = (0, 0)
-        guard execution.isTerminal, let streams = execution.streams,
-            agentos_get_window(streams.input, &size.columns, &size.rows) == 0
+        guard execution.isTerminal, let ends,
+            agentos_get_window(ends.input, &size.columns, &size.rows) == 0
         else { return }
         try? await client.tasks.resizeTerminal(execution.run.text, exec: id, columns: size.columns, rows: size.rows)
     }

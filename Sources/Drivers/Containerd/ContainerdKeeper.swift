@@ -54,7 +54,7 @@ actor ContainerdKeeper {
         switch message {
         case .operate(let operation, let context, let done):
             spawn { done(await $0.perform(operation, context)) }
-        case .execute(let execution, let done): spawn { done(await $0.execute(execution)) }
+        case .execute(let execution, let ends, let done): spawn { done(await $0.execute(execution, ends)) }
         case .measure(let runs, let done): spawn { done(await $0.measure(runs)) }
         case .observe: spawn { await $0.observeAll() }
         case .forget(let uid, let done):

@@ -10,7 +10,7 @@ final class StreamRelay {
     let error: String
     private let directory: String
     private let events: EventLoop
-    private let streams: Execution.Streams
+    private let streams: CommandEnds
     private let isTerminal: Bool
     /// Hold the FIFOs open until the shim has its ends.
     private var held: [Int32] = []
@@ -18,7 +18,7 @@ final class StreamRelay {
     private var openOutputs = 0
     private var onDrained: (() -> Void)?
 
-    init(_ streams: Execution.Streams, isTerminal: Bool, directory parent: String, events: EventLoop) {
+    init(_ streams: CommandEnds, isTerminal: Bool, directory parent: String, events: EventLoop) {
         self.events = events
         self.isTerminal = isTerminal
         self.streams = streams
@@ -48,7 +48,7 @@ final class StreamRelay {
             openOutputs += 1
             let reader = Glibc.open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
             carriers.append(
-                Carrier(from: reader, to: dup(target), events) { [unowned self] in
+                Carrier(from: reader, to: dup(target), events, isOutput: true) { [unowned self] in
                     openOutputs -= 1
                     if openOutputs == 0 { onDrained?() }
                 })
@@ -59,7 +59,8 @@ final class StreamRelay {
         held = []
     }
 
-    /// Waits until all that was written has been carried, a second at most: something may hold the ends open.
+    /// Waits until all that was written has been carried; a second at most when nothing comes any more and something
+    /// holds the ends open. A caller who takes it slowly gets all of it.
     func drain() async {
         guard openOutputs > 0 else { return }
         await withUnsafeContinuation { (continuation: UnsafeContinuation<Void, Never>) in
@@ -69,9 +70,19 @@ final class StreamRelay {
                 isResumed = true
             }
             onDrained = resume
-            events.after(ms: 1000, resume)
+            func wait() {
+                let before = outputsCarried
+                events.after(ms: 1000) { [self] in
+                    let isCarrying = outputs.contains { $0.isHeldBack } || outputsCarried != before
+                    if isCarrying, !isResumed { wait() } else { resume() }
+                }
+            }
+            wait()
         }
     }
+
+    private var outputs: [Carrier] { carriers.filter { $0.isOutput } }
+    private var outputsCarried: Int { outputs.reduce(0) { $0 + $1.carried } }
 
     func close() {
         onDrained = nil
@@ -91,12 +102,18 @@ final class Carrier {
     private let ended: () -> Void
     private var pending: ArraySlice<UInt8> = []
     private var isOpen = true
+    let isOutput: Bool
+    /// Bytes so far.
+    private(set) var carried = 0
+    /// The other side does not take what was read.
+    var isHeldBack: Bool { isOpen && !pending.isEmpty }
 
-    init(from: Int32, to: Int32, _ events: EventLoop, ended: @escaping () -> Void) {
+    init(from: Int32, to: Int32, _ events: EventLoop, isOutput: Bool = false, ended: @escaping () -> Void) {
         self.from = from
         self.to = to
         self.events = events
         self.ended = ended
+        self.isOutput = isOutput
         guard from >= 0, to >= 0 else {
             finish()
             return
@@ -132,6 +149,7 @@ final class Carrier {
             }
             guard count > 0 else { return finish() }
             pending = pending.dropFirst(count)
+            carried += count
         }
     }
 

@@ -78,18 +78,16 @@ public struct GvisorDriver: Driver {
     }
 
     public func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void) {
-        thread.execute(execution, report)
+        thread.execute(execution, nil, report)
     }
 
     public func open(_ execution: Execution) -> any CommandSession {
-        CommandHandle(execution) { [thread] in thread.execute($0, $1) }
+        CommandHandle(execution) { [thread] in thread.execute(execution, $0, $1) }
     }
 
     public func logs(_ request: LogRequest) -> any LogSession {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }
-
-    public func logFiles(_ run: RunID) -> [String] { RunDirectory(path: "\(configuration.runs)/\(run.text)").logs }
 
     public func observe() { thread.observe() }
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { thread.forget(uid, report) }

@@ -271,6 +271,6 @@ final class GvisorLauncher: Launcher {
             unlink("\(runs)/\(run.text)/\(id).pid")
         }
         guard result == .exited(128), let why = Self.complaint(in: "\(memory(run))/\(id).log") else { return result }
-        return .failed(why)
+        return ContainerProgram.end(.failed(why))
     }
 }

@@ -28,16 +28,16 @@ final class CommandStream {
     deinit { close() }
 
     /// Makes the descriptors, and gives the command's ends away. Nil when this machine has no more of them.
-    func open() -> (streams: Execution.Streams, control: Int32)? {
+    func open() -> CommandEnds? {
         var sockets: [Int32] = [-1, -1]
         guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0, &sockets) == 0 else {
             return nil
         }
         control = sockets[0]
         var pipes: [[Int32]] = []
-        func give(_ theirs: [Int32]) -> (streams: Execution.Streams, control: Int32)? {
+        func give(_ theirs: [Int32]) -> CommandEnds? {
             if theirs.allSatisfy({ $0 >= 0 }) {
-                return (Execution.Streams(input: theirs[0], output: theirs[1], error: theirs[2]), sockets[1])
+                return CommandEnds(input: theirs[0], output: theirs[1], error: theirs[2], control: sockets[1])
             }
             for fd in theirs + [sockets[1]] where fd >= 0 { Glibc.close(fd) }
             return nil
@@ -183,22 +183,20 @@ final class CommandStream {
 package struct CommandHandle: CommandSession {
     private let id: Int
 
-    /// - Parameter begin: runs the command; calls back once.
+    /// - Parameter begin: runs the command on its ends; calls back once.
     package init(
         _ execution: Execution,
-        begin: @escaping @Sendable (Execution, @escaping @Sendable (ExecutionResult) -> Void) -> Void
+        begin: @escaping @Sendable (CommandEnds, @escaping @Sendable (ExecutionResult) -> Void) -> Void
     ) {
         let id = StreamThread.shared.nextID()
         self.id = id
         StreamThread.shared.run { keeper in
             let stream = CommandStream(keeper.events, isTerminal: execution.isTerminal)
             keeper.commands[id] = stream
-            guard let (streams, control) = stream.open() else {
+            guard let ends = stream.open() else {
                 return stream.ended(.failed("no streams for the command: \(String(cString: strerror(errno)))"))
             }
-            var local = execution
-            (local.streams, local.control) = (streams, control)
-            begin(local) { result in
+            begin(ends) { result in
                 StreamThread.shared.run { $0.commands[id]?.ended(result) }
             }
         }

@@ -7,7 +7,7 @@ import Values
 struct SupervisedThread: Sendable {
     private enum Message: Sendable {
         case operate(Operation, StartContext?, @Sendable (OperationResult) -> Void)
-        case execute(Execution, @Sendable (ExecutionResult) -> Void)
+        case execute(Execution, CommandEnds?, @Sendable (ExecutionResult) -> Void)
         case observe
         case forget(UID, @Sendable () -> Void)
         case measure([RunID], @Sendable ([RunID: RunUsage]) -> Void)
@@ -33,7 +33,7 @@ struct SupervisedThread: Sendable {
     private static func take(_ message: Message, _ runs: SupervisedRuns) {
         switch message {
         case .operate(let operation, let context, let done): runs.perform(operation, context, done)
-        case .execute(let execution, let done): runs.execute(execution, done)
+        case .execute(let execution, let ends, let done): runs.execute(execution, ends, done)
         case .observe: runs.observeAll()
         case .forget(let uid, let done): runs.forget(uid, done)
         case .measure(let measured, let done): done(runs.measure(measured))
@@ -46,8 +46,10 @@ struct SupervisedThread: Sendable {
         mailbox.send(.operate(operation, context, report))
     }
 
-    func execute(_ execution: Execution, _ report: @escaping @Sendable (ExecutionResult) -> Void) {
-        mailbox.send(.execute(execution, report))
+    func execute(
+        _ execution: Execution, _ ends: CommandEnds?, _ report: @escaping @Sendable (ExecutionResult) -> Void
+    ) {
+        mailbox.send(.execute(execution, ends, report))
     }
 
     func observe() { mailbox.send(.observe) }

@@ -1,17 +1,21 @@
 import CLinux
 import Glibc
+import HTTP
 import Values
 
 extension Session {
     /// How long a daemon may take to leave HTTP; nothing runs before.
     private static let answerMs: Int64 = 20_000
 
-    /// A connection that has left HTTP for another protocol.
-    func upgrade(_ path: String, to name: String, body: [UInt8]) throws -> Int32 {
+    /// A connection that has left HTTP for WebSocket, with a subprotocol.
+    func upgrade(_ path: String, to subprotocol: String, body: [UInt8]) throws -> Int32 {
         let fd = agentos_connect_unix(paths.socket)
         guard fd >= 0 else { throw problem(Transfer.refusal(paths.socket)) }
+        var random = SystemRandomNumberGenerator()
+        let key = Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
         let head =
-            "POST \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: \(name)\r\n"
+            "POST \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(key)\r\nSec-WebSocket-Protocol: \(subprotocol)\r\n"
             + "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
         // The socket's buffer is empty and larger than any command; one that is not read fills and says so.
         let bytes = Array(head.utf8) + body
@@ -19,7 +23,10 @@ extension Session {
         do {
             try send(bytes[...], to: fd, deadlineMs)
             let head = try readHead(fd, deadlineMs)
-            if head.status == 101 { return fd }
+            if head.status == 101 {
+                if head.accept == WebSocketHandshake.accept(key) { return fd }
+                throw problem(.notUnderstood("it is no WebSocket"))
+            }
             var response = Client.Response()
             response.status = head.status
             while response.body.count < min(head.length, 1 << 20) {
@@ -43,7 +50,7 @@ extension Session {
     }
 
     /// Byte by byte up to the empty line: what follows it belongs to the other protocol.
-    private func readHead(_ fd: Int32, _ deadlineMs: Int64) throws -> (status: Int, length: Int) {
+    private func readHead(_ fd: Int32, _ deadlineMs: Int64) throws -> (status: Int, length: Int, accept: String?) {
         var head: [UInt8] = []
         while !head.suffix(4).elementsEqual("\r\n\r\n".utf8), head.count < 16_384 {
             head.append(try readByte(fd, deadlineMs))
@@ -51,8 +58,12 @@ extension Session {
         let lines = String(decoding: head, as: UTF8.self).split(separator: "\r\n")
         let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
         guard let status else { throw problem(.notUnderstood("it is no HTTP")) }
-        let length = lines.first { $0.lowercased().hasPrefix("content-length:") }?.split(separator: ":").last
-        return (status, length.flatMap { Int($0.filter(\.isNumber)) } ?? 0)
+        func value(_ name: String) -> String? {
+            let line = lines.first { $0.lowercased().hasPrefix("\(name):") }
+            return line.map { String($0.dropFirst(name.utf8.count + 1).drop { $0 == " " }) }
+        }
+        let length = value("content-length").flatMap { Int($0.filter(\.isNumber)) }
+        return (status, length ?? 0, value("sec-websocket-accept"))
     }
 
     private func readByte(_ fd: Int32, _ deadlineMs: Int64) throws -> UInt8 {

@@ -131,7 +131,7 @@ final class Daemon {
         case .stopLoop(let why):
             log.info("daemon stops", [("reason", why)])
             loop.stop { [unowned self] in take(.loopStopped) }
-        case .leave: events.stop()
+        case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break
         }
     }

@@ -24,31 +24,24 @@ struct Exec: Verb {
         let body = Node.map([
             ("command", .list(invocation.words.dropFirst().map(Node.text))), ("ordinal", .number(ordinal ?? 0)),
             ("timeoutSeconds", .number(timeoutMs / 1000 + (timeoutMs % 1000 > 0 ? 1 : 0))),
-            ("terminal", Node(.bool(isTerminal))),
+            ("terminal", Node(.bool(isTerminal))), ("stdin", Node(.bool(readsInput || isTerminal))),
         ])
         let session = try invocation.session()
         let path = Session.path(.agent, namespace: namespace.name, name: invocation.words[0])
-        let connection = try session.upgrade("\(path)/exec", to: "agentos-exec", body: JSONWriter.bytes(body))
-        let streams =
-            try isTerminal ? CommandStreams(terminal: connection) : CommandStreams(readsInput: readsInput)
-        guard agentos_send_descriptors(connection, streams.remote, 3) == 0 else {
-            throw CommandProblem(.failure, "the daemon closed the connection")
-        }
-        streams.closeRemote()
-        return try end(try streams.carry(until: connection, session), streams, timeoutMs)
+        let connection = try session.upgrade("\(path)/exec", to: "v5.channel.k8s.io", body: JSONWriter.bytes(body))
+        let streams = CommandStreams(connection, readsInput: readsInput || isTerminal, isTerminal: isTerminal)
+        return try end(streams.carry(), streams, timeoutMs)
     }
 
-    private func end(_ result: String, _ streams: CommandStreams, _ timeoutMs: Int64) throws -> ExitCode {
-        let words = result.split(separator: " ", maxSplits: 1).map(String.init)
-        switch words.first {
-        case "exited":
-            let code = words.count > 1 ? Int32(words[1]) ?? 1 : 1
+    private func end(_ end: CommandStreams.End, _ streams: CommandStreams, _ timeoutMs: Int64) throws -> ExitCode {
+        switch end {
+        case .exited(let code):
             // The command's own exit code, whatever it is, unless it would say that all is well.
             guard code == 0, let problem = streams.lost else { exit(code) }
             throw problem
-        case "timeout": throw CommandProblem(.timeout, "the command was killed after \(timeoutMs) ms")
-        case "failed": throw CommandProblem(.failure, words.count > 1 ? words[1] : "the command failed")
-        default: throw CommandProblem(.failure, "the daemon closed the connection; the command was ended")
+        case .late: throw CommandProblem(.timeout, "the command was killed after \(timeoutMs) ms")
+        case .failed(let why): throw CommandProblem(.failure, why)
+        case .cut: throw CommandProblem(.failure, "the daemon closed the connection; the command was ended")
         }
     }
 }

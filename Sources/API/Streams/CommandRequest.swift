@@ -1,0 +1,68 @@
+import HTTP
+import Manifests
+import Reconciler
+import Values
+
+/// A command that a client wants to run, from its query or its body.
+struct CommandRequest {
+    /// Which streams the client has asked for.
+    struct Streams: Equatable {
+        var hasInput: Bool
+        var hasOutput: Bool
+        var hasError: Bool
+        var isTerminal: Bool
+    }
+
+    let command: [String]
+    /// Nil: the one that the path names.
+    let ordinal: Int?
+    let timeoutMs: Int64
+    let streams: Streams
+
+    private static let wordsMax = 1024
+
+    init(_ call: Call) throws(Failure) {
+        let parameters = call.parameters
+        if call.exchange.body.isEmpty {
+            command = parameters[Query.command] ?? []
+            ordinal = call.route.kind == .agent ? parameters[Query.ordinal].map { Int($0) } : nil
+            timeoutMs = (call.route.kind == .agent ? parameters[Query.commandTimeout] ?? 0 : 0) * 1000
+            streams = Streams(parameters)
+        } else {
+            // A command may be longer than a query.
+            var diagnostics = Diagnostics()
+            let body = JSONReader.read(call.exchange.body, file: "body", diagnostics: &diagnostics)
+            guard let body, diagnostics.isEmpty else { throw .badRequest("the body is not JSON") }
+            let words = body["command"]?.list ?? []
+            command = words.compactMap(\.string)
+            guard command.count == words.count else { throw .badRequest("command: expected strings") }
+            let number = body["ordinal"]?.int ?? 0
+            guard (0...Int64(Limits.replicasMax)).contains(Int64(number)) else {
+                throw .badRequest("ordinal: must be from 0 to \(Limits.replicasMax)")
+            }
+            ordinal = Int(number)
+            let seconds = Int64(body["timeoutSeconds"]?.int ?? 0)
+            guard (0...86_400).contains(seconds) else { throw .badRequest("timeoutSeconds: must be from 0 to 86400") }
+            timeoutMs = seconds * 1000
+            let isTerminal = body["terminal"]?.bool ?? false
+            streams = Streams(
+                hasInput: body["stdin"]?.bool ?? false, hasOutput: true, hasError: !isTerminal, isTerminal: isTerminal)
+        }
+        guard (1...Self.wordsMax).contains(command.count), !command.contains(where: { $0.utf8.contains(0) }) else {
+            throw .badRequest("command: expected 1 to \(Self.wordsMax) strings without zero bytes")
+        }
+        guard streams.hasInput || streams.hasOutput || streams.hasError else {
+            throw .badRequest("you must specify at least 1 of stdin, stdout, stderr")
+        }
+    }
+}
+
+extension CommandRequest.Streams {
+    init(_ parameters: Parameters) {
+        isTerminal = parameters.has(Query.tty)
+        hasInput = parameters.has(Query.stdin)
+        hasOutput = parameters.has(Query.stdout)
+        // A terminal has one output.
+        hasError = parameters.has(Query.stderr) && !isTerminal
+    }
+}
