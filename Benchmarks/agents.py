@@ -172,7 +172,7 @@ def restarts(measure, times=200):
     world = Ours()
     try:
         mark = ["sh", "-c", "date +%s%N >> starts; exec sleep 98765"]
-        world.command("-f", world.manifest(1, mark, ", backoff: {initialSeconds: 0}"), "--wait")
+        world.command("-f", world.manifest(1, mark, ", backoff: {initialSeconds: 0, resetAfterSeconds: 0}"), "--wait")
         wait_for(1)
         home = os.readlink(f"/proc/{sleepers()[0]}/cwd")
         for number in range(times):

@@ -292,8 +292,6 @@ int agentos_open_inside(int directory, const char *name) {
     return (int)syscall(SYS_openat2, directory, name, &how, sizeof how);
 }
 
-int agentos_not_dumpable(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-
 int agentos_mount_memory(const char *path) {
     return mount("agentos", path, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=0711,size=64m");
 }

@@ -91,6 +91,8 @@ int agentos_is_of_kernel(int fd);
 int agentos_open_inside(int directory, const char *name);
 /// No core of this process is written, and no other process of its user may look into its memory.
 int agentos_not_dumpable(void);
+/// Free memory that each heap of the process keeps for what comes next, in place of giving it back at once.
+void agentos_keep_free_memory(int bytes);
 /// Opens what a path means when a directory, an open one, is the root: links lead nowhere else. Close-on-exec.
 int agentos_open_in_root(int root, const char *path, int flags);
 /// An extended attribute of a file itself, also when it is a link; of an open file: the size of the value, -1 with errno.

@@ -22,6 +22,8 @@ final class Daemon {
     private var life = Lifecycle()
 
     private var loop: Loop { parts.loop }
+    /// Free memory that each thread's heap keeps for what comes next.
+    private static let heapKeptBytes: Int32 = 2 << 20
 
     /// Runs until it is told to stop; agents run on.
     static func run(_ settings: Settings, _ paths: Paths) throws -> ExitCode {
@@ -32,6 +34,8 @@ final class Daemon {
         // Before there is a second thread: each of them would have to hold these signals back.
         let signals = agentos_signalfd_stop()
         umask(0o077)
+        // Each commit would give its pages back to the kernel and fault them in again.
+        agentos_keep_free_memory(Self.heapKeptBytes)
         let openFiles = raiseOpenFiles()
         let directory = try StateDirectory(paths)
         let daemon = try Daemon(settings, paths, openFiles: openFiles)
