@@ -95,6 +95,12 @@ let package = Package(
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests("APITests", ["API", "HTTP", "Reconciler", "Support", "Values", "CLinux"]),
+        tests(
+            "ClientMatrix", ["Support"],
+            exclude: [
+                "cases.py", "kubectl.py", "reader.py", "kubernetes_client.py", "kr8s_client.py", "lightkube_client.py",
+                "kopf_operator.py",
+            ]),
         tests("MachineTests", ["Support", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
