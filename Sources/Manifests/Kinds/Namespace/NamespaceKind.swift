@@ -5,5 +5,5 @@ enum NamespaceKind {
         fields: [
             Field("spec", .anything, text: "Empty; accepted for Kubernetes clients."), ObjectFields.status,
         ],
-        columns: [.name, .phase, .age])
+        columns: [.name, Column("STATUS") { .text($0[path: "status", "phase"]?.string ?? "") }, .age])
 }
