@@ -38,6 +38,11 @@ public struct RequestTarget: Sendable, Equatable {
     }
 
     private static func decode(_ text: Substring, isQuery: Bool) throws(TargetProblem) -> String {
+        // Nearly all parts of paths are written as they are.
+        let isPlain = text.utf8.allSatisfy {
+            (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+")
+        }
+        if isPlain { return String(text) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(text.utf8.count)
         var rest = text.utf8

@@ -20,13 +20,27 @@ public struct UID: Hashable, Comparable, Sendable {
         self.init(high: high, low: low)
     }
 
-    public var hex: String { padded(high, radix: 16, 16) + padded(low, radix: 16, 16) }
+    public var hex: String { digits(hyphens: []) }
 
     /// `metadata.uid`, as a UUID is written.
-    public var text: String {
-        let digits = Array(hex)
-        return [digits[0..<8], digits[8..<12], digits[12..<16], digits[16..<20], digits[20..<32]]
-            .map { String($0) }.joined(separator: "-")
+    public var text: String { digits(hyphens: [8, 12, 16, 20]) }
+
+    /// Every event, audit entry and answer carries one: it is written without a text in between.
+    private func digits(hyphens: [Int]) -> String {
+        String(unsafeUninitializedCapacity: 36) { out in
+            var at = 0
+            for index in 0..<32 {
+                if hyphens.contains(index) {
+                    out[at] = UInt8(ascii: "-")
+                    at += 1
+                }
+                let word = index < 16 ? high : low
+                let digit = UInt8(truncatingIfNeeded: word >> UInt64(60 - 4 * (index & 15))) & 15
+                out[at] = digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10
+                at += 1
+            }
+            return at
+        }
     }
 
     public static func < (a: UID, b: UID) -> Bool { (a.high, a.low) < (b.high, b.low) }
@@ -71,7 +85,7 @@ public struct RunID: Hashable, Comparable, Sendable {
     }
 
     public var text: String {
-        "\(uid.hex)-\(padded(UInt64(ordinal), radix: 10, 5))-\(padded(UInt64(attempt), radix: 10, 10))"
+        "\(uid.hex)-\(padded(ordinal, 5))-\(padded(attempt, 10))"
     }
 
     public static func < (a: RunID, b: RunID) -> Bool { (a.uid, a.ordinal, a.attempt) < (b.uid, b.ordinal, b.attempt) }
@@ -88,7 +102,7 @@ public struct RunID: Hashable, Comparable, Sendable {
     }
 }
 
-func padded(_ number: UInt64, radix: Int, _ width: Int) -> String {
-    let digits = String(number, radix: radix)
+private func padded(_ number: Int, _ width: Int) -> String {
+    let digits = String(number)
     return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
 }
