@@ -92,16 +92,23 @@ public enum Files {
         }
     }
 
-    public static func names(in directory: String) -> [String] {
-        guard let handle = opendir(directory) else { return [] }
+    /// What can be read of a directory; for those to whom nothing and not readable are the same.
+    public static func names(in directory: String) -> [String] { (try? list(directory)) ?? [] }
+
+    /// All names in a directory, or why they cannot be read: silence is not emptiness.
+    public static func list(_ directory: String) throws(Failure) -> [String] {
+        guard let handle = opendir(directory) else { throw Failure(code: errno, what: directory) }
         defer { closedir(handle) }
         var names: [String] = []
-        while let entry = readdir(handle) {
+        while true {
+            errno = 0
+            guard let entry = readdir(handle) else { break }
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             if name != ".", name != ".." { names.append(name) }
         }
+        guard errno == 0 else { throw Failure(code: errno, what: directory) }
         return names
     }
 

@@ -71,7 +71,7 @@ final class ProcessLauncher: Launcher {
         specification.stopSignal = run.spec.stopSignal ?? Signals.terminate
         specification.graceMs = run.spec.gracePeriodMs
         specification.cgroups = cgroups
-        guard let filter = configuration.systemCalls.digits else {
+        guard let filter = filter() else {
             throw .refused(.startError, "system calls of agents cannot be filtered on this machine")
         }
         specification.systemCalls = filter
@@ -82,6 +82,11 @@ final class ProcessLauncher: Launcher {
             } catch { throw .retry(error.words) }
         }
         return specification
+    }
+
+    /// One that could not be made at the daemon's start, as for want of a descriptor, is made now.
+    private func filter() -> String? {
+        configuration.systemCalls.digits ?? SystemCallFilter.ofThisMachine().digits
     }
 
     func isUp(_ run: RunID) -> Bool { true }
@@ -124,7 +129,7 @@ final class ProcessLauncher: Launcher {
         specification.user = identity("Uid:")
         specification.group = identity("Gid:")
         (specification.openFiles, specification.openFilesMost) = openFiles(place)
-        guard let filter = configuration.systemCalls.digits else {
+        guard let filter = filter() else {
             throw Files.Failure(code: ENOSYS, what: "the filter of system calls")
         }
         specification.systemCalls = filter

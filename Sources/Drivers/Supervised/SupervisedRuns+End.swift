@@ -87,9 +87,16 @@ extension SupervisedRuns {
         let batch = forgotten
         forgotten = []
         let path = configuration.runs
-        files.run {
-            Dictionary(grouping: Files.names(in: path).compactMap(RunID.init), by: \.uid)
-        } then: { [self] (runs: [UID: [RunID]]) in
+        files.run { () -> [RunID]? in
+            (try? Files.list(path)).map { $0.compactMap(RunID.init) }
+        } then: { [self] (found: [RunID]?) in
+            guard let found else {
+                // What cannot be read is not empty: it is read again.
+                forgotten = batch + forgotten
+                events.after(ms: Limits.rereadMs) { [unowned self] in forgetAll() }
+                return
+            }
+            let runs = Dictionary(grouping: found, by: \.uid)
             for (uid, done) in batch {
                 for run in runs[uid] ?? [] {
                     drop(run)
@@ -109,9 +116,19 @@ extension SupervisedRuns {
         let aside = "\(path[..<slash])/\(Self.removed)\(getpid())-\(configuration.name)-\(lastRemoval)"
         let isAside = rename(path, aside) == 0
         if !isAside, errno == ENOENT { return }
-        removals.run {
-            Files.removeTree(isAside ? aside : path)
-        } then: { _ in
+        remove(isAside ? aside : path, triesLeft: Limits.removalTries)
+    }
+
+    /// What could not be removed, as for want of descriptors, is tried again later.
+    private func remove(_ path: String, triesLeft: Int) {
+        removals.run { () -> Bool in
+            do throws(Files.Failure) {
+                try Tree.remove(path)
+                return true
+            } catch { return false }
+        } then: { [self] (isGone: Bool) in
+            guard !isGone, triesLeft > 0 else { return }
+            events.after(ms: Limits.rereadMs) { [unowned self] in remove(path, triesLeft: triesLeft - 1) }
         }
     }
 

@@ -150,7 +150,13 @@ final class SupervisedRuns {
         if !isSwept { sweep() }
         isSwept = true
         var seen: [RunID: Instance] = [:]
-        for name in Files.names(in: configuration.runs) {
+        let names: [String]
+        do throws(Files.Failure) { names = try Files.list(configuration.runs) } catch {
+            // Nothing that cannot be read is taken for gone.
+            events.after(ms: Limits.rereadMs) { [unowned self] in observeAll() }
+            return
+        }
+        for name in names {
             guard let run = RunID(name), isOurs(run), let instance = look(run) else { continue }
             watch(run, instance)
             seen[run] = instance
