@@ -7,7 +7,7 @@ import Reconciler
 extension Life {
     mutating func turn() {
         if pending.isEmpty, engine.isIdle { advance(1) }
-        if !isCalm, random.chance(1) { return crash(.beforeStep) }
+        if happens(\.crash) { return crash(.beforeStep) }
         if let at = conductor.wakeAtBootMs(now), at <= now.bootMs { report(.woken) }
         let inputs = pending
         pending = []
@@ -50,13 +50,13 @@ extension Life {
     }
 
     mutating func commit(_ changes: ChangeSet) {
-        if !isCalm, random.chance(1) { return crash(.afterStep) }
-        if !isCalm, random.chance(4) {
+        if happens(\.crash) { return crash(.afterStep) }
+        if happens(\.commitFails) {
             let isFatal = random.chance(5)
             return report(.committed(isFatal ? .fatal("input/output error") : .retry("the disk is full")))
         }
         keep(changes)
-        if !isCalm, random.chance(2) { return crash(.afterCommit) }
+        if happens(\.crashAfterCommit) { return crash(.afterCommit) }
         report(.committed(nil))
     }
 
@@ -81,7 +81,7 @@ extension Life {
         release(operations)
         for uid in step.changes.tombstones { later(.input(.homesRemoved(uid)), within: 500) }
         checkState()
-        if !isCalm, random.chance(1) { crash(.afterEffects) }
+        if happens(\.crash) { crash(.afterEffects) }
     }
 
     private mutating func release(_ operations: [Operation]) {

@@ -30,11 +30,11 @@ struct SimulatedDirectory {
     }
 
     /// What a reader finds: all of it, or in chaos only a part, with errors, or nothing at all.
-    func read(_ random: inout SeededRandom, isCalm: Bool, claimsWhole: Bool) -> SourceSnapshot {
+    func read(_ random: inout SeededRandom, isTorn: Bool, isCalm: Bool, claimsWhole: Bool) -> SourceSnapshot {
         var found = files
         var errors: [String] = []
         var isWhole = true
-        if !isCalm, random.chance(30) {
+        if isTorn {
             isWhole = false
             for name in Self.names where random.chance(40) { found[name] = nil }
             if random.chance(50) { errors = ["fleet/\(Self.names[random.below(6)]).yaml:1:1: it is broken"] }
@@ -71,7 +71,8 @@ extension Life {
     /// The reader looks; what it has found arrives later, in the order in which it was read.
     mutating func readDirectory() {
         guard let uid = engine.state.objects[directory.source]?.uid else { return }
-        let snapshot = directory.read(&random, isCalm: isCalm, claimsWhole: mutant == .tornReadIsWhole)
+        let isTorn = happens(\.tornRead)
+        let snapshot = directory.read(&random, isTorn: isTorn, isCalm: isCalm, claimsWhole: mutant == .tornReadIsWhole)
         pending.append(.sourceRead(uid, snapshot, nil))
     }
 

@@ -1,7 +1,7 @@
 public import Planner
 public import Reconciler
 import Synchronization
-import Values
+public import Values
 
 /// A store that keeps exactly what was committed, in the same parts as the database.
 struct SimulatedStore {
@@ -36,6 +36,7 @@ struct SimulatedStore {
     private(set) var lastSequence: [UID: Int64] = [:]
     private var published: [UID: Int64] = [:]
     private var consumers: [String: Consumer] = [:]
+    private var answers: [KeptAnswer.ID: KeptAnswer] = [:]
     private var tombstones: Set<UID> = []
     private var resourceVersion: Int64 = 0
     private var position: Int64 = 0
@@ -94,6 +95,11 @@ struct SimulatedStore {
             case .removed(let name): consumers[name] = nil
             }
         }
+        for answer in changes.answers {
+            guard answers.updateValue(answer, forKey: answer.id) == nil else {
+                throw .fatal("the key \(answer.key) is taken")
+            }
+        }
         tombstones.formUnion(changes.tombstones)
         tombstones.subtract(changes.tombstonesCleared)
         resourceVersion = changes.resourceVersion
@@ -148,6 +154,7 @@ struct SimulatedStore {
         }
         for row in rows { if let stuck = row.stuck { state.ledgers[row.event.uid]?.stuck = stuck } }
         state.consumers = consumers
+        state.keptAnswers = answers
         state.tombstones = tombstones
         state.resourceVersion = resourceVersion
         state.position = position
@@ -168,9 +175,18 @@ struct SimulatedStore {
             let isWanted = row.state == .published && position > wanted
             return !row.isDone || isWanted || row.event.atMs >= nowMs - Limits.retentionMs
         }
+        answers = answers.filter { $0.value.atMs >= nowMs - 24 * 3_600_000 }
         for (uid, last) in lastSequence where objects[uid] == nil && published[uid] == last {
             if !outbox.values.contains(where: { $0.event.uid == uid }) { lastSequence[uid] = nil }
         }
+    }
+}
+
+extension SimulatedStore {
+    /// The damage of a store that does not write the outbox in the transaction.
+    mutating func loseLastEvent() {
+        guard let last = outbox.keys.max() else { return }
+        remove(last)
     }
 }
 
@@ -218,6 +234,8 @@ public final class SharedSimulatedStore: Store {
         }
     }
 
+    public func scrub() throws(StoreFailure) {}
+    public func reseal(with keys: SecretKeys, limit: Int) throws(StoreFailure) -> Int { 0 }
     public func finish() {}
 
     public func backup(to path: String) throws(StoreFailure) { throw .retry("there is no file to copy") }

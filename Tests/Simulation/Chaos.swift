@@ -1,0 +1,69 @@
+import Manifests
+import Planner
+import Reconciler
+import Values
+
+/// What happens to a life in its chaos, drawn at random.
+extension Life {
+    mutating func chaos(_ index: Int) {
+        advance(Int64(random.below(900)))
+        switch random.below(28) {
+        case 0...3: applyAgent(agents[random.below(agents.count)])
+        case 4:
+            request(
+                .delete(
+                    agents[random.below(agents.count)], graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil
+                ))
+        case 5: observe()
+        case 6: sinkIsDown.toggle()
+        case 7: now.wallMs += Int64(random.below(7_200_000)) - 3_600_000
+        case 8:
+            let living = machine.living
+            if !living.isEmpty {
+                let run = living[random.below(living.count)]
+                machine.end(run, Exit(signal: 11, reason: random.chance(20) ? .oomKilled : .error, atMs: now.wallMs))
+                hint(run)
+            }
+        case 9 where index % 3 == 0: reboot()
+        case 10: if random.chance(50) { applyConfigMap() } else { request(.delete(configMap, graceMs: nil)) }
+        case 16: if random.chance(20) { report(.stop) }
+        case 12...14:
+            let living = machine.living
+            if !living.isEmpty { probe(living[random.below(living.count)]) }
+        case 15:
+            let problem = random.chance(50) ? "cannot connect" : nil
+            pending.append(.driverState(driver: "process", problem: problem))
+        case 22: directory.change(&random)
+        case 23...24: readDirectory()
+        case 25:
+            // Somebody changes by hand what the directory declares, or deletes it.
+            let name = SimulatedDirectory.names[random.below(6)]
+            if random.chance(60) {
+                applyAgent(SimulatedDirectory.key(name))
+            } else {
+                request(.delete(SimulatedDirectory.key(name), graceMs: nil))
+            }
+        case 26: if random.chance(15) { request(.delete(directory.source, graceMs: nil)) } else { applySource() }
+        case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
+        default: break
+        }
+        // Every life has its crashes, at any boundary.
+        if index % 40 == 39 { crash(CrashBoundary.allCases[random.below(2) * 4]) }
+    }
+
+    /// What a run's probes find; late, perhaps about a run that has ended since.
+    private mutating func probe(_ run: RunID) {
+        let failure = random.chance(15) ? "the liveness probe failed" : nil
+        let state = ProbeState(hasStarted: random.chance(80), isReady: random.chance(60), failure: failure)
+        later(.input(.probed(run, state)), within: 3000)
+    }
+
+    private mutating func reboot() {
+        machine.reboot(nowMs: now.wallMs)
+        actions = []
+        now.boot += 1
+        now.bootMs = 500
+        now.wallMs += 30_000
+        restart()
+    }
+}
