@@ -26,7 +26,7 @@ import Values
                 blow(world, &random)
                 World.pass(ms: random.below(250))
                 killDaemon(world)
-                checkNoDoubles(world)
+                world.checkNoDoubles()
                 // Every third daemon dies while it starts: while it opens the store, adopts, or begins to serve.
                 if kill % 3 == 0 {
                     let path = "\(world.directory)/starting"
@@ -44,8 +44,8 @@ import Values
             let calm = world.run("-f", "\(world.directory)/all.yaml", "--wait", "--timeout", "120s", timeoutMs: 130_000)
             #expect(calm.code == 0, "\(calm.text.suffix(2000))\n\(world.log.suffix(2000))")
             checkWorld(world)
-            checkEvents(world)
-            checkRows(world)
+            world.checkEvents(ofAtLeast: Self.agents)
+            world.checkRows()
 
             #expect(world.run("delete", "agents", "--all", "--grace-period", "1", timeoutMs: 90_000).code == 0)
             World.until("nothing is left") {
@@ -101,35 +101,6 @@ import Values
         World.until("the daemon is gone", 5000) { !World.isAlive(pid) }
     }
 
-    /// The first processes of runs: those whose parent is a supervisor or that lead a session and carry a run.
-    private func liveRuns(_ world: World) -> [String: Set<String>] {
-        var live: [String: Set<String>] = [:]
-        for pid in World.processes() {
-            let environment = World.environment(of: pid)
-            guard environment.contains("HOME=\(world.state)/homes"), World.isAlive(pid) else { continue }
-            guard let mark = environment.split(separator: "\0").first(where: { $0.hasPrefix("AGENTOS_RUN=") }) else {
-                continue
-            }
-            let run = String(mark.dropFirst("AGENTOS_RUN=".count))
-            live[String(run.dropLast(11)), default: []].insert(run)
-        }
-        return live
-    }
-
-    /// Promise 1.
-    private func checkNoDoubles(_ world: World) {
-        for (replica, runs) in liveRuns(world) where runs.count > 1 {
-            // A run that ends leaves its tree for a moment; two whose agents both live are a violation.
-            let living = runs.filter { run in
-                let text = World.read("\(world.state)/runs/\(run)/process")
-                let pid =
-                    text.split(separator: "\n").first { $0.hasPrefix("pid ") }.flatMap { pid_t($0.dropFirst(4)) } ?? -1
-                return World.isAlive(pid) && World.environment(of: pid).contains(run)
-            }
-            #expect(living.count <= 1, "\(replica) lives as \(living.sorted())")
-        }
-    }
-
     /// Promises 1, 2 and 8: exactly the processes that status names, one per replica.
     private func checkWorld(_ world: World) {
         let items = JSONReader.read(world.run("get", "agents", "-o", "json").output)?["items"]?.list ?? []
@@ -145,35 +116,9 @@ import Values
             }
         }
         World.until("only the runs that status names are alive") {
-            liveRuns(world).allSatisfy { $0.value == [expected[$0.key] ?? ""] }
-                && liveRuns(world).count == expected.count
+            world.liveRuns().allSatisfy { $0.value == [expected[$0.key] ?? ""] }
+                && world.liveRuns().count == expected.count
         }
-    }
-
-    /// Promise 4: gapless and in order per object, at least once.
-    private func checkEvents(_ world: World) {
-        var last: [String: Int] = [:]
-        for event in world.events() {
-            let uid = event[path: "object", "uid"]?.string ?? ""
-            let sequence = event["sequence"]?.int ?? 0
-            #expect(sequence <= (last[uid] ?? 0) + 1, "a gap before \(event["event_id"]?.string ?? "")")
-            last[uid] = max(last[uid] ?? 0, sequence)
-        }
-        #expect(last.count >= Self.agents)
-    }
-
-    /// Promise 3: each event has its audit entry, each ledger its events.
-    private func checkRows(_ world: World) {
-        let code = """
-            import sqlite3, sys
-            db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
-            print(db.execute("select count(*) from outbox where position not in (select position from audit where position is not null)").fetchone()[0],
-                  db.execute("select count(*) from ledgers l where last_sequence <> (select max(sequence) from outbox o where o.uid = l.uid)").fetchone()[0],
-                  db.execute("select count(*) from (select uid from outbox group by uid having count(*) <> max(sequence))").fetchone()[0],
-                  db.execute("pragma integrity_check").fetchone()[0])
-            """
-        let result = world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 30_000)
-        #expect(result.output == "0 0 0 ok\n", "\(result.text)")
     }
 
     private struct Random {
@@ -195,7 +140,7 @@ import Values
                 _ = World.wait(pid, timeoutMs: 5000)
                 let result = world.apply(World.agent("one", World.stays), "--wait")
                 #expect(result.code == 0, "killed after \(delay) ms: \(result.text)\n\(world.log)")
-                checkRows(world)
+                world.checkRows()
             }
         }
     }
