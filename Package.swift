@@ -40,6 +40,7 @@ let package = Package(
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+        .target(name: "CPages", dependencies: ["CSQLite"], path: "Sources/CPages"),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
         library("Values", ["CYAML", "CCrypto"]),
@@ -51,7 +52,7 @@ let package = Package(
         library("Reconciler", ["Planner", "Manifests", "Values"], path: "Sources/Reconciler", exclude: ["Planner"]),
         library("Resources", ["Reconciler", "Planner", "Manifests", "Values"]),
         library("Loop", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
-        library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CLinux"]),
+        library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CPages", "CLinux"]),
         library("Messaging", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library(
             "Drivers",

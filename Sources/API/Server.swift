@@ -5,7 +5,7 @@ import Machine
 import Manifests
 import Planner
 public import Reconciler
-import Values
+public import Values
 
 /// The API: Kubernetes-style resources over HTTP on a unix socket.
 ///
@@ -20,6 +20,10 @@ public final class Server {
     public var listening: Listening?
     /// Tokens of a file.
     public var staticTokens = StaticTokens()
+    /// Makes a new key for Secrets, or takes one that was put first; called on a thread of its own.
+    public var onRotate: @Sendable () throws(StoreFailure) -> SecretKeys = { () throws(StoreFailure) in
+        throw .retry("there are no keys")
+    }
     let http: HTTPServer
     private let router = Router<Route>()
     /// Reads the event journal for those who ask for it, away from the loop.

@@ -9,6 +9,12 @@ extension Limits {
     public static let operationMs: Int64 = 15_000
     public static let storeReadMs: Int64 = 10_000
     public static let backupMs: Int64 = 600_000
+    /// After which the store is compared with what was written again.
+    public static let scrubMs: Int64 = 600_000
+    /// Of the program that gives the keys of Secrets.
+    public static let keysMs: Int64 = 15_000
+    /// Secrets that one transaction seals with a new key.
+    public static let resealedMax = 100
     public static let measureMs: Int64 = 5_000
     /// Of reading a Source now, its fetching included.
     public static let refreshMs: Int64 = 300_000

@@ -100,6 +100,49 @@ extension Loop {
             }, done)
     }
 
+    /// Compares all that is stored with what was written, on a thread of its own; damage ends the loop.
+    func scrub() {
+        ask(
+            on: { startThread(name: "scrub", $0) }, ms: Limits.backupMs,
+            { store throws(StoreFailure) in try store.scrub() }, { _ in })
+        events.after(ms: Limits.scrubMs) { [unowned self] in scrub() }
+    }
+
+    /// Seals all Secrets with the first of some keys, a few between two commits; `done` is called when none is left that
+    /// another key has sealed.
+    ///
+    /// - Parameter keys: is asked for them once, on a thread of its own.
+    public func reseal(
+        _ keys: @escaping @Sendable () throws(StoreFailure) -> SecretKeys,
+        _ done: @escaping (Result<SecretKeys, StoreFailure>) -> Void
+    ) {
+        ask(
+            on: { startThread(name: "keys", $0) }, ms: Limits.keysMs,
+            { _ throws(StoreFailure) in
+                do throws(StoreFailure) { return try keys() } catch {
+                    throw .retry(error.words)  // keys that cannot be had say nothing about the store
+                }
+            },
+            { [unowned self] result in
+                switch result {
+                case .success(let keys): resealSome(keys, done)
+                case .failure: done(result)
+                }
+            })
+    }
+
+    private func resealSome(_ keys: SecretKeys, _ done: @escaping (Result<SecretKeys, StoreFailure>) -> Void) {
+        read { store throws(StoreFailure) in
+            try store.reseal(with: keys, limit: Limits.resealedMax)
+        } _: { [unowned self] result in
+            switch result {
+            case .success(0): done(.success(keys))
+            case .success: resealSome(keys, done)
+            case .failure(let failure): done(.failure(failure))
+            }
+        }
+    }
+
     private func ask<Value: Sendable>(
         on run: (@escaping @Sendable () -> Void) -> Void, ms: Int64,
         _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,

@@ -79,6 +79,7 @@ public final class Loop {
         watchSources()
         resync()
         trim()
+        events.after(ms: Limits.scrubMs) { [unowned self] in scrub() }
         report(.inputs([]))
     }
 

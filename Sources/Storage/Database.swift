@@ -1,3 +1,4 @@
+import CPages
 import CSQLite
 import Reconciler
 
@@ -12,6 +13,7 @@ struct Database: ~Copyable {
     enum Purpose { case make, write, read }
 
     static func open(_ path: String, _ purpose: Purpose = .make) throws(StoreFailure) -> Database {
+        try Pages.register()
         var handle: OpaquePointer?
         let access =
             switch purpose {
@@ -19,13 +21,16 @@ struct Database: ~Copyable {
             case .write: SQLITE_OPEN_READWRITE
             case .read: SQLITE_OPEN_READONLY
             }
-        let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX, nil)
+        let code = sqlite3_open_v2(path, &handle, access | SQLITE_OPEN_NOMUTEX, Pages.system)
         guard code == SQLITE_OK, let handle else {
             let message = handle.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
             sqlite3_close_v2(handle)
             throw .fatal("cannot open the database \(path): \(message)")
         }
         sqlite3_busy_timeout(handle, 5000)
+        // Takes effect for a new file, and for a copy of an old one.
+        var reserved = AGENTOS_PAGES_RESERVED
+        sqlite3_file_control(handle, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved)
         return Database(handle: handle)
     }
 
@@ -76,7 +81,13 @@ struct Database: ~Copyable {
         try query(sql, values) { _ in }
     }
 
-    var changes: Int { Int(sqlite3_changes(handle)) }
+    /// Whether pages are compared with their checksums.
+    var comparesPages = true {
+        didSet {
+            var flag: Int32 = comparesPages ? 1 : 0
+            sqlite3_file_control(handle, "main", Int32(AGENTOS_PAGES_COMPARE), &flag)
+        }
+    }
 
     private mutating func prepare(_ sql: String) throws(StoreFailure) -> OpaquePointer {
         if let cached = statements[sql] { return cached }
@@ -91,6 +102,8 @@ struct Database: ~Copyable {
         switch value {
         case .null: sqlite3_bind_null(statement, index)
         case .int(let number): sqlite3_bind_int64(statement, index, number)
+        case .bytes(let bytes):
+            _ = agentos_sqlite3_bind_blob(statement, index, bytes, Int32(bytes.count))
         case .text(var text):
             text.withUTF8 { bytes in
                 bytes.withMemoryRebound(to: CChar.self) { chars in
@@ -116,7 +129,8 @@ struct Database: ~Copyable {
             if writeErrors.contains(extended), sqlite3_system_errno(handle) == 28 {
                 return .retry("the disk is full: \(words)")
             }
-            return .fatal("\(words) in: \(sql.prefix(120))")
+            let page = Pages.takeDamaged().map { "page \($0) is not as it was written: " } ?? ""
+            return .fatal("\(page)\(words) in: \(sql.prefix(120))")
         }
     }
 
@@ -131,6 +145,7 @@ enum Bindable {
     case null
     case int(Int64)
     case text(String)
+    case bytes([UInt8])
 
     static func optional(_ value: Int64?) -> Bindable { value.map { .int($0) } ?? .null }
     static func optional(_ value: String?) -> Bindable { value.map { .text($0) } ?? .null }

@@ -216,5 +216,26 @@ enum Migrations {
             BEGIN SELECT RAISE(ABORT, 'the object is not as its kind is described'); END;
             """
         ),
+        (
+            5, "sealed secrets",
+            // The values that stand in `plain_secrets` are sealed by SealedSecrets, in the same transaction.
+            """
+            ALTER TABLE secrets RENAME TO plain_secrets;
+            CREATE TABLE secrets (
+              uid TEXT PRIMARY KEY REFERENCES objects (uid) ON DELETE CASCADE,
+              key_id TEXT NOT NULL CHECK (length(key_id) = 16),
+              sealed BLOB NOT NULL CHECK (length(sealed) >= 28)
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE idempotency (
+              principal TEXT NOT NULL CHECK (principal <> ''),
+              key TEXT NOT NULL CHECK (key <> ''),
+              digest TEXT NOT NULL,
+              answer TEXT NOT NULL CHECK (json_valid(answer)),
+              at_ms INTEGER NOT NULL,
+              PRIMARY KEY (principal, key)
+            ) STRICT, WITHOUT ROWID;
+            CREATE INDEX idempotency_by_age ON idempotency (at_ms);
+            """
+        ),
     ]
 }

@@ -7,7 +7,11 @@ import Values
 /// A step that changes a table makes a new one, copies the rows, drops the old one and renames, as SQLite's documentation
 /// of ALTER TABLE says. References are not enforced in between; they and all pages are checked before the commit.
 enum Migrator {
-    static func migrate(_ database: inout Database, _ path: String, _ nowMs: Int64) throws(StoreFailure) {
+    /// - Returns: whether Secrets were sealed that had stood there in plain.
+    @discardableResult
+    static func migrate(
+        _ database: inout Database, _ path: String, _ nowMs: Int64, _ keys: SecretKeys, keepsCopy: Bool = true
+    ) throws(StoreFailure) -> Bool {
         try database.execute(
             "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
         )
@@ -26,7 +30,7 @@ enum Migrator {
             }
         }
         let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
-        if let first = missing.first, !applied.isEmpty {
+        if let first = missing.first, !applied.isEmpty, keepsCopy {
             let copy = "\(path).before-\(first.number)"
             unlink(copy)
             try database.copy(to: copy)
@@ -35,6 +39,7 @@ enum Migrator {
         for step in missing {
             try database.transaction { database throws(StoreFailure) in
                 try database.execute(step.sql)
+                if step.number == SealedSecrets.since { try SealedSecrets.sealPlain(&database, keys) }
                 try check(&database, step.number)
                 try database.run(
                     "INSERT INTO migrations VALUES (?, ?, ?, ?)",
@@ -42,6 +47,7 @@ enum Migrator {
             }
         }
         try database.execute("PRAGMA foreign_keys=ON")
+        return !applied.isEmpty && missing.contains { $0.number == SealedSecrets.since }
     }
 
     private static func check(_ database: inout Database, _ number: Int) throws(StoreFailure) {

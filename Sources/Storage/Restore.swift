@@ -12,17 +12,22 @@ public enum Restore {
     /// What is wrong with a waiting file, or nil when it can be restored.
     ///
     /// The file is opened for writing: what a killed restore had begun in it is undone.
-    public static func problem(with path: String) -> String? {
+    public static func problem(with path: String, _ keyring: (any SecretKeyring)? = nil) -> String? {
         guard access(path, R_OK) == 0 else { return "the file \(path) is not there" }
         do throws(StoreFailure) {
             var database = try Database.open(path, .write)
-            let check = try database.query("PRAGMA quick_check(1)") { row throws(StoreFailure) in try row.text(0) }
-            guard check.first == "ok" else { return "it is damaged: \(check.first ?? "unreadable")" }
+            do throws(StoreFailure) { try Integrity.check(&database, path) } catch {
+                return "it is damaged: \(error.words)"
+            }
             let version =
                 try database.query("SELECT max(number) FROM migrations") { row throws(StoreFailure) in
                     try row.optionalInt(0) ?? 0
                 }.first ?? 0
             let known = Migrations.all.last?.number ?? 0
+            if let keyring, let key = try SealedSecrets.missingKey(&database, try keyring.read()) {
+                return "its Secrets are sealed with the key \(key), which is not in \(keyring.place): put that key "
+                    + "there first, or into the file \(keyring.place).\(key)"
+            }
             return version > Int64(known) ? "it has version \(version), newer than this program's \(known)" : nil
         } catch {
             return "it is not a database of this program: \(error.words)"
@@ -34,10 +39,11 @@ public enum Restore {
     /// - Parameter journal: the events that were delivered, for when the replaced database cannot be read.
     /// - Returns: where the replaced database is, or nil when nothing waited.
     public static func takeOver(
-        waiting: String, database path: String, nowMs: Int64, journal: (any EventLog)? = nil
+        waiting: String, database path: String, nowMs: Int64, journal: (any EventLog)? = nil,
+        keyring: (any SecretKeyring)? = nil
     ) throws(StoreFailure) -> String? {
         guard access(waiting, F_OK) == 0 else { return nil }
-        if let problem = problem(with: waiting) {
+        if let problem = problem(with: waiting, keyring) {
             throw .fatal("the file \(waiting) cannot be restored: \(problem); remove it to go on")
         }
         let kept = "\(path).replaced-\(nowMs)"
@@ -135,20 +141,12 @@ public enum Restore {
         guard Glibc.rename(from, to) == 0 else {
             throw .fatal("\(from) cannot be renamed to \(to): \(String(cString: strerror(errno)))")
         }
-        // Renamings reach the disk in their order.
-        let directory = to.lastIndex(of: "/").map { String(to[..<$0]) } ?? "."
-        let fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard fd >= 0 else { return }
-        fsync(fd)
-        close(fd)
+        Directory.sync(of: to)  // renamings reach the disk in their order
     }
 
     /// Keeps the newest of the databases that restores have replaced.
     private static func dropOldest(_ pattern: String) {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else { return }
-        let paths = (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
+        let paths = Directory.files(pattern)
         // Sorted by name, and the names end with a time of equal length.
         let databases = paths.filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-journal") }
         for path in databases.dropLast(Limits.backupsMax) {

@@ -29,6 +29,7 @@ extension SQLiteStore {
         for record in changes.audit { try save(record) }
         for delivery in changes.deliveries { try save(delivery) }
         for consumer in changes.consumers { try save(consumer) }
+        for answer in changes.answers { try save(answer) }
         for uid in changes.tombstones {
             try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])
         }
@@ -70,9 +71,7 @@ extension SQLiteStore {
                 .optional(Column.status(object)), .optional(object.origin.map(Column.text)),
             ])
         if object.key.kind == .secret {
-            try database.run(
-                "INSERT INTO secrets VALUES (?1, 'none', ?2) ON CONFLICT (uid) DO UPDATE SET data = ?2",
-                [.text(object.uid.hex), .text(JSONWriter.text(object.content["data"] ?? .emptyMap))])
+            try SealedSecrets.save(object, in: &database, keys)
         }
     }
 
@@ -184,6 +183,15 @@ extension SQLiteStore {
         try database.run(
             "UPDATE ledgers SET published_sequence = (SELECT sequence FROM outbox WHERE position = ?1) WHERE uid = (SELECT uid FROM outbox WHERE position = ?1)",
             [.int(position)])
+    }
+
+    private func save(_ answer: KeptAnswer) throws(StoreFailure) {
+        try database.run(
+            "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)",
+            [
+                .text(answer.principal), .text(answer.key), .text(answer.digest), .text(answer.answer),
+                .int(answer.atMs),
+            ])
     }
 
     private func save(_ consumer: ConsumerWrite) throws(StoreFailure) {

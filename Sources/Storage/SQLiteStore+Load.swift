@@ -23,6 +23,14 @@ extension SQLiteStore {
             })
         { state.consumers[consumer.name] = consumer }
         try loadLedgers(into: &state)
+        for answer in try database.query(
+            "SELECT principal, key, digest, answer, at_ms FROM idempotency",
+            row: { row throws(StoreFailure) in
+                KeptAnswer(
+                    principal: try row.text(0), key: try row.text(1), digest: try row.text(2), answer: try row.text(3),
+                    atMs: try row.int(4))
+            })
+        { state.keptAnswers[answer.id] = answer }
         state.tombstones = Set(
             try database.query("SELECT uid FROM tombstones") { row throws(StoreFailure) in
                 try row.value(0, Column.uid)
@@ -77,13 +85,7 @@ extension SQLiteStore {
     }
 
     private func loadObjects(into state: inout EngineState) throws(StoreFailure) {
-        var secrets: [UID: Node] = [:]
-        for (uid, data) in try database.query(
-            "SELECT uid, data FROM secrets",
-            row: { row throws(StoreFailure) in
-                (try row.value(0, Column.uid), try row.value(1, Document.tree))
-            })
-        { secrets[uid] = data }
+        let secrets = try SealedSecrets.load(&database, keys, keyring.place, path)
         let replicas = try loadReplicas()
         let objects = try database.query(
             """

@@ -2,7 +2,7 @@ import Glibc
 import Manifests
 public import Planner
 public import Reconciler
-import Values
+public import Values
 
 /// The embedded store: one SQLite database in WAL mode with synchronous=FULL.
 ///
@@ -13,11 +13,18 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// Made once with the database and kept in it; every instance we make carries it.
     public let storeID: String
     let mark: CommitMark
+    /// What Secrets are sealed with.
+    public internal(set) var keys: SecretKeys
+    let keyring: any SecretKeyring
 
-    private init(database: consuming Database, path: String, storeID: String) {
+    private init(
+        database: consuming Database, path: String, storeID: String, _ keys: SecretKeys, _ keyring: any SecretKeyring
+    ) {
         self.database = database
         self.path = path
         self.storeID = storeID
+        self.keys = keys
+        self.keyring = keyring
         mark = CommitMark.open(Self.markPath(path))
     }
 
@@ -26,41 +33,48 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     /// - Parameters:
     ///   - freshID: the store id for a new database.
     ///   - journal: the events that were delivered.
+    ///   - keyring: the keys of Secrets; a key file beside the database when none is given.
     /// - Throws: `.fatal` with what to do when the database is damaged, has lost commits, or is newer than this program;
     ///   it is never changed then.
     public static func open(
-        _ path: String, freshID: String, nowMs: Int64, journal: (any EventLog)? = nil
+        _ path: String, freshID: String, nowMs: Int64, journal: (any EventLog)? = nil,
+        keyring: (any SecretKeyring)? = nil
     ) throws(StoreFailure) -> SQLiteStore {
         var status = stat()
         let wasThere = stat(path, &status) == 0 && status.st_size > 0
         var database = try Database.open(path)
-        do {
-            try check(&database)
-        } catch {
-            throw .fatal(
-                "the database \(path) is damaged and was left as it is (\(error.words)); "
-                    + "restore a backup with 'agentos-apply restore FILE', or move the file away to start empty")
+        do throws(StoreFailure) { try Integrity.check(&database, path) } catch { throw damaged(path, error.words) }
+        try database.execute(settings)
+        let ring = keyring ?? SecretKeyFile("\(Directory.of(path))/secrets.key")
+        let keys = try SealedSecrets.keys(&database, ring)
+        let wasPlain = try Migrator.migrate(&database, path, nowMs, keys)
+        if wasThere, !Pages.areChecked(path) {
+            _ = consume database
+            try Pages.renew(path)
+            database = try Database.open(path)
+            try database.execute(settings)
         }
-        try database.execute(
-            "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;"
-        )
-        try Migrator.migrate(&database, path, nowMs)
+        if wasPlain { KeptCopies.seal(path, nowMs, keys) }
+        try SealedSecrets.forgetLost(&database, keys, path)
         try registerKinds(&database)
         try registerSchemas(&database)
         try Continuity.settleLedgers(&database)
         let storeID = try beginNumbers(&database, path, isNew: !wasThere, freshID: freshID, journal)
-        return SQLiteStore(database: database, path: path, storeID: storeID)
+        return SQLiteStore(database: database, path: path, storeID: storeID, keys, ring)
     }
 
-    private static func check(_ database: inout Database) throws(StoreFailure) {
-        let rows = try database.query("PRAGMA quick_check(1)") { row throws(StoreFailure) in try row.text(0) }
-        if rows.first != "ok" { throw .fatal(rows.first ?? "unreadable") }
+    private static let settings = """
+        PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;
+        PRAGMA secure_delete=ON;
+        """
+
+    private static func damaged(_ path: String, _ words: String) -> StoreFailure {
+        .fatal(
+            "the database \(path) is damaged and was left as it is (\(words)); restore a backup with 'agentos-apply "
+                + "restore FILE', or move the file away to start empty")
     }
 
-    static func markPath(_ path: String) -> String { "\(directory(path))/committed" }
-    private static func directory(_ path: String) -> String {
-        path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    }
+    static func markPath(_ path: String) -> String { "\(Directory.of(path))/committed" }
 
     /// Compares the database with what is known to have been committed and delivered, and gives a new one its id.
     private static func beginNumbers(
@@ -77,7 +91,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         let isOwnMark = mark?.storeID == known || known == nil
         let committed = max(told, isOwnMark ? mark?.position ?? 0 : 0)
         let hasLost = committed > position || (isOwnMark && mark?.resourceVersion ?? 0 > version)
-        let accepting = "\(directory(path))/accept-loss"
+        let accepting = "\(Directory.of(path))/accept-loss"
         if hasLost, !isNew, access(accepting, F_OK) != 0 {
             throw .fatal(
                 "the database \(path) ends at event \(position), but events up to \(committed) were committed: it is "
@@ -182,6 +196,11 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
             [.int(old), .int(Int64(Limits.auditRowsMax))])
         try database.run(
             """
+            DELETE FROM idempotency WHERE at_ms < ?1
+            OR at_ms < (SELECT at_ms FROM idempotency ORDER BY at_ms DESC LIMIT 1 OFFSET ?2)
+            """, [.int(nowMs - Limits.keptAnswerMs), .int(Int64(Limits.keptAnswersMax))])
+        try database.run(
+            """
             DELETE FROM ledgers WHERE published_sequence = last_sequence AND uid NOT IN (SELECT uid FROM objects)
             AND uid NOT IN (SELECT uid FROM outbox)
             """)
@@ -189,6 +208,24 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
 
     /// Copies the database, consistent at one moment, while it is in use: over a connection of its own, beside commits.
     public func backup(to path: String) throws(StoreFailure) { try Database.open(self.path, .read).copy(to: path) }
+
+    /// Compares all pages with their checksums, and the write-ahead log with its own, beside commits.
+    public func scrub() throws(StoreFailure) {
+        var database = try Database.open(path, .read)
+        try database.execute("BEGIN")  // the log does not begin anew meanwhile
+        do throws(StoreFailure) { try Integrity.check(&database, path) } catch {
+            throw Self.damaged(path, error.words)
+        }
+        let frames = WriteAheadLog.committedFrames(path)
+        if let frame = WriteAheadLog.damagedFrame(path, among: frames) {
+            throw Self.damaged("\(path)-wal", "frame \(frame) of \(frames) is not as it was written")
+        }
+    }
+
+    public func reseal(with keys: SecretKeys, limit: Int) throws(StoreFailure) -> Int {
+        self.keys = keys
+        return try SealedSecrets.reseal(&database, keys, limit: limit)
+    }
 
     /// Without it the next start finds the same in the write-ahead log.
     public func finish() { try? database.execute("PRAGMA wal_checkpoint(TRUNCATE)") }

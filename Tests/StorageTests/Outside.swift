@@ -23,10 +23,35 @@ enum Outside {
     /// Runs a command of `Schemas/databases.py`.
     static func databases(_ words: [String]) -> Int32 { run(["python3", "\(schemas)/databases.py"] + words) }
 
-    /// Runs SQL on a database; false when it is refused.
-    static func change(_ path: String, _ sql: String) -> Bool {
+    /// Runs SQL on a database; false when it is refused. What SQL allows and this program would not write is to be found
+    /// by other means than checksums: those are brought up to date.
+    static func change(_ path: String, _ sql: String, seals: Bool = true) -> Bool {
         let code = "import sqlite3, sys; db = sqlite3.connect(sys.argv[1]); db.executescript(sys.argv[2]); db.commit()"
-        return run(["python3", "-c", code, path, sql], quiet: true) == 0
+        guard run(["python3", "-c", code, path, sql], quiet: true) == 0 else { return false }
+        return !seals || databases(["seal", path]) == 0
+    }
+
+    static func size(_ path: String) -> Int? {
+        var status = stat()
+        return stat(path, &status) == 0 ? Int(status.st_size) : nil
+    }
+
+    static func flip(_ path: String, at offset: Int, bit: Int) {
+        let fd = open(path, O_RDWR)
+        var byte: UInt8 = 0
+        #expect(pread(fd, &byte, 1, off_t(offset)) == 1)
+        byte ^= 1 << UInt8(bit)
+        #expect(pwrite(fd, &byte, 1, off_t(offset)) == 1)
+        close(fd)
+    }
+
+    /// Where a text stands in a file.
+    static func find(_ text: String, in path: String) -> Int? {
+        let fd = open(path, O_RDONLY)
+        defer { close(fd) }
+        var bytes = [UInt8](repeating: 0, count: size(path) ?? 0)
+        guard pread(fd, &bytes, bytes.count, 0) == bytes.count else { return nil }
+        return bytes.firstRange(of: Array(text.utf8))?.lowerBound
     }
 
     /// Changes bytes of a file in place.

@@ -14,7 +14,7 @@ import Testing
         "Reconciler": ["Planner", "Manifests", "Values"],
         "Loop": ["Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "Resources": ["Reconciler", "Planner", "Manifests", "Values"],
-        "Storage": ["CSQLite", "Machine", "Reconciler", "Planner", "Manifests", "Values"],
+        "Storage": ["CPages", "CSQLite", "Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "Messaging": ["Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "Drivers": [
             "CArchive", "CSeccomp", "GRPC", "Machine", "Reconciler", "Planner", "Manifests", "Values",

@@ -6,6 +6,7 @@ extension Route {
     /// All that the API serves.
     static let table: [Route] =
         paths + Kind.allCases.flatMap(objects) + agents + streams + sources + operations + access
+            + secretKeys
 
     private static let paths: [Route] =
         [

@@ -7,6 +7,8 @@ public struct EngineState: Sendable {
     public var objects: [ObjectKey: StoredObject] = [:]
     public var ledgers: [UID: Ledger] = [:]
     public var consumers: [String: Consumer] = [:]
+    /// To requests with an `Idempotency-Key`, as they were given.
+    public var keptAnswers: [KeptAnswer.ID: KeptAnswer] = [:]
     /// Deleted objects whose homes still wait for removal.
     public var tombstones: Set<UID> = []
     public var resourceVersion: Int64 = 0
@@ -78,6 +80,7 @@ public struct EngineState: Sendable {
             if ledger.stuck != nil { stuck.insert(uid) } else { stuck.remove(uid) }
         }
         for (name, consumer) in overlay.consumers { consumers[name] = consumer }
+        for answer in step.changes.answers { keptAnswers[answer.id] = answer }
         tombstones.formUnion(step.changes.tombstones)
         tombstones.subtract(step.changes.tombstonesCleared)
         resourceVersion = overlay.resourceVersion

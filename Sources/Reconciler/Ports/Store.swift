@@ -1,4 +1,5 @@
 public import Planner
+public import Values
 
 /// The durable home of all control state. Called from one thread at a time.
 public protocol Store: Sendable {
@@ -14,6 +15,10 @@ public protocol Store: Sendable {
     func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord]
     /// Records of the outbox, newest first; of one position, or of those that delivery is stuck at.
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord]
+    /// Compares all that is stored with what was written. May be called from any thread.
+    func scrub() throws(StoreFailure)
+    /// Seals Secrets with the first of these keys that an older one has sealed, at most so many; returns how many are left.
+    func reseal(with keys: SecretKeys, limit: Int) throws(StoreFailure) -> Int
     /// Puts all into the one file; nothing is written afterwards.
     func finish()
     /// Copies the store to a new file, consistent at one moment, while it is in use. May be called from any thread.

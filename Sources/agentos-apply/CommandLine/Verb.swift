@@ -18,7 +18,7 @@ package enum Verbs {
     package static let all: [any Verb.Type] = [
         Apply.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self, Logs.self, Exec.self,
         Top.self, Events.self, Wait.self, Validate.self, Schema.self, Backup.self, Restore.self, Outbox.self,
-        Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
+        Secrets.self, Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
     ]
 
     package static func named(_ name: String) -> (any Verb.Type)? { all.first { $0.name == name } }

@@ -17,13 +17,17 @@ struct Assembly {
     let loop: Loop
     let server: Server
     let drivers: [any Driver]
+    let keyring: any SecretKeyring
+    let secretKeys: SecretKeys
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
         let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
         let sources = SourceOptions(settings)
         let clock = SystemClock()
         let nowMs = clock.now().wallMs
-        let opened = try OpenedStore(paths, log, nowMs: nowMs)
+        let supervisor = try Self.supervisorPath()
+        keyring = SecretKeySource.ring(settings, paths, supervisor: supervisor)
+        let opened = try OpenedStore(paths, log, nowMs: nowMs, keyring: keyring)
         let (journal, store, state) = (opened.journal, opened.store, opened.state)
 
         let inbox = Inbox()
@@ -33,7 +37,7 @@ struct Assembly {
             log.error("system calls cannot be filtered on this machine: agents of the driver process do not start", [])
         }
         let configuration = ProcessDriver.Configuration(
-            runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: try Self.supervisorPath(),
+            runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: supervisor,
             storeID: store.storeID, systemCalls: filter, openFiles: openFiles)
         var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
         drivers += try runtimes.drivers(
@@ -54,6 +58,7 @@ struct Assembly {
         let watcher = SourceWatcher(
             sources.settings(state: paths.state, supervisor: configuration.supervisor)
         ) { inbox.send($0) }
+        secretKeys = store.keys
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: engineSettings)
         loop = Loop(

@@ -8,6 +8,7 @@ import Manifests
 import Planner
 import Reconciler
 import Storage
+import Synchronization
 import Values
 
 /// The daemon: one per state directory, from its start to its exit code.
@@ -107,11 +108,29 @@ final class Daemon {
             take(.storeFailed)
         }
         let database = "\(paths.state)/store/restore.db"
+        let keyring = parts.keyring
+        let current = Mutex(parts.secretKeys.current)
+        parts.server.onRotate = { () throws(StoreFailure) in
+            let keys = try keyring.renew(after: current.withLock { $0 })
+            current.withLock { $0 = keys.current }
+            return keys
+        }
         parts.server.onRestore = { [unowned self] in
-            if let problem = Storage.Restore.problem(with: database) { return problem }
+            if let problem = Storage.Restore.problem(with: database, keyring) { return problem }
             // The answer goes out first.
             events.after(ms: 100) { [unowned self] in take(.restore) }
             return nil
+        }
+    }
+
+    /// A new key was taken and the daemon died before all Secrets were sealed with it.
+    private func finishRotation() {
+        loop.reseal { [keys = parts.secretKeys] () throws(StoreFailure) in
+            keys
+        } _: { [log] result in
+            if case .failure(let failure) = result {
+                log.error("not all Secrets are sealed with the newest key", [("error", failure.words)])
+            }
         }
     }
 

@@ -12,7 +12,7 @@ struct OpenedStore {
     let state: EngineState
 
     /// Opens the journal and the store, after a restore where one waits, and compares them.
-    init(_ paths: Paths, _ log: Log, nowMs: Int64) throws {
+    init(_ paths: Paths, _ log: Log, nowMs: Int64, keyring: any SecretKeyring) throws {
         let journal: Journal
         do throws(SinkFailure) {
             journal = try Journal.open("\(paths.state)/journal") { problem in
@@ -21,7 +21,7 @@ struct OpenedStore {
         } catch {
             throw CommandProblem(.storeFailure, error.message)
         }
-        let (store, state) = try Self.openStore(paths, log, journal, nowMs: nowMs)
+        let (store, state) = try Self.openStore(paths, log, journal, nowMs: nowMs, keyring)
         // A reader is never told of other events at an offset that it has passed.
         let passed = state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset).max() ?? 0
         do throws(SinkFailure) { try journal.goOn(at: passed) } catch {
@@ -31,18 +31,20 @@ struct OpenedStore {
     }
 
     private static func openStore(
-        _ paths: Paths, _ log: Log, _ journal: Journal, nowMs: Int64
+        _ paths: Paths, _ log: Log, _ journal: Journal, nowMs: Int64, _ keyring: any SecretKeyring
     ) throws -> (SQLiteStore, EngineState) {
         let path = "\(paths.state)/store/agentos.db"
         do throws(StoreFailure) {
             if let kept = try Storage.Restore.takeOver(
-                waiting: "\(paths.state)/store/restore.db", database: path, nowMs: nowMs, journal: journal)
+                waiting: "\(paths.state)/store/restore.db", database: path, nowMs: nowMs, journal: journal,
+                keyring: keyring)
             {
                 log.info("database restored", [("replaced", kept)])
             }
             var random = SystemRandomNumberGenerator()
             let freshID = UID(high: random.next(), low: random.next()).hex
-            let store = try SQLiteStore.open(path, freshID: freshID, nowMs: nowMs, journal: journal)
+            let store = try SQLiteStore.open(
+                path, freshID: freshID, nowMs: nowMs, journal: journal, keyring: keyring)
             let published = try store.publishedPosition()
             if published > journal.lastPosition {
                 log.error(

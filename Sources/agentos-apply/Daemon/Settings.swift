@@ -30,6 +30,9 @@ package struct Settings: Equatable, Sendable {
     package var tlsPrivateKeyFile: String?
     package var clientAuthorityFile: String?
     package var tokenFile: String?
+    /// Nil: the daemon keeps a key of its own in its state directory.
+    package var secretsKeyFile: String?
+    package var secretsKeyCommand: String?
 
     package init() {}
 
@@ -98,6 +101,13 @@ package struct Settings: Equatable, Sendable {
             "token-auth-file", "tokenAuthFile", value: "FILE", \.tokenFile,
             "tokens and their users, as lines of TOKEN,USER,UID,\"GROUP,…\", readable by its owner alone",
             read: SettingRules.path),
+        .text(
+            "secrets-key-file", "secretsKeyFile", value: "FILE", \.secretsKeyFile,
+            "file with the key that Secrets are sealed with (default: secrets.key in the state directory)",
+            read: SettingRules.path),
+        .text(
+            "secrets-key-command", "secretsKeyCommand", value: "COMMAND", \.secretsKeyCommand,
+            "command of the shell that prints the key that Secrets are sealed with"),
     ]
 }
 

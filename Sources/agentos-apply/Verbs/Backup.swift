@@ -3,7 +3,7 @@ import Glibc
 struct Backup: Verb {
     static let name = "backup"
     static let usage = "backup FILE"
-    static let text = "Copy the database while the daemon runs. The copy holds secrets."
+    static let text = "Copy the database while the daemon runs. The values of Secrets in it are sealed."
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard invocation.words.count == 1 else { throw invocation.usage("give one FILE") }
@@ -17,7 +17,9 @@ struct Backup: Verb {
         }
         defer { unlink(path) }
         try LocalFile.copy(path, to: target)
-        try Terminal.print("backup written to \(target); it holds the values of Secrets")
+        try Terminal.print(
+            "backup written to \(target); to restore it on another machine, take the key of its Secrets along (secrets.key)"
+        )
         return .success
     }
 }
