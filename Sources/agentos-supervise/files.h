@@ -4,7 +4,7 @@
 //   process  who runs: pid, start time, boot id, cgroups; written while the agent is held before exec
 //   ending   how the agent's main process ended, while the rest of its tree is being stopped
 //   exit     the same, once nothing of the run lives
-//   oom      how many children of the agent the kernel has killed for want of memory
+//   oom      how many children of the agent the kernel has killed for want of memory, a second later
 #pragma once
 #include <sys/types.h>
 

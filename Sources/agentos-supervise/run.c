@@ -4,6 +4,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -45,6 +47,8 @@ static struct ending ending;
 static long long kill_at;      // milliseconds since boot, while it ends
 static long long look_at;      // at the count of kills for want of memory; 0: no reason to
 static int looks_left;
+static long long tell_at;      // 0: nothing is to be told of kills
+static long to_tell;           // kills up to the moment that set the time
 
 static void fail_start(const struct failure *failure) __attribute__((noreturn));
 static void fail_start(const struct failure *failure) {
@@ -83,9 +87,20 @@ static void start_agent(void) {
 
 static int is_near(long long at) { return at && boot_ms() - at <= OOM_NEAR_MS; }
 
+// A kill may have been the agent's own, whose end is seen later: it is a child's when the agent has outlived it.
+static void plan_to_tell(void) {
+    tell_at = memory.kills > to_tell ? boot_ms() + OOM_NEAR_MS : 0;
+    to_tell = memory.kills;
+}
+
 static void look_at_memory(void) {
-    if (memory_watch_look(&memory) > 0 && state == LIVES) write_oom(memory.kills);
+    if (memory_watch_look(&memory) > 0 && !tell_at) plan_to_tell();
     look_at = looks_left-- > 0 ? boot_ms() + OOM_LOOK_MS : 0;
+}
+
+static void tell_of_memory(void) {
+    write_oom(to_tell);
+    plan_to_tell();
 }
 
 // The main process has ended. `is_alone`: nothing of its tree is left.
@@ -102,6 +117,7 @@ static void describe_end(int is_alone) {
         if (is_victim) memory.kills--;
     }
     if (memory.kills > 0) write_oom(memory.kills);
+    tell_at = 0;
     state = ENDS;
     if (is_alone) return;
     write_end(&ending, 0);
@@ -134,6 +150,7 @@ static int pause_ms(void) {
     int pause = log_wait(&output, streams, STREAMS);
     long long now = boot_ms();
     if (look_at) pause = sooner(pause, look_at > now ? look_at - now : 0);
+    if (tell_at) pause = sooner(pause, tell_at > now ? tell_at - now : 0);
     if (state == ENDS) pause = sooner(pause, kill_at > now ? kill_at - now : KILL_AGAIN_MS);
     return pause;
 }
@@ -159,6 +176,7 @@ static void serve(void) {
 
     int has_ended = 0, is_alone = reap(&has_ended);
     if (has_ended) describe_end(is_alone);
+    if (state == LIVES && tell_at && boot_ms() >= tell_at) tell_of_memory();
     if (state == ENDS && is_alone) state = OVER;
     if (state == ENDS && boot_ms() >= kill_at) kill_all();
 }
@@ -168,8 +186,17 @@ static void tell_end(void) {
     while (write_end(&ending, 1) != 0 && boot_ms() < until && !is_directory_gone()) poll(NULL, 0, 100);
 }
 
+// What is kept for the daemon is closed to agents, which are other users. Without root all are one user, and the daemon may
+// see it only when this process is as open as the agent is itself.
+static void open_to_daemon(void) {
+    struct rlimit no_core = {0, 0};
+    if (geteuid() != 0 && setrlimit(RLIMIT_CORE, &no_core) == 0) prctl(PR_SET_DUMPABLE, 1);
+}
+
 int run_agent(void) {
     begin(&spec, "agentos-superv");
+    // Before another file takes its number. Without it commands get what can still be seen of the agent.
+    (void)specification_keep(&spec, KEPT_FD);
     int problem = write_claim(&spec);
     if (problem != 0) {
         report(problem == EEXIST ? "claimed" : "unclaimable", problem, 0, NULL);
@@ -180,6 +207,7 @@ int run_agent(void) {
     start_agent();
     // The agent has its own copy of the rest; nothing of its environment stays here.
     specification_forget(&spec);
+    open_to_daemon();
     memory_watch_start(&memory, &spec);
     while (state != OVER) serve();
     for (int i = 0; i < STREAMS; i++) stream_finish(&output, &streams[i]);

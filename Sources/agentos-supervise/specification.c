@@ -1,10 +1,12 @@
 #include "specification.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "kernel.h"
 
@@ -122,7 +124,24 @@ int specification_read(struct specification *spec, int fd) {
     ssize_t n = read_all(fd, spec->memory, spec->size);
     // What fills the room to its last byte may be longer.
     if (n < 0 || (size_t)n == spec->size) return -1;
+    spec->used = (size_t)n;
     return specification_parse(spec, spec->memory, (size_t)n);
+}
+
+int specification_keep(const struct specification *spec, int fd) {
+    // The digits of the filter were written over; what they stood in ends with their zero byte.
+    const char *filter = (const char *)spec->filter;
+    size_t before = (size_t)(filter - spec->memory), behind = before + 2 * spec->filter_bytes;
+    int copy = memfd_create("agentos-specification", MFD_CLOEXEC), result = -1;
+    if (copy < 0) return -1;
+    if (write_all(copy, spec->memory, before) == 0 && write_all(copy, spec->memory + behind, spec->used - behind) == 0)
+        result = copy == fd || dup3(copy, fd, O_CLOEXEC) == fd ? 0 : -1;
+    if (result != 0 || copy != fd) {
+        int saved = errno;
+        close(copy);
+        errno = saved;
+    }
+    return result;
 }
 
 void specification_forget(struct specification *spec) {

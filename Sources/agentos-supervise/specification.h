@@ -19,7 +19,7 @@ enum {
 
 struct specification {
     char *memory;  // what the strings lie in, and the pointers to them
-    size_t size;
+    size_t size, used;
     char **pool;
     size_t pool_size;
 
@@ -46,5 +46,8 @@ struct specification {
 int specification_parse(struct specification *spec, char *bytes, size_t n);
 // Reads it from a descriptor and takes it apart; -1 also when it cannot be read.
 int specification_read(struct specification *spec, int fd);
+// Leaves a copy, without the filter, at a descriptor in memory for the daemon: commands beside the agent get what the
+// agent was started with. -1 with errno.
+int specification_keep(const struct specification *spec, int fd);
 // Gives back all memory but for what the supervisor needs as long as the agent lives: the cgroups.
 void specification_forget(struct specification *spec);

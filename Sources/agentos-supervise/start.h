@@ -7,6 +7,8 @@
 
 // The descriptors that the daemon gives.
 enum { SPECIFICATION_FD = 0, REPORT_FD = 3 };
+// Where the supervisor of an agent keeps its specification for the daemon.
+enum { KEPT_FD = 0 };
 
 // Becomes a session of its own that orphans come to, takes signals only where it asks for them, and reads the
 // specification. Ends the process with code 100 when that cannot be read.

@@ -115,6 +115,46 @@ import Testing
         }
     }
 
+    /// Commands and probes have what was declared, whatever the agent has made of its own.
+    @Test func commandsHaveWhatTheAgentWasStartedWith() throws {
+        try inIsolation(.process) { world, _ in
+            let place = "\(world.directory)/place"
+            mkdir(place, 0o777)
+            chmod(place, 0o777)
+            let program = """
+                import ctypes, os, resource, time
+                # As setproctitle does it: over the environment.
+                fields = open("/proc/self/stat").read().rsplit(")", 1)[1].split()
+                ctypes.memset(int(fields[47]), 0x78, int(fields[48]) - int(fields[47]))
+                os.chdir("/")
+                resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+                open(os.environ["HOME"] + "/changed", "w").close()
+                while True: time.sleep(1)
+                """
+            let path = world.write("titled.py", program)
+            let probe = world.write(
+                "probe.sh", "test -e $HOME/changed && test \"$GIVEN\" = declared && test $PWD = \(place)")
+            let manifest = World.agent(
+                "one", "exec python3 \(path)",
+                """
+                workingDir: \(place)
+                env: [{name: GIVEN, value: declared}]
+                resources: {limits: {nofile: 500}}
+                readinessProbe: {exec: {command: [sh, \(probe)]}, periodSeconds: 1}
+                """)
+            let applied = world.apply(manifest, "--wait", "--timeout", "20s")
+            #expect(applied.code == 0, "\(applied.text)")
+            let shown = world.run("exec", "one", "--", "sh", "-c", "echo $GIVEN; pwd; ulimit -n; ulimit -Hn; id -u")
+            let user = World.read("/proc/\(world.pid("one"))/status").split(separator: "\n").first {
+                $0.hasPrefix("Uid:")
+            }?.split(separator: "\t")[1]
+            #expect(shown.output == "declared\n\(place)\n500\n500\n\(user ?? "")\n", "\(shown.text)")
+            rmdir(place)
+            let gone = world.run("exec", "one", "--", "true")
+            #expect(gone.code != 0 && gone.error.contains(place), "\(gone.text)")
+        }
+    }
+
     @Test func whatCannotBeExecutedIsSaid() throws {
         try inIsolation(.process) { world, _ in
             world.apply(World.agent("ended", "exit 0", "restartPolicy: Never") + World.agent("one", World.stays))

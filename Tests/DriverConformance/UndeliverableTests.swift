@@ -28,6 +28,11 @@ import Values
                     metadata: {name: binary}
                     data: {key: YQBi}
                     ---
+                    apiVersion: v1
+                    kind: Secret
+                    metadata: {name: bytes}
+                    data: {KEY: //79}
+                    ---
 
                     """)
             let from = (0..<8).map { "{secretRef: {name: big-\($0)}}" }.joined(separator: ", ")
@@ -36,6 +41,11 @@ import Values
                     "zero", "env: [{name: KEY, valueFrom: {secretKeyRef: {name: binary, key: key}}}]",
                     ["KEY", "zero byte"]
                 ),
+                (
+                    "bytes", "env: [{name: ANY, valueFrom: {secretKeyRef: {name: bytes, key: KEY}}}]",
+                    ["KEY", "\"bytes\"", "UTF-8"]
+                ),
+                ("all-bytes", "envFrom: [{secretRef: {name: bytes}}]", ["KEY", "\"bytes\"", "UTF-8"]),
                 ("long", "env: [{name: LONG, value: \(long)}]", ["LONG", "131072"]),
                 ("much", "envFrom: [\(from)]", ["arguments and environment", "V0_0"]),
             ]

@@ -81,7 +81,15 @@ void check_specifications(void) {
     CHECK(write(fd, bytes, n) == (ssize_t)n && lseek(fd, 0, SEEK_SET) == 0);
     struct specification spec = {0};
     CHECK(specification_read(&spec, fd) == 0 && spec.uid == 1000);
+    // What is kept is the same without the filter.
+    int kept = dup(fd);
+    CHECK(specification_keep(&spec, kept) == 0);
     specification_forget(&spec);
+    char again[1024], expected[1024];
+    size_t expected_length = build(expected, 9, "");
+    CHECK(pread(kept, again, sizeof again, 0) == (ssize_t)expected_length);
+    CHECK(memcmp(again, expected, expected_length) == 0);
+    close(kept);
     CHECK(ftruncate(fd, SPECIFICATION_BYTES_MAX) == 0 && lseek(fd, 0, SEEK_SET) == 0);
     CHECK(specification_read(&spec, fd) != 0);
     specification_forget(&spec);

@@ -85,7 +85,7 @@ struct ContainerSettings: Sendable {
         }
         guard !arguments.isEmpty else { throw Volumes.Problem(message: "the image names no command; set spec.command") }
         let environment = Self.environment(image, context)
-        if let why = ProgramLimits.refusal(arguments: arguments, environment: environment) {
+        if let why = context.problem ?? ProgramLimits.refusal(arguments: arguments, environment: environment) {
             throw Volumes.Problem(message: why)
         }
         if let why = OCISpec.refusal(of: spec.resources) { throw Volumes.Problem(message: why) }

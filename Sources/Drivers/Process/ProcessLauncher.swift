@@ -52,7 +52,9 @@ final class ProcessLauncher: Launcher {
             environment.append(("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"))
         }
         if !names.contains("HOME") { environment.append(("HOME", home)) }
-        if let why = ProgramLimits.refusal(arguments: context.arguments, environment: environment) {
+        if let why = context.problem
+            ?? ProgramLimits.refusal(arguments: context.arguments, environment: environment)
+        {
             throw .refused(.startError, why)
         }
         var specification = Supervisor.Specification(
@@ -107,9 +109,28 @@ final class ProcessLauncher: Launcher {
 
     // MARK: Commands
 
-    /// With the user, environment, directory, limits and cgroups that the agent has now.
+    /// With the user, environment, directory and limits that the agent was started with, whatever it has made of its own.
     func command(
         _ execution: Execution, id: String, _ process: RunDirectory.Process, _ directory: RunDirectory
+    ) throws(Files.Failure) -> Supervisor.Specification {
+        var specification: Supervisor.Specification
+        if let kept = Supervisor.Specification(keptBy: process.supervisor, process.supervisorStart) {
+            specification = kept
+        } else {
+            specification = try found(process, directory)
+        }
+        specification.arguments = execution.command
+        specification.cgroups = process.cgroups
+        guard let filter = filter() else {
+            throw Files.Failure(code: ENOSYS, what: "the filter of system calls")
+        }
+        specification.systemCalls = filter
+        return specification
+    }
+
+    /// What can be seen of an agent whose supervisor is gone, or was started by an earlier version of the daemon.
+    private func found(
+        _ process: RunDirectory.Process, _ directory: RunDirectory
     ) throws(Files.Failure) -> Supervisor.Specification {
         let place = "/proc/\(process.pid)"
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
@@ -125,17 +146,12 @@ final class ProcessLauncher: Launcher {
         let confinement = directory.confinement
         var specification = Supervisor.Specification(
             boot: bootID, directory: String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self),
-            arguments: execution.command, environment: environment.split(separator: "\0").map(String.init))
+            arguments: [], environment: environment.split(separator: "\0").map(String.init))
         specification.user = identity("Uid:")
         specification.group = identity("Gid:")
         (specification.openFiles, specification.openFilesMost) = openFiles(place)
-        guard let filter = filter() else {
-            throw Files.Failure(code: ENOSYS, what: "the filter of system calls")
-        }
-        specification.systemCalls = filter
         specification.readable = confinement?.readable
         specification.writable = confinement?.writable ?? []
-        specification.cgroups = process.cgroups
         return specification
     }
 

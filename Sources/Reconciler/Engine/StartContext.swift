@@ -10,6 +10,8 @@ public struct StartContext: Sendable {
     public var arguments: [String]
     public var environment: [(name: String, value: String)]
     public var volumes: [Volume]
+    /// Why no program can be given this; never a value.
+    public var problem: String?
 
     /// A volume that the agent mounts, with its content where that comes from objects.
     public struct Volume: Sendable {
@@ -28,7 +30,7 @@ public struct StartContext: Sendable {
 
     public init(
         namespace: String, agent: String, ownUser: UInt32?, arguments: [String],
-        environment: [(name: String, value: String)], volumes: [Volume]
+        environment: [(name: String, value: String)], volumes: [Volume], problem: String? = nil
     ) {
         self.namespace = namespace
         self.agent = agent
@@ -36,6 +38,7 @@ public struct StartContext: Sendable {
         self.arguments = arguments
         self.environment = environment
         self.volumes = volumes
+        self.problem = problem
     }
 }
 
@@ -57,24 +60,34 @@ extension Engine {
             variables.append((name, value))
         }
         func isGiven(_ name: String) -> Bool { given.contains { $0.0 == name } }
+        var problem: String?
         func data(_ kind: Kind, _ name: String) -> [String: String] {
-            let values =
-                state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
-            return kind == .secret
-                ? values.mapValues { String(decoding: Base64.decode($0) ?? [], as: UTF8.self) } : values
+            state.objects[ObjectKey(kind, namespace: key.namespace, name: name)]?.content["data"]?.stringMap ?? [:]
+        }
+        /// As for Kubernetes, a variable is text: what is not is refused before it would be given away as something else.
+        func text(_ value: String, _ kind: Kind, _ name: String, key: String) -> String {
+            if kind != .secret { return value }
+            let bytes = Base64.decode(value) ?? []
+            if let text = String(validating: bytes, as: UTF8.self) { return text }
+            problem =
+                problem
+                ?? "key \"\(key)\" of Secret \"\(name)\" is not UTF-8, as a variable has to be; mount it as a volume"
+            return ""
         }
         for from in run.spec.environmentFrom {
-            let values = data(from.isSecret ? .secret : .configMap, from.name)
-            for (name, value) in values.sorted(by: { $0.key < $1.key })
+            let kind = from.isSecret ? Kind.secret : .configMap
+            for (name, value) in data(kind, from.name).sorted(by: { $0.key < $1.key })
             where StringRule.environmentName.accepts(from.prefix + name) && !isGiven(from.prefix + name) {
-                add(from.prefix + name, value)
+                add(from.prefix + name, text(value, kind, from.name, key: name))
             }
         }
         for variable in run.spec.environment {
             switch variable.source {
             case .value(let text): add(variable.name, Expansion.expand(text, known))
             case .secretKey(let name, let field, _):
-                if let value = data(.secret, name)[field] { add(variable.name, value) }
+                if let value = data(.secret, name)[field] {
+                    add(variable.name, text(value, .secret, name, key: field))
+                }
             case .configMapKey(let name, let field, _):
                 if let value = data(.configMap, name)[field] { add(variable.name, value) }
             case .field(let path): add(variable.name, fieldValue(path, object))
@@ -84,7 +97,7 @@ extension Engine {
         let arguments = (run.spec.command + run.spec.arguments).map { Expansion.expand($0, known) }
         return StartContext(
             namespace: key.namespace, agent: key.name, ownUser: agent.ownUser, arguments: arguments,
-            environment: variables, volumes: volumes(run.spec, key.namespace))
+            environment: variables, volumes: volumes(run.spec, key.namespace), problem: problem)
     }
 
     private func volumes(_ spec: AgentSpec, _ namespace: String) -> [StartContext.Volume] {
