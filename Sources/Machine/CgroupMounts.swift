@@ -27,13 +27,19 @@ package struct CgroupMounts: Sendable {
         }
     }
 
-    /// The kernel has killed something in this group, a path from the root of the hierarchy, for want of memory.
-    package func ranOutOfMemory(_ group: String) -> Bool {
-        guard let mount else { return false }
+    /// How often the kernel has killed something in this group, a path from the root of the hierarchy, for want of memory.
+    package func oomKills(_ group: String) -> Int {
+        guard let mount else { return 0 }
         let text = Files.text("\(mount)\(group)/\(isUnified ? "memory.events" : "memory.oom_control")") ?? ""
-        return text.split(separator: "\n").contains { line in
+        for line in text.split(separator: "\n") {
             let words = line.split(separator: " ")
-            return words.count == 2 && words[0] == "oom_kill" && words[1] != "0"
+            if words.count == 2, words[0] == "oom_kill" { return Int(words[1]) ?? 0 }
         }
+        return 0
+    }
+
+    /// The memory of this group, a directory of some hierarchy, is counted.
+    package static func countsMemory(_ directory: String) -> Bool {
+        Files.exists("\(directory)/memory.events") || Files.exists("\(directory)/memory.oom_control")
     }
 }

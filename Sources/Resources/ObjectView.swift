@@ -160,6 +160,7 @@ extension EngineState {
             ("startedAt", (run?.startedAtMs).map { .text(Timestamp.milliseconds($0)) }),
             ("readyAt", (run?.readyAt?.wallMs).map { .text(Timestamp.milliseconds($0)) }),
             ("restarts", .number(replica.restarts)), ("lastExit", replica.lastExit.map(Self.exit)),
+            ("childOOMKills", (run?.facts.childOOMKills).flatMap(Self.count)),
             ("nextRetryAt", retryAt.map { .text(Timestamp.milliseconds($0)) }),
             ("staleInputs", stale.isEmpty ? nil : .list(stale.map(Node.text))),
         ])
@@ -169,7 +170,10 @@ extension EngineState {
         .map([
             ("code", exit.code.map { .number($0) }), ("signal", exit.signal.map { .text(Signals.name(of: Int32($0))) }),
             ("reason", .text(exit.reason.rawValue)), ("message", exit.message.isEmpty ? nil : .text(exit.message)),
-            ("at", .text(Timestamp.milliseconds(exit.atMs))),
+            ("at", .text(Timestamp.milliseconds(exit.atMs))), ("childOOMKills", count(exit.childOOMKills)),
         ])
     }
+
+    /// Nothing is shown of what never happened.
+    private static func count(_ number: Int) -> Node? { number > 0 ? .number(number) : nil }
 }

@@ -50,6 +50,7 @@ enum Column {
             .map([
                 ("code", exit.code.map { .number($0) }), ("signal", exit.signal.map { .number($0) }),
                 ("reason", .text(exit.reason.rawValue)), ("message", .text(exit.message)), ("atMs", .number(exit.atMs)),
+                ("childOOMKills", exit.childOOMKills > 0 ? .number(exit.childOOMKills) : nil),
             ]))
     }
 
@@ -58,7 +59,8 @@ enum Column {
         return Exit(
             code: try stored.optionalNumber("code"), signal: try stored.optionalNumber("signal"),
             reason: try stored.value("reason", Exit.Reason.init), message: try stored.text("message"),
-            atMs: try stored.number("atMs"))
+            atMs: try stored.number("atMs"),
+            childOOMKills: stored.has("childOOMKills") ? try stored.count("childOOMKills") : 0)
     }
 
     static func text(_ managers: [FieldManager]) -> String {
@@ -114,15 +116,19 @@ enum Column {
     static func facts(_ run: Run) -> String? {
         let facts = Node.map([
             ("image", run.facts.image.map { .text($0) }), ("address", run.facts.address.map { .text($0) }),
-            ("frozen", run.isFrozen ? true : nil),
+            ("frozen", run.isFrozen ? true : nil), ("untold", run.isUntold ? true : nil),
+            ("childOOMKills", run.facts.childOOMKills > 0 ? .number(run.facts.childOOMKills) : nil),
         ])
         return facts.map?.isEmpty == true ? nil : JSONWriter.text(facts)
     }
 
-    static func facts(_ text: String) throws(Damage) -> (facts: InstanceFacts, isFrozen: Bool) {
+    static func facts(_ text: String) throws(Damage) -> (facts: InstanceFacts, isFrozen: Bool, isUntold: Bool) {
         let stored = try Document(text)
-        let facts = InstanceFacts(image: try stored.optionalText("image"), address: try stored.optionalText("address"))
-        return (facts, stored.has("frozen") ? try stored.flag("frozen") : false)
+        let facts = InstanceFacts(
+            image: try stored.optionalText("image"), address: try stored.optionalText("address"),
+            childOOMKills: stored.has("childOOMKills") ? try stored.count("childOOMKills") : 0)
+        func flag(_ name: String) throws(Damage) -> Bool { stored.has(name) ? try stored.flag(name) : false }
+        return (facts, try flag("frozen"), try flag("untold"))
     }
 
     /// A process or user id.

@@ -167,7 +167,9 @@ extension SQLiteStore {
         run.startedAtMs = try row.optionalInt(9)
         run.readyAt = try row.optional(10, Column.moment)
         run.gate = try row.optionalInt(11)
-        if let (facts, isFrozen) = try row.optional(12, Column.facts) { (run.facts, run.isFrozen) = (facts, isFrozen) }
+        if let (facts, isFrozen, isUntold) = try row.optional(12, Column.facts) {
+            (run.facts, run.isFrozen, run.isUntold) = (facts, isFrozen, isUntold)
+        }
         run.startupBy = try row.optional(13, Column.deadline)
         return run
     }

@@ -44,6 +44,7 @@ extension Life {
         guard result.violation == nil else { return }
         if let why = unconverged ?? unsynced { return fail("not converged: \(why)") }
         checkLedgers()
+        checkTold()
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
         readDirectory()
@@ -95,6 +96,9 @@ extension Life {
                 case .backingOff where agent.summary.conditions.first?.condition.status == false: break
                 case .failed(let run, removed: true) where run.spec.restartPolicy == .never: break
                 default: return "\(object.key.name) replica \(replica.ordinal) is \(replica.phase), \(now)"
+                }
+                if replica.phase.run?.isUntold == true, case .ready = replica.phase {
+                    return "\(object.key.name) replica \(replica.ordinal) is Ready and not told"
                 }
                 if case .ready = replica.phase { expected += 1 }
             }

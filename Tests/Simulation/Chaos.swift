@@ -33,6 +33,12 @@ extension Life {
         case 15:
             let problem = random.chance(50) ? "cannot connect" : nil
             pending.append(.driverState(driver: "process", problem: problem))
+        case 17:
+            let living = machine.living
+            for run in living.prefix(1) {
+                machine.killChild(run)
+                hint(run)
+            }
         case 22: directory.change(&random)
         case 23...24: readDirectory()
         case 25:

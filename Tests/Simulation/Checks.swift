@@ -29,7 +29,7 @@ extension Life {
             // Bookkeeping after the end of a run is no transition; every change of phase is one.
             if let old = engine.state.objects.values.first(where: { $0.uid == write.uid })?.agent?.replicas.first(
                 where: { $0.ordinal == write.replica.ordinal }),
-                old.phase.name != write.replica.phase.name
+                old.phase.name != write.replica.phase.name, write.run?.isUntold != true
             {
                 fail(
                     "replica \(write.replica.ordinal) went from \(old.phase.name) to \(write.replica.phase.name) without an event"
@@ -46,6 +46,25 @@ extension Life {
                 guard case .ready(let run) = replica.phase else { continue }
                 if run.spec.gate == .published, let gate = run.gate, delivered[object.uid] ?? 0 < gate {
                     fail("\(object.key.name) is Ready before its events are delivered")
+                }
+            }
+        }
+    }
+
+    /// What was told last is what is true, whatever was left out in a crash loop, and the counts are those of the machine.
+    mutating func checkTold() {
+        for object in engine.state.objects.values {
+            for replica in object.agent?.replicas ?? [] {
+                guard let run = replica.phase.run, case .ready = replica.phase else { continue }
+                let name = "\"run_id\":\"\(run.id.text)\""
+                let isTold = store.outbox.values.contains {
+                    $0.event.uid == object.uid && $0.event.type == "run.ready" && $0.event.payload.contains(name)
+                }
+                if !isTold { fail("nobody was told that \(run.id.text) is Ready") }
+                if case .running(_, _, let facts, _) = machine.seen[run.id],
+                    facts.childOOMKills != run.facts.childOOMKills
+                {
+                    fail("\(run.id.text) has \(run.facts.childOOMKills) kills, not \(facts.childOOMKills)")
                 }
             }
         }

@@ -61,6 +61,7 @@ extension Life {
     }
 
     private mutating func keep(_ changes: ChangeSet) {
+        result.untold += changes.replicas.count { $0.run?.isUntold == true }
         checkCommit(changes)
         checkPruned(changes)
         do throws(StoreFailure) { try store.commit(changes) } catch { fail("the store: \(error.words)") }

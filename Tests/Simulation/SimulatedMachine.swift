@@ -58,6 +58,13 @@ struct SimulatedMachine {
         }.map(\.key).sorted()
     }
 
+    /// The kernel kills a child of its main process for want of memory.
+    mutating func killChild(_ run: RunID) {
+        guard case .running(let pid, let startedAtMs, var facts, let isFrozen) = runs[run]?.instance else { return }
+        facts.childOOMKills += 1
+        runs[run]?.instance = .running(pid: pid, startedAtMs: startedAtMs, facts: facts, isFrozen: isFrozen)
+    }
+
     mutating func signal(_ run: RunID, nowMs: Int64) {
         if case .running(_, _, _, isFrozen: true) = runs[run]?.instance { return }
         if runs[run]?.ignoresSignals != true { end(run, Exit(signal: 15, reason: .error, atMs: nowMs)) }
@@ -78,8 +85,10 @@ struct SimulatedMachine {
     mutating func forget(_ uid: UID) { runs = runs.filter { $0.key.uid != uid } }
 
     mutating func end(_ run: RunID, _ exit: Exit) {
+        var exit = exit
         switch runs[run]?.instance {
-        case .running:
+        case .running(_, _, let facts, _):
+            exit.childOOMKills = facts.childOOMKills
             guard let restMs = runs[run]?.treeEndsAt else {
                 runs[run, default: Entry()].instance = .exited(exit)
                 return

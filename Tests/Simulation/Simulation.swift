@@ -1,7 +1,7 @@
 import Loop
 import Manifests
 import Planner
-public import Reconciler
+import Reconciler
 import Values
 
 /// A known-bad variant of the engine's surroundings, which the checks must catch.
@@ -22,6 +22,8 @@ public struct SimulationResult: Sendable {
     public var steps = 0
     public var freezes = 0
     public var prunes = 0
+    /// Writes about attempts of crash loops that no event speaks of.
+    public var untold = 0
     /// Orderly ends of the daemon.
     public var stops = 0
     /// A hash over all that was committed: equal for equal lives.
@@ -38,18 +40,6 @@ public func simulate(seed: UInt64, mutant: Mutant? = nil, shadow: Shadow? = nil)
     life.shadow = shadow
     life.live()
     return life.result
-}
-
-/// Another store beside the simulated one, so that the two cannot drift apart.
-public struct Shadow {
-    var commit: (ChangeSet) -> String?
-    /// What differs from the given state, if anything.
-    var compare: (EngineState) -> String?
-
-    public init(commit: @escaping (ChangeSet) -> String?, compare: @escaping (EngineState) -> String?) {
-        self.commit = commit
-        self.compare = compare
-    }
 }
 
 struct Life {

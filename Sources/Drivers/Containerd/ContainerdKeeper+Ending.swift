@@ -42,6 +42,7 @@ extension ContainerdKeeper {
     }
 
     func forgetTask(_ run: RunID) async throws(GRPCFailure) {
+        outOfMemoryAtMs[run] = nil
         for attempt in 0..<20 {
             do throws(GRPCFailure) { return try await client.tasks.delete(run.text) } catch {
                 // It runs still, or is ending.

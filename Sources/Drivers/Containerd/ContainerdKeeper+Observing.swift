@@ -23,7 +23,8 @@ extension ContainerdKeeper {
             let started = directory.started
             return .running(
                 pid: task?.pid ?? 0, startedAtMs: started?.atMs ?? 0,
-                facts: InstanceFacts(image: started?.image, address: started?.address),
+                facts: InstanceFacts(
+                    image: started?.image, address: started?.address, childOOMKills: directory.childOOMKills),
                 isFrozen: task?.status == .paused)
         case .stopped:
             guard let task else { return nil }
@@ -48,18 +49,23 @@ extension ContainerdKeeper {
         let status = task.exitStatus
         // Runtimes report signals as shells do.
         let signal = (129...192).contains(status) ? status - 128 : nil
-        var reason: Exit.Reason = status == 0 ? .completed : .error
-        if status != 0, memoryGroups.ranOutOfMemory(cgroupsPath(run)) { reason = .oomKilled }
+        let memory = memory(of: run, status: status)
         return Exit(
-            code: signal == nil ? status : nil, signal: signal, reason: reason,
-            atMs: task.exitedAtMs > 0 ? task.exitedAtMs : agentos_wall_ms())
+            code: signal == nil ? status : nil, signal: signal,
+            reason: status == 0 ? .completed : memory.isReason ? .oomKilled : .error,
+            atMs: task.exitedAtMs > 0 ? task.exitedAtMs : agentos_wall_ms(), childOOMKills: memory.childKills)
     }
 
     /// The exit is written down before containerd forgets it, and told when the log is complete and nothing lives.
     func finish(_ run: RunID, _ exit: Exit) async throws(GRPCFailure) -> Instance {
         let directory = directory(run)
         if Files.exists(directory.path), directory.ending == nil {
-            try onDisk { () throws(Files.Failure) in try directory.write(ending: exit) }
+            try onDisk { () throws(Files.Failure) in
+                if exit.childOOMKills > directory.childOOMKills {
+                    try directory.write(childOOMKills: exit.childOOMKills)
+                }
+                try directory.write(ending: exit)
+            }
         }
         try await forgetTask(run)
         if directory.ending != nil { try onDisk { () throws(Files.Failure) in try directory.finishEnding() } }
@@ -92,6 +98,7 @@ extension ContainerdKeeper {
             for name in Files.names(in: configuration.runs).sorted() {
                 guard let run = RunID(name) else { continue }
                 if let instance = try await look(run, byID[name]) { seen[run] = instance }
+                if byID[name]?.status == .running { lookForKills(run) }
             }
             for task in tasks where task.status != .stopped {
                 guard let run = RunID(task.id), seen[run] == nil, !Files.exists(directory(run).path),

@@ -30,6 +30,8 @@ actor ContainerdKeeper {
     let report: @Sendable (Input) -> Void
     let memoryGroups = CgroupMounts.memory
     var starts = Starts()
+    /// When the kernel began to kill in a container, in milliseconds since boot; until its end.
+    var outOfMemoryAtMs: [RunID: Int64] = [:]
     /// What was told while a complete observation is made; it is newer.
     var fresh: [RunID: Instance?]?
     private var outage: Outage?
@@ -122,8 +124,11 @@ actor ContainerdKeeper {
         try await client.makeNamespace(configuration.namespace)
         if isSubscribed { return }
         isSubscribed = true
-        client.subscribe(namespace: configuration.namespace) { id in
-            self.exited(id)
+        client.subscribe(namespace: configuration.namespace) { id, event in
+            switch event {
+            case .exited: self.exited(id)
+            case .ranOutOfMemory: self.ranOutOfMemory(id)
+            }
         } ended: { failure in
             self.isSubscribed = false
             self.note(failure ?? GRPCFailure(.unavailable, "containerd ended the connection"))

@@ -24,7 +24,7 @@ final class GvisorLauncher: Launcher {
     private let work: SideWork
     private let bootID = ProcessTable.bootID
     private var starts: [RunID: Start] = [:]
-    private var inotify: Int32 = -1
+    private var inotify: Inotify?
     private var runs: String { configuration.runs }
     private var states: String { "\(containers.volumes.memory)/runsc" }
 
@@ -144,16 +144,12 @@ final class GvisorLauncher: Launcher {
     func awaitUp(_ run: RunID, changed: @escaping (RunID) -> Void) {
         guard starts[run] == nil else { return }
         starts[run] = .starting(changed)
-        if inotify < 0 {
-            inotify = agentos_inotify()
-            guard inotify >= 0 else { return }
-            events.watch(inotify) { [unowned self] _ in
-                var buffer = [UInt8](repeating: 0, count: 16_384)
-                while read(inotify, &buffer, buffer.count) > 0 {}
+        inotify =
+            inotify
+            ?? Inotify(events) { [unowned self] _ in
                 for run in starts.keys.sorted() { look(at: run) }
             }
-        }
-        _ = agentos_inotify_add(inotify, states)
+        _ = inotify?.add(states)
         // It may have come up before the watch.
         events.after(ms: 0) { [unowned self] in look(at: run) }
     }

@@ -77,7 +77,14 @@ struct RunDirectory {
         return Exit(
             code: fields["code"]?.first.flatMap { Int($0) }, signal: fields["signal"]?.first.flatMap { Int($0) },
             reason: Exit.Reason(rawValue: word) ?? .unknown, message: fields["message"]?.first ?? "",
-            atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0)
+            atMs: fields["at"]?.first.flatMap { Int64($0) } ?? 0, childOOMKills: childOOMKills)
+    }
+
+    /// How many children of the agent the kernel has killed for want of memory.
+    var childOOMKills: Int { fields("oom")?["kills"]?.first.flatMap { Int($0) } ?? 0 }
+
+    func write(childOOMKills kills: Int) throws(Files.Failure) {
+        try Files.replace("\(path)/oom", Array("format 1\nkills \(kills)\n".utf8))
     }
 
     func write(ending exit: Exit) throws(Files.Failure) {

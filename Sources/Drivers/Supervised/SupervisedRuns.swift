@@ -39,6 +39,7 @@ final class SupervisedRuns {
     let removals: SideWork
     private let report: @Sendable (Input) -> Void
     private var states: [RunID: State] = [:]
+    private var memory: MemoryWatches?
     /// Whose a run directory is does not change: true for ours.
     private var isOurs: [RunID: Bool] = [:]
     private var isSwept = false
@@ -58,6 +59,7 @@ final class SupervisedRuns {
         processes = ProcessSweep(events: events)
         files = SideWork(name: "run-files", events: events)
         removals = SideWork(name: "removals", events: events)
+        memory = MemoryWatches(events) { [unowned self] run in tell(run) }
     }
 
     func directory(_ run: RunID) -> RunDirectory { RunDirectory(path: "\(configuration.runs)/\(run.text)") }
@@ -127,8 +129,10 @@ final class SupervisedRuns {
         }
         if isSupervised || ProcessTable.isAlive(process.pid, process.start) {
             if !launcher.isUp(run) { return .starting }
+            var facts = launcher.facts(of: directory)
+            facts.childOOMKills = directory.childOOMKills
             return .running(
-                pid: process.pid, startedAtMs: process.atMs, facts: launcher.facts(of: directory),
+                pid: process.pid, startedAtMs: process.atMs, facts: facts,
                 isFrozen: Cgroups.isFrozen(process.cgroups))
         }
         // It may have ended between the two looks.
@@ -207,6 +211,9 @@ final class SupervisedRuns {
             guard let process = directory(run).process else { return }
             watchSupervisor(run, process.supervisor, process.supervisorStart)
             watchAgent(run, process.pid, process.start)
+            if memory?.watch(run, directory(run).path, process.cgroups) == true, directory(run).childOOMKills > 0 {
+                tell(run)
+            }
         }
         // All of it ended between the look and the watch: nothing would wake us.
         let (agent, supervisor) = watched(run)
@@ -269,6 +276,7 @@ final class SupervisedRuns {
     }
 
     func unwatch(_ run: RunID) {
+        memory?.forget(run)
         guard case .watched(let agent, let supervisor) = states.removeValue(forKey: run) else { return }
         for fd in [agent, supervisor] where fd >= 0 {
             events.unwatch(fd)

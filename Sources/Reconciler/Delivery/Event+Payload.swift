@@ -68,7 +68,14 @@ extension Event {
             ("signal", transition.exit?.signal.map { .text(Signals.name(of: Int32($0))) }),
             ("message", (transition.exit?.message).flatMap { $0.isEmpty ? nil : .text($0) }),
             ("retryInMs", transition.retryInMs.map { .number($0) }),
+            ("failures", transition.failures.flatMap { $0 > 0 ? .number($0) : nil }),
+            ("childOOMKills", Self.childOOMKills(transition).map { .number($0) }),
         ]
+    }
+
+    private static func childOOMKills(_ transition: Transition) -> Int? {
+        let kills = transition.childOOMKills ?? transition.exit?.childOOMKills ?? 0
+        return kills > 0 ? kills : nil
     }
 
     // MARK: Audit

@@ -76,14 +76,7 @@ extension [Replica] {
         for index in indices {
             guard var run = self[index].phase.run, run.effective == effective else { continue }
             run.effective = effective
-            switch self[index].phase {
-            case .starting(_, let seen): self[index].phase = .starting(run, seen: seen)
-            case .ready: self[index].phase = .ready(run)
-            case .failed(_, let removed): self[index].phase = .failed(run, removed: removed)
-            case .stopping(_, let reason, let killAt): self[index].phase = .stopping(run, reason, killAt: killAt)
-            case .completed(_, let removed): self[index].phase = .completed(run, removed: removed)
-            case .created, .scheduled, .backingOff, .stopped: break
-            }
+            self[index].phase = self[index].phase.replacing(run)
         }
     }
 }

@@ -4,6 +4,7 @@ import Values
 /// How runs end: by themselves, because they are asked to, because a probe says so.
 extension Planner {
     mutating func ended(_ index: Int, _ run: Run, _ exit: Exit, wasSeen: Bool) {
+        let run = ending(run)
         plan.replicas[index].lastExit = exit
         if exit.succeeded, run.spec.restartPolicy != .always {
             return move(index, .completed, .completed(run, removed: false), reason: .ended(exit.reason), exit: exit)

@@ -4,6 +4,8 @@ import Values
 /// One replica: its phase, what is observed of its run, and what is desired, to the next phase.
 extension Planner {
     mutating func step(_ index: Int, _ desire: Desire, startsBlocked: Bool) {
+        noteChildOOMKills(index)
+        tellWhatLives(index)
         let replica = plan.replicas[index]
         switch replica.phase {
         case .created:
@@ -60,8 +62,10 @@ extension Planner {
             run.pid = pid
             run.startedAtMs = startedAtMs
             run.facts = facts
+            run.facts.childOOMKills = 0
             if let probe = run.spec.startupProbe { run.startupBy = Deadline(now, afterMs: probe.patienceMs) }
-            run.gate = snapshot.lastSequence + Int64(plan.transitions.count) + 1
+            let told = plan.transitions.count + (run.isUntold ? 0 : 1)
+            run.gate = snapshot.lastSequence + Int64(told)
             move(index, .started, .starting(run, seen: true), reason: .instanceSeen)
         case .running(_, _, _, let isFrozen):
             if stopIfAsked(index, run, desire) || staysFrozen(index, run, isFrozen, desire) || holdsBack(index, run) {
@@ -141,9 +145,10 @@ extension Planner {
 
     mutating func backOff(_ index: Int, _ run: Run, delayMs: Int64) {
         let until = Deadline(now, afterMs: delayMs)
-        let reason: Transition.Reason = plan.replicas[index].backoffStep > 2 ? .crashLoopBackOff : .backOff
+        let reason: Transition.Reason = plan.replicas[index].isInCrashLoop ? .crashLoopBackOff : .backOff
         move(
-            index, .backingOff, .backingOff(until: until, revision: run.revision), reason: reason, retryInMs: delayMs)
+            index, .backingOff, .backingOff(until: until, revision: run.revision), reason: reason, retryInMs: delayMs,
+            failures: plan.replicas[index].backoffStep)
     }
 
     mutating func stepStopping(
@@ -163,9 +168,9 @@ extension Planner {
             exit.reason = .unhealthy
             exit.message = plan.replicas[index].lastExit?.message ?? exit.message
             plan.replicas[index].lastExit = exit
-            move(index, .failed, .failed(run, removed: false), reason: .ended(exit.reason), exit: exit)
+            move(index, .failed, .failed(ending(run), removed: false), reason: .ended(exit.reason), exit: exit)
         case .absent where reason == .unhealthy:
-            move(index, .failed, .failed(run, removed: false), reason: .asked(reason))
+            move(index, .failed, .failed(ending(run), removed: false), reason: .asked(reason))
         case .exited, .absent:
             if case .exited(let exit) = snapshot.instances[run.id] { plan.replicas[index].lastExit = exit }
             remove(index, run, reason: .asked(reason)) { .stopped(reason) }

@@ -22,7 +22,10 @@ extension Planner {
         slots -= 1
         freeCpuMilli -= need.requestCpuMilli
         freeMemoryBytes -= need.requestMemoryBytes
-        if case .backingOff = plan.replicas[index].phase { plan.replicas[index].restarts += 1 }
+        if case .backingOff = plan.replicas[index].phase {
+            plan.replicas[index].restarts += 1
+            noteAttempt(index)
+        }
         move(index, .scheduled, .scheduled, reason: .admitted)
     }
 
@@ -35,6 +38,7 @@ extension Planner {
             effective: snapshot.effective, createdAtMs: now.wallMs,
             startBy: Deadline(now, afterMs: Int64(Limits.startDeadlineMs)))
         run.inputs = snapshot.inputVersions
+        run.isUntold = untold.contains(replica.ordinal)
         move(index, .starting, .starting(run, seen: false), reason: replica.restarts > 0 ? .restart : .start)
     }
 

@@ -27,6 +27,8 @@ struct Planner {
     var freeCpuMilli: Int64
     var freeMemoryBytes: Int64
     private var asked: Set<RunID> = []
+    /// Ordinals whose attempt begins untold.
+    var untold: Set<Int> = []
 
     init(_ snapshot: Snapshot, _ now: Moment) {
         self.snapshot = snapshot
@@ -113,23 +115,26 @@ struct Planner {
 
     mutating func move(
         _ index: Int, _ name: TransitionName, _ phase: Phase, reason: Transition.Reason, exit: Exit? = nil,
-        retryInMs: Int64? = nil,
+        retryInMs: Int64? = nil, failures: Int? = nil,
         run: Run? = nil
     ) {
         let run = run ?? phase.run ?? plan.replicas[index].phase.run
         plan.replicas[index].phase = phase
-        tell(name, plan.replicas[index].ordinal, run, reason: reason, exit: exit, retryInMs: retryInMs)
+        tell(
+            name, plan.replicas[index].ordinal, run, reason: reason, exit: exit, retryInMs: retryInMs,
+            failures: failures)
     }
 
     mutating func tell(
         _ name: TransitionName, _ ordinal: Int, _ run: Run?, reason: Transition.Reason, exit: Exit? = nil,
-        retryInMs: Int64? = nil
+        retryInMs: Int64? = nil, failures: Int? = nil, childOOMKills: Int? = nil
     ) {
+        if name.isOfAttempt(reason), run?.isUntold ?? untold.contains(ordinal) { return }
         plan.transitions.append(
             Transition(
                 name: name, ordinal: ordinal, run: run?.id, revision: run?.revision ?? snapshot.revision,
                 reason: reason,
-                exit: exit, retryInMs: retryInMs))
+                exit: exit, retryInMs: retryInMs, failures: failures, childOOMKills: childOOMKills))
     }
 
     /// Asks for an operation unless one is asked for, is under way, or the same was tried a moment ago.

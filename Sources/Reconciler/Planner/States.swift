@@ -24,13 +24,18 @@ public struct Exit: Sendable, Equatable {
     public var reason: Reason
     public var message: String
     public var atMs: Int64
+    /// How many children of the run's main process the kernel has killed for want of memory.
+    public var childOOMKills: Int
 
-    public init(code: Int? = nil, signal: Int? = nil, reason: Reason, message: String = "", atMs: Int64) {
+    public init(
+        code: Int? = nil, signal: Int? = nil, reason: Reason, message: String = "", atMs: Int64, childOOMKills: Int = 0
+    ) {
         self.code = code
         self.signal = signal
         self.reason = reason
         self.message = message
         self.atMs = atMs
+        self.childOOMKills = childOOMKills
     }
 
     public var succeeded: Bool { reason == .completed }
@@ -48,18 +53,29 @@ public enum Instance: Sendable, Equatable {
     case exited(Exit)
     /// We hold its claim: it never ran and never will.
     case absent
+
+    var childOOMKills: Int {
+        switch self {
+        case .running(_, _, let facts, _): facts.childOOMKills
+        case .ending(let exit), .exited(let exit): exit.childOOMKills
+        case .starting, .absent: 0
+        }
+    }
 }
 
-/// What a driver made of a run; fixed when its instance is first seen.
+/// What a driver made of a run: fixed when its instance is first seen, but for what is counted.
 public struct InstanceFacts: Sendable, Equatable {
     /// Digest of the image that it runs.
     public var image: String?
     /// Its own address in the network, where it has one.
     public var address: String?
+    /// How many children of its main process the kernel has killed for want of memory.
+    public var childOOMKills: Int
 
-    public init(image: String? = nil, address: String? = nil) {
+    public init(image: String? = nil, address: String? = nil, childOOMKills: Int = 0) {
         self.image = image
         self.address = address
+        self.childOOMKills = childOOMKills
     }
 }
 
@@ -109,6 +125,8 @@ public struct Run: Sendable, Equatable {
     public var facts = InstanceFacts()
     /// It was suspended and keeps its memory: its instance is frozen, or is to be.
     public var isFrozen = false
+    /// One of many attempts of a crash loop, of which no event speaks.
+    public var isUntold = false
     /// Until then the startup probe must have succeeded; fixed when the instance is first seen.
     public var startupBy: Deadline?
     public var readyAt: Moment?
@@ -172,6 +190,18 @@ public enum Phase: Sendable, Equatable {
         }
     }
 
+    /// The same phase with what is known of its run now; one without a run stays as it is.
+    public func replacing(_ run: Run) -> Phase {
+        switch self {
+        case .starting(_, let seen): .starting(run, seen: seen)
+        case .ready: .ready(run)
+        case .failed(_, let removed): .failed(run, removed: removed)
+        case .stopping(_, let reason, let killAt): .stopping(run, reason, killAt: killAt)
+        case .completed(_, let removed): .completed(run, removed: removed)
+        case .created, .scheduled, .backingOff, .stopped: self
+        }
+    }
+
     /// The same phase with its deadlines in terms of this boot.
     public func anchored(_ now: Moment) -> Phase {
         switch self {
@@ -223,4 +253,7 @@ public struct Replica: Sendable, Equatable {
     public var lastExit: Exit?
 
     public init(ordinal: Int) { self.ordinal = ordinal }
+
+    /// It has failed again and again.
+    var isInCrashLoop: Bool { backoffStep >= Limits.crashLoopFailures }
 }

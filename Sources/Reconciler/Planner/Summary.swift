@@ -95,7 +95,7 @@ public struct Summary: Sendable, Equatable {
             return not(.imageNotFound, "\(of); replica \(replica.ordinal): \(replica.lastExit?.message ?? "")")
         }
         for replica in plan.replicas {
-            if case .backingOff = replica.phase, replica.backoffStep > 2 {
+            if case .backingOff = replica.phase, replica.isInCrashLoop {
                 return not(
                     .crashLoopBackOff,
                     "\(of); replica \(replica.ordinal) \(Self.words(replica.lastExit)), attempt \(replica.attempt)")
