@@ -10,7 +10,7 @@ import Values
 ///
 /// Guarantee: what it returns as whole was there at one moment: files and directories that changed while they were read
 /// are read again. What declares less than before was so for a second, by the daemon's own clock.
-final class DirectoryReader {
+struct DirectoryReader {
     private let secrets: SecretValues
     private let drivers: DriverTable
     private var kept: [String: ManifestFile] = [:]
@@ -40,7 +40,7 @@ final class DirectoryReader {
     ///   - root: without symbolic links.
     ///   - shown: what messages call it.
     ///   - revision: nil: a digest of the files.
-    func read(
+    mutating func read(
         root: String, shown: String, namespace: String, revision: String?, submodules: Set<String> = []
     ) -> SourceSnapshot {
         for _ in 0..<5 {
@@ -52,7 +52,7 @@ final class DirectoryReader {
             isWhole: false)
     }
 
-    private func readOnce(
+    private mutating func readOnce(
         _ root: String, _ shown: String, _ namespace: String, _ revision: String?, _ submodules: Set<String>
     ) -> SourceSnapshot? {
         let listing = DirectoryListing(root, shown: shown, submodules: submodules)
@@ -75,7 +75,8 @@ final class DirectoryReader {
             guard lstat("\(root)/\(path)", &status) == 0, Stamp(status) == stamp else { return nil }
         }
         let now = agentos_boot_ms()
-        unsettledMs = new.reduce(0) { max($0, unsettled($1.key, $1.value, now)) }
+        unsettledMs = 0
+        for (path, file) in new { unsettledMs = max(unsettledMs, unsettled(path, file, now)) }
         let isSettled = settles(listing, now)
         let snapshot = snapshot(listing, new, shown, revision, isWhole: isSettled)
         if unsettledMs == 0 {
@@ -87,7 +88,7 @@ final class DirectoryReader {
 
     /// A daemon that starts while somebody rewrites the directory has nothing to compare with: until the files have been
     /// at rest for a moment, what is missing may only not be written yet.
-    private func settles(_ listing: DirectoryListing, _ now: Int64) -> Bool {
+    private mutating func settles(_ listing: DirectoryListing, _ now: Int64) -> Bool {
         if hasSettled { return true }
         let began = beganAtMs ?? now
         beganAtMs = began
@@ -97,7 +98,7 @@ final class DirectoryReader {
         return hasSettled
     }
 
-    private func unsettled(_ path: String, _ new: ManifestFile, _ now: Int64) -> Int64 {
+    private mutating func unsettled(_ path: String, _ new: ManifestFile, _ now: Int64) -> Int64 {
         guard let old = kept[path], old.digest != new.digest, new.errors.isEmpty,
             !Set(old.declared.map(\.key)).isSubset(of: new.declared.map(\.key))
         else { return 0 }

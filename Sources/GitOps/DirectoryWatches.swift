@@ -1,85 +1,99 @@
-import CLinux
 import Glibc
 import Machine
 import Planner
 
-/// Tells which Sources have something new in their directories (inotify(7)).
+/// Tells which Sources have something new in their directories.
+///
+/// Watches are added where a Source is looked at, on another thread, and belong to it only afterwards: what is told of a
+/// watch meanwhile is kept for those that come to have it.
 final class DirectoryWatches {
     /// The names in a directory that a Source looks at; nil: all of them.
     private typealias Names = Set<String>?
 
-    private let inotify = agentos_inotify()
+    /// Watches that were added for one Source.
+    struct Watched: Sendable {
+        fileprivate var directories: [Int32] = []
+        fileprivate var names: [(watch: Int32, name: String)] = []
+    }
+
+    struct Adder: Sendable {
+        fileprivate let inotify: Inotify.Adder?
+
+        /// Watches directories, and single names in others. What cannot be watched is found by the interval.
+        func add(_ directories: [String], names: [Place]) -> Watched {
+            guard let inotify else { return Watched() }
+            return Watched(
+                directories: directories.compactMap(inotify.add),
+                names: names.compactMap { place in inotify.add(place.directory).map { ($0, place.name) } })
+        }
+    }
+
+    private var inotify: Inotify?
     /// Who looks at a directory, by watch descriptor.
     private var watchers: [Int32: [UID: Names]] = [:]
     private var watches: [UID: Set<Int32>] = [:]
+    private var looks = 0
+    /// The watches that were told of since a look began.
+    private var told: Set<Int32> = []
 
     /// - Parameter changed: called on the loop's thread; all are named when changes were lost.
     init(_ events: EventLoop, changed: @escaping (Set<UID>) -> Void) {
-        if inotify >= 0 { events.watch(inotify) { [unowned self] _ in changed(read()) } }
+        inotify = Inotify(events) { [unowned self] told in changed(take(told)) }
     }
 
-    /// Watches directories, and single names in others, in place of what was watched before.
-    func set(_ uid: UID, _ directories: [String], names: [Place]) {
-        guard inotify >= 0 else { return }
-        var found: Set<Int32> = []
-        for watch in directories.compactMap(add) {
-            found.insert(watch)
-            watchers[watch, default: [:]][uid] = .some(nil)
-        }
-        for place in names {
-            guard let watch = add(place.directory) else { continue }
+    /// For a look that begins; `endLook` follows.
+    func beginLook() -> Adder {
+        looks += 1
+        return Adder(inotify: inotify?.adder)
+    }
+
+    func endLook() {
+        looks -= 1
+        if looks == 0 { told = [] }
+    }
+
+    /// Gives the watches of a look to its Source, in place of those it had. True when one of them has told something since.
+    func set(_ uid: UID, _ new: Watched) -> Bool {
+        let old = watches[uid, default: []]
+        var found = Set(new.directories)
+        for watch in found { watchers[watch, default: [:]][uid] = .some(nil) }
+        for (watch, name) in new.names {
             // All its names are looked at already, or some more.
             switch found.insert(watch).inserted ? nil : watchers[watch]?[uid] {
-            case nil: watchers[watch, default: [:]][uid] = .some([place.name])
-            case .some(.some(let others)): watchers[watch]?[uid] = .some(others.union([place.name]))
+            case nil: watchers[watch, default: [:]][uid] = .some([name])
+            case .some(.some(let others)): watchers[watch]?[uid] = .some(others.union([name]))
             case .some(nil): break
             }
         }
-        for watch in watches[uid, default: []].subtracting(found) { remove(watch, uid) }
+        for watch in old.subtracting(found) { remove(watch, uid) }
         watches[uid] = found
+        return !told.isDisjoint(with: found.subtracting(old))
     }
 
     func remove(_ uid: UID) {
         for watch in watches.removeValue(forKey: uid) ?? [] { remove(watch, uid) }
     }
 
-    /// Nil: it cannot be watched; the interval finds what is not told.
-    private func add(_ directory: String) -> Int32? {
-        let watch = agentos_inotify_add(inotify, directory)
-        return watch >= 0 ? watch : nil
-    }
-
     private func remove(_ watch: Int32, _ uid: UID) {
         watchers[watch]?[uid] = nil
         guard watchers[watch]?.isEmpty == true else { return }
         watchers[watch] = nil
-        agentos_inotify_remove(inotify, watch)
+        // A look that is under way may have been given the same one.
+        if looks == 0 { inotify?.remove(watch) }
     }
 
-    private func read() -> Set<UID> {
-        var buffer = [UInt8](repeating: 0, count: 65_536)
+    private func take(_ events: [Inotify.Event]) -> Set<UID> {
         var changed: Set<UID> = []
-        while true {
-            let count = Glibc.read(inotify, &buffer, buffer.count)
-            guard count > 0 else { return changed }
-            var at = 0
-            // struct inotify_event: descriptor, mask, cookie, length of the name, name.
-            while at + 16 <= count {
-                let (watch, mask, length) = buffer.withUnsafeBytes {
-                    (
-                        $0.loadUnaligned(fromByteOffset: at, as: Int32.self),
-                        $0.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self),
-                        Int($0.loadUnaligned(fromByteOffset: at + 12, as: UInt32.self))
-                    )
-                }
-                let name = String(decoding: buffer[at + 16..<at + 16 + length].prefix { $0 != 0 }, as: UTF8.self)
-                at += 16 + length
-                // Some were lost: all is looked at again.
-                if mask & 0x4000 != 0 { changed.formUnion(watches.keys) }
-                for (uid, names) in watchers[watch] ?? [:] where names?.contains(name) != false { changed.insert(uid) }
-                if mask & 0x8000 != 0 { watchers[watch] = nil }  // the directory is gone
+        for event in events {
+            // Some were lost: all is looked at again.
+            if event.isOverflow { changed.formUnion(watches.keys) }
+            for (uid, names) in watchers[event.watch] ?? [:] where names?.contains(event.name) != false {
+                changed.insert(uid)
             }
+            if looks > 0, !event.isGone { told.insert(event.watch) }
+            if event.isGone { watchers[event.watch] = nil }
         }
+        return changed
     }
 
     /// A name in a directory.

@@ -46,7 +46,7 @@ final class GitClone {
     private let url: String
     private let branch: String
     private let directory: String
-    private let allowed: AllowedPaths
+    private let discard: (String) -> Void
     private let program: GitProgram
     private var repository: String { "\(directory)/tree" }
     private var marker: String { "\(directory)/checked-out" }
@@ -65,12 +65,12 @@ final class GitClone {
 
     /// - Parameter directory: that of the Source, in which each repository and branch has its place.
     init(
-        _ git: SourceSpec.Git, in directory: String, credentials: [String: [UInt8]], allowed: AllowedPaths,
-        supervisor: String, events: EventLoop
+        _ git: SourceSpec.Git, in directory: String, credentials: [String: [UInt8]],
+        supervisor: String, events: EventLoop, discard: @escaping (String) -> Void
     ) {
         url = git.url
         branch = git.branch
-        self.allowed = allowed
+        self.discard = discard
         var hash = Hash()
         hash.add("\(git.url) \(git.branch)".utf8)
         self.directory = "\(directory)/\(hash.text)"
@@ -86,16 +86,25 @@ final class GitClone {
 
     var isUpdating: Bool { work != nil }
 
-    /// The checked out directory that a Source names, reached without leaving the clone.
-    func tree(_ path: String) throws(Problem) -> String {
-        let fd = agentos_open_beneath(repository, path)
-        guard fd >= 0 else {
-            let why = errno == EXDEV ? "a symbolic link leads out of the repository" : String(cString: strerror(errno))
-            throw Problem(message: "\(url)/\(path): \(why)")
+    /// What is checked out.
+    struct Tree: Sendable {
+        fileprivate var repository: String
+        fileprivate var url: String
+
+        /// The directory that a Source names, reached without leaving the clone.
+        func directory(_ path: String) throws(Problem) -> String {
+            let fd = agentos_open_beneath(repository, path)
+            guard fd >= 0 else {
+                let why =
+                    errno == EXDEV ? "a symbolic link leads out of the repository" : String(cString: strerror(errno))
+                throw Problem(message: "\(url)/\(path): \(why)")
+            }
+            defer { close(fd) }
+            return AllowedPaths.path(of: fd) ?? repository
         }
-        defer { close(fd) }
-        return AllowedPaths.path(of: fd) ?? repository
     }
+
+    var tree: Tree { Tree(repository: repository, url: url) }
 
     /// Removes all of it from the disk: at once, or when the command that runs has ended.
     func remove() {
@@ -103,10 +112,7 @@ final class GitClone {
         if work == nil { removeFiles() }
     }
 
-    private func removeFiles() {
-        Files.removeTree(directory)
-        rmdir(String(directory[..<directory.lastIndex(of: "/")!]))  // another clone may be there
-    }
+    private func removeFiles() { discard(directory) }
 
     /// Fetches the branch and checks its commit out.
     ///
@@ -115,7 +121,6 @@ final class GitClone {
     ///   - done: called once.
     func update(tell: @escaping (String) -> Void, _ done: @escaping (Result<Checkout, Problem>) -> Void) {
         do throws(Problem) {
-            if url.hasPrefix("file://") { _ = try allowed.resolve(String(url.dropFirst(7))) }
             try prepare()
         } catch { return done(.failure(error)) }
         work = Update(tell: tell, done: done, isNew: !Files.exists("\(repository)/.git"))

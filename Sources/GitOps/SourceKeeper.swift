@@ -10,19 +10,21 @@ import Values
 final class SourceKeeper {
     /// Quiet for so long means that a change is complete; but nobody waits longer than the second number.
     private static let settleMs: (quiet: Int64, most: Int64) = (20, 500)
-    /// How long Git may hold its lock before that is told, and before the files are read all the same.
-    private static let busyMs: (told: Int64, most: Int64) = (2000, 30_000)
     /// How long what a Source no longer declares waits for the Sources that may declare it now.
     private static let handoverMs: Int64 = 15_000
     /// Until then all Sources of the store are known; clones of others are left from before.
-    private static let sweepMs: Int64 = 60_000
+    private static let sweepMs: Int64 = 5000
 
-    private static let nothing = SourceSnapshot(revision: "", declared: [], errors: ["not read"], isWhole: false)
+    private static let nothing = Look.failure("not read")
 
     /// One Source and what is under way for it.
     final class Watched {
         var request: SourceRequest
-        let reader: DirectoryReader
+        var reader: DirectoryReader
+        /// A look is under way, perhaps one that nobody waits for any more.
+        var look: Look.State?
+        /// Called when the look that is under way has been told of, or given up.
+        var afterLook: [() -> Void] = []
         let clone: GitClone?
         /// What the clone has checked out.
         var checkout: GitClone.Checkout?
@@ -41,7 +43,7 @@ final class SourceKeeper {
         /// What it declared when it was last reported.
         var declared: Set<ObjectKey> = []
         /// A reading that waits for other Sources.
-        var held: (snapshot: SourceSnapshot, deadline: EventLoop.TimerID)?
+        var held: SourceSnapshot?
 
         init(_ request: SourceRequest, _ reader: DirectoryReader, _ clone: GitClone?) {
             self.request = request
@@ -50,19 +52,36 @@ final class SourceKeeper {
         }
     }
 
+    /// All who are read because one of them has lost something that another may have now. What they have found is told
+    /// together, so that an object is handed over and not deleted.
+    private final class Round {
+        /// Whose reading is not there yet.
+        var open: Set<UID>
+        /// Whose reading waits; the one that has lost something comes last.
+        var held: [UID] = []
+        var deadline: EventLoop.TimerID?
+
+        init(_ open: Set<UID>) { self.open = open }
+    }
+
     private let settings: SourceWatcher.Settings
     private let paths: AllowedPaths
     private let events: EventLoop
     private let report: @Sendable (Input) -> Void
     private var sources: [UID: Watched] = [:]
     private var watches: DirectoryWatches?
-    private var isReadingOthers = false
+    private let looks: Looks
+    private let removals: SideWork
+    private var round: Round?
+    private var lastRemoval = 0
 
     init(_ settings: SourceWatcher.Settings, _ events: EventLoop, _ report: @escaping @Sendable (Input) -> Void) {
         self.settings = settings
         self.events = events
         self.report = report
         paths = AllowedPaths(prefixes: settings.paths, option: "--source-path")
+        looks = Looks(events)
+        removals = SideWork(name: "clones", events: events)
         watches = DirectoryWatches(events) { [unowned self] changed in
             for uid in changed { if let source = sources[uid] { touch(source) } }
         }
@@ -80,6 +99,7 @@ final class SourceKeeper {
         case .refresh(let uid, let refresh):
             guard let source = sources[uid] else { return report(.sourceRead(uid, Self.nothing, refresh)) }
             source.refreshes.append(refresh)
+            if case .stuck = source.look { return send(source, Look.failure(lateness(of: source))) }
             if source.clone == nil { read(source) } else { poll(source) }
         }
     }
@@ -98,14 +118,13 @@ final class SourceKeeper {
             if let clone = old?.clone, clone.serves(git) { return clone }
             return GitClone(
                 git, in: "\(settings.state)/sources/\(request.uid.hex)", credentials: request.credentials,
-                allowed: paths, supervisor: settings.supervisor, events: events)
+                supervisor: settings.supervisor, events: events
+            ) { [unowned self] in discard($0) }
         }
         clone?.use(request.credentials)
         if let before = old?.clone, before !== clone { before.remove() }
-        let secrets = SecretValues(
-            files: AllowedPaths(prefixes: settings.secretPaths, option: "--secret-path"),
-            variables: settings.secretVariables)
-        let source = Watched(request, DirectoryReader(secrets, drivers: settings.drivers, isOurs: clone != nil), clone)
+        let source = Watched(
+            request, DirectoryReader(settings.secrets, drivers: settings.drivers, isOurs: clone != nil), clone)
         // Whoever waits for the one before gets what this one finds.
         source.refreshes = old?.refreshes ?? []
         source.declared = old?.declared ?? []
@@ -114,20 +133,36 @@ final class SourceKeeper {
     }
 
     private func stop(_ source: Watched) {
-        for timer in [source.reading, source.again, source.poll, source.held?.deadline] {
-            if let timer { events.cancel(timer) }
-        }
+        for timer in [source.reading, source.again, source.poll] { if let timer { events.cancel(timer) } }
         source.held = nil
         watches?.remove(source.request.uid)
+        for done in source.afterPoll { done() }
+        source.afterPoll = []
+        finishLook(source)
     }
 
     private func isCurrent(_ source: Watched) -> Bool { sources[source.request.uid] === source }
 
-    /// Removes clones of Sources that went while no daemon ran.
+    /// Removes clones of Sources that went while no daemon ran, and what of others was not removed to its end.
     private func sweep() {
         let wanted = Set(sources.keys.map(\.hex))
-        for name in Files.names(in: "\(settings.state)/sources") where !wanted.contains(name) {
-            Files.removeTree("\(settings.state)/sources/\(name)")
+        for name in Files.names(in: clones) where !wanted.contains(name) { remove("\(clones)/\(name)") }
+    }
+
+    private var clones: String { "\(settings.state)/sources" }
+
+    /// Takes a clone away at once; its files are removed beside, however many they are.
+    private func discard(_ directory: String) {
+        lastRemoval += 1
+        let aside = "\(clones)/.removed-\(getpid())-\(lastRemoval)"
+        remove(rename(directory, aside) == 0 ? aside : directory)
+        rmdir(String(directory[..<(directory.lastIndex(of: "/") ?? directory.endIndex)]))  // another clone may be there
+    }
+
+    private func remove(_ path: String) {
+        removals.run {
+            Files.removeTree(path)
+        } then: { _ in
         }
     }
 
@@ -151,138 +186,147 @@ final class SourceKeeper {
         for timer in [source.again, source.reading] { if let timer { events.cancel(timer) } }
         source.again = nil
         source.reading = nil
-        let spec = source.request.spec
-        let snapshot: SourceSnapshot
-        if let git = spec.git, let clone = source.clone {
-            guard let checkout = source.checkout else { return }
-            snapshot = readClone(source, git, clone, checkout)
-            source.changedAtMs = nil
+        let place: Look.Place
+        if let git = source.request.spec.git, let clone = source.clone {
+            guard let checkout = source.checkout else { return finishLook(source) }
+            place = .clone(clone.tree, git, checkout)
         } else {
-            guard let found = readDirectory(source, spec.path ?? "") else { return }
-            snapshot = found
+            place = .directory(source.request.spec.path ?? "", paths)
         }
-        let wait = snapshot.isWhole || source.clone != nil ? spec.intervalMs : min(spec.intervalMs, 1000)
+        switch source.look {
+        case .running: source.look = .running(again: true)
+        case .stuck: finishLook(source)
+        case nil: begin(source, place)
+        }
+    }
+
+    private func begin(_ source: Watched, _ place: Look.Place) {
+        guard let watches else { return }
+        source.look = .running(again: false)
+        source.changedAtMs = nil
+        let look = Look(
+            place: place, namespace: source.request.key.namespace, reader: source.reader, watches: watches.beginLook(),
+            busySinceMs: source.busyAtMs, directories: source.directories)
+        looks.take {
+            look.take()
+        } late: { [self] found in
+            take(found, of: source)
+            // What has changed since its deadline was told to nobody.
+            touch(source)
+        } then: { [self] result in
+            watches.endLook()
+            switch result {
+            case .success(let found): take(found, of: source)
+            case .failure(let failure): giveUp(source, failure)
+            }
+        }
+    }
+
+    private func take(_ found: Look.Found, of source: Watched) {
+        let isAgain = if case .running(again: true) = source.look { true } else { false }
+        source.look = nil
+        guard isCurrent(source) else { return finishLook(source) }
+        source.reader = found.reader
+        source.busyAtMs = found.busySinceMs
+        source.directories = found.directories
+        let isNew = found.watched.map { watches?.set(source.request.uid, $0) == true } ?? false
+        if let snapshot = found.snapshot {
+            lookAgainLater(source, isWhole: snapshot.isWhole)
+            tell(source, snapshot)
+        } else {
+            readAgain(source, after: found.againMs)
+        }
+        if isAgain || isNew { touch(source) }
+        finishLook(source)
+    }
+
+    /// Its files do not answer: it says so, and the others go on.
+    private func giveUp(_ source: Watched, _ failure: Looks.Failure) {
+        switch failure {
+        case .late: source.look = .stuck
+        case .tooMany:
+            source.look = nil
+            lookAgainLater(source, isWhole: false)
+        }
+        if isCurrent(source) { tell(source, Look.failure(lateness(of: source))) }
+        finishLook(source)
+    }
+
+    private func lateness(of source: Watched) -> String {
+        "\(source.request.spec.path ?? source.request.spec.git?.url ?? ""): its files did not answer within "
+            + "\(Limits.lookMsMax / 1000) s; is it on a network that is gone? It is read again when they do"
+    }
+
+    private func lookAgainLater(_ source: Watched, isWhole: Bool) {
+        let spec = source.request.spec
+        let wait = isWhole || source.clone != nil ? spec.intervalMs : min(spec.intervalMs, 1000)
         source.again = events.after(ms: wait) { [unowned self] in read(source) }
-        tell(source, snapshot)
     }
 
-    private func readClone(_ source: Watched, _ git: SourceSpec.Git, _ clone: GitClone, _ checkout: GitClone.Checkout)
-        -> SourceSnapshot
-    {
-        do throws(AllowedPaths.Problem) {
-            let root = try clone.tree(git.path)
-            let prefix = git.path == "." ? "" : "\(git.path.split(separator: "/").joined(separator: "/"))/"
-            if checkout.submodules.contains(String(prefix.dropLast())) {
-                throw AllowedPaths.Problem(message: "\(git.url)/\(git.path): it is a submodule, which is not followed")
-            }
-            let submodules = checkout.submodules.filter { $0.hasPrefix(prefix) }.map {
-                String($0.dropFirst(prefix.count))
-            }
-            return source.reader.read(
-                root: root, shown: git.path == "." ? git.url : "\(git.url)/\(git.path)",
-                namespace: source.request.key.namespace, revision: "\(git.branch)@\(checkout.commit)",
-                submodules: Set(submodules))
-        } catch {
-            return Self.failure(error.message)
-        }
-    }
-
-    private static func failure(_ why: String) -> SourceSnapshot {
-        SourceSnapshot(revision: "", declared: [], errors: [why], isWhole: false)
-    }
-
-    /// Nil while Git, or the writer of a file, works on it; then it is read a moment later.
-    private func readDirectory(_ source: Watched, _ path: String) -> SourceSnapshot? {
-        let uid = source.request.uid
-        do throws(AllowedPaths.Problem) {
-            let root = try paths.resolve(path)
-            let workTree = GitWorkTree(containing: root)
-            let now = agentos_boot_ms()
-            var busy: String?
-            if let workTree, workTree.isBusy {
-                let since = source.busyAtMs ?? now
-                source.busyAtMs = since
-                if now - since < Self.busyMs.told {
-                    readAgain(source, after: Self.settleMs.quiet)
-                    return nil
-                }
-                busy =
-                    "\(workTree.gitDirectory)/index.lock: a command of Git works on the files; if none runs, one has left the lock: remove it"
-                if now - since < Self.busyMs.most, let busy { return Self.failure(busy) }
-            } else {
-                source.busyAtMs = nil
-            }
-            source.changedAtMs = nil
-            // First the watches, then the look: what changes in between is told. New directories are watched and looked
-            // into once more.
-            let others = workTree.map { [$0.gitDirectory] } ?? []
-            let turns = DirectoryWatches.turns(of: path)
-            func look() -> SourceSnapshot {
-                watches?.set(uid, [root] + source.reader.directories + others, names: turns)
-                return source.reader.read(
-                    root: root, shown: path, namespace: source.request.key.namespace, revision: workTree?.revision,
-                    submodules: workTree?.emptySubmodules(below: root) ?? [])
-            }
-            var snapshot = look()
-            let found = Set([root] + source.reader.directories)
-            if !found.isSubset(of: source.directories) {
-                source.directories = found
-                snapshot = look()
-            }
-            source.directories = Set([root] + source.reader.directories)
-            if source.reader.unsettledMs > 0 {
-                readAgain(source, after: source.reader.unsettledMs)
-                return nil
-            }
-            if let busy {
-                snapshot.errors.append(busy)
-                snapshot.isWhole = false
-            }
-            return snapshot
-        } catch {
-            source.directories = []
-            source.changedAtMs = nil
-            watches?.set(uid, [], names: DirectoryWatches.turns(of: path))
-            return Self.failure(error.message)
-        }
+    private func finishLook(_ source: Watched) {
+        let waiting = source.afterLook
+        source.afterLook = []
+        for done in waiting { done() }
     }
 
     // MARK: Telling
 
-    /// Reports what was read. What a Source no longer declares may have moved to another one: the others are read first,
-    /// so that an object is handed over and not deleted.
+    /// Reports what was read. What a Source no longer declares may have moved to another one: the others are read first.
     private func tell(_ source: Watched, _ snapshot: SourceSnapshot) {
+        let uid = source.request.uid
         let keys = Set(snapshot.declared.map(\.key))
         let hasLost = snapshot.isWhole && !source.declared.isSubset(of: keys)
-        if let held = source.held {
-            source.held = (snapshot, held.deadline)
+        if let round {
+            guard hasLost || round.open.contains(uid) || source.held != nil else { return send(source, snapshot) }
+            if source.held == nil { round.held.append(uid) }
+            source.held = snapshot
             return
         }
-        guard hasLost, !isReadingOthers, sources.count > 1 else { return send(source, snapshot) }
-        isReadingOthers = true
-        let others = sources.values.filter { $0 !== source }.sorted { $0.request.uid < $1.request.uid }
-        for other in others where other.clone == nil { read(other) }
-        isReadingOthers = false
-        let clones = others.filter { other in
-            other.clone != nil && other.request.spec.git?.url == source.request.spec.git?.url
+        guard hasLost, sources.count > 1 else { return send(source, snapshot) }
+        let others = sources.values.filter { other in
+            other !== source && (other.clone == nil || other.request.spec.git?.url == source.request.spec.git?.url)
         }
-        if clones.isEmpty { return send(source, snapshot) }
-        source.held = (snapshot, events.after(ms: Self.handoverMs) { [unowned self] in release(source) })
-        var open = clones.count
-        for other in clones {
-            other.afterPoll.append { [unowned self] in
-                open -= 1
-                if open == 0 { release(source) }
+        if others.isEmpty { return send(source, snapshot) }
+        begin(Round(Set(others.map(\.request.uid))), others.sorted { $0.request.uid < $1.request.uid })
+        round?.held.append(uid)
+        source.held = snapshot
+    }
+
+    private func begin(_ round: Round, _ others: [Watched]) {
+        self.round = round
+        round.deadline = events.after(ms: Self.handoverMs) { [unowned self] in end(round) }
+        for other in others {
+            let uid = other.request.uid
+            let done = { [unowned self] in
+                round.open.remove(uid)
+                if round.open.isEmpty { end(round) }
             }
-            poll(other)
+            if other.clone != nil {
+                other.afterPoll.append {
+                    if case .running = other.look { other.afterLook.append(done) } else { done() }
+                }
+                poll(other)
+                continue
+            }
+            let again = { [unowned self] in
+                other.afterLook.append(done)
+                read(other)
+            }
+            // Whoever is being read may have passed the place that matters.
+            if case .running = other.look { other.afterLook.append(again) } else { events.after(ms: 0, again) }
         }
     }
 
-    private func release(_ source: Watched) {
-        guard let held = source.held else { return }
-        events.cancel(held.deadline)
-        source.held = nil
-        if isCurrent(source) { send(source, held.snapshot) }
+    private func end(_ round: Round) {
+        guard self.round === round else { return }
+        self.round = nil
+        if let deadline = round.deadline { events.cancel(deadline) }
+        // The one that has lost something first is the last to be told.
+        for uid in round.held.dropFirst() + round.held.prefix(1) {
+            guard let source = sources[uid], let held = source.held else { continue }
+            source.held = nil
+            send(source, held)
+        }
     }
 
     private func send(_ source: Watched, _ snapshot: SourceSnapshot) {
@@ -311,23 +355,42 @@ final class SourceKeeper {
             return
         }
         source.isPolling = true
+        guard git.url.hasPrefix("file://") else { return update(source, clone, git) }
+        let (paths, path) = (paths, String(git.url.dropFirst(7)))
+        looks.take { () -> AllowedPaths.Problem? in
+            do throws(AllowedPaths.Problem) { _ = try paths.resolve(path) } catch { return error }
+            return nil
+        } then: { [self] result in
+            switch result {
+            case .success(nil): update(source, clone, git)
+            case .success(let problem?): finishPoll(source, git, .failure(problem))
+            case .failure: finishPoll(source, git, .failure(AllowedPaths.Problem(message: lateness(of: source))))
+            }
+        }
+    }
+
+    private func update(_ source: Watched, _ clone: GitClone, _ git: SourceSpec.Git) {
         clone.update(
             tell: { [unowned self] why in
-                if isCurrent(source) { report(.sourceRead(source.request.uid, Self.failure(why), nil)) }
+                if isCurrent(source) { report(.sourceRead(source.request.uid, Look.failure(why), nil)) }
             },
-            { [unowned self] result in
-                source.isPolling = false
-                let waiting = source.afterPoll
-                source.afterPoll = []
-                defer { for done in waiting { done() } }
-                guard isCurrent(source) else { return }
-                source.poll = events.after(ms: git.intervalMs) { [unowned self] in poll(source) }
-                switch result {
-                case .success(let checkout):
-                    source.checkout = checkout
-                    read(source)
-                case .failure(let problem): send(source, Self.failure(problem.message))
-                }
-            })
+            { [unowned self] result in finishPoll(source, git, result) })
+    }
+
+    private func finishPoll(
+        _ source: Watched, _ git: SourceSpec.Git, _ result: Result<GitClone.Checkout, AllowedPaths.Problem>
+    ) {
+        source.isPolling = false
+        let waiting = source.afterPoll
+        source.afterPoll = []
+        defer { for done in waiting { done() } }
+        guard isCurrent(source) else { return }
+        source.poll = events.after(ms: git.intervalMs) { [unowned self] in poll(source) }
+        switch result {
+        case .success(let checkout):
+            source.checkout = checkout
+            read(source)
+        case .failure(let problem): tell(source, Look.failure(problem.message))
+        }
     }
 }

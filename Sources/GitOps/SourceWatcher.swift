@@ -32,6 +32,11 @@ public struct SourceWatcher: SourceReader {
             self.state = state
             self.supervisor = supervisor
         }
+
+        var secrets: SecretValues {
+            SecretValues(
+                files: AllowedPaths(prefixes: secretPaths, option: "--secret-path"), variables: secretVariables)
+        }
     }
 
     enum Message: Sendable {

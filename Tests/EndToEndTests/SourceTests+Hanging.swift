@@ -1,0 +1,64 @@
+import Glibc
+import Support
+import Testing
+import Values
+
+/// Files that do not answer, such as those of a network that is gone.
+extension SourceTests {
+    /// A file system in user space whose program never answers: whoever asks for its files waits.
+    private static let silent = """
+        import ctypes, os, sys, time
+        libc = ctypes.CDLL(None, use_errno=True)
+        fd = os.open("/dev/fuse", os.O_RDWR)
+        options = f"fd={fd},rootmode=40000,user_id=0,group_id=0,allow_other".encode()
+        if libc.mount(b"silent", sys.argv[1].encode(), b"fuse", 0, options): sys.exit(os.strerror(ctypes.get_errno()))
+        print("mounted", flush=True)
+        time.sleep(600)
+        """
+
+    private static let hasFuse = World.isRoot && access("/dev/fuse", R_OK | W_OK) == 0
+
+    @Test(.enabled(if: hasFuse, "file systems in user space cannot be mounted"))
+    func aDirectoryThatDoesNotAnswerHoldsNoOtherSourceUp() throws {
+        try inFleet(["AGENTOS_SOURCE_PATH=/tmp"]) { world, fleet in
+            let (dead, said) = ("\(world.directory)/dead", "\(world.directory)/mounted")
+            mkdir(dead, 0o755)
+            let program = world.write("silent.py", Self.silent)
+            let mounter = World.start(
+                ["/usr/bin/python3", program, dead], world.environment, nil, said, "\(said).error")
+            defer {
+                // Whoever waits there gets an error now.
+                World.kill(mounter, SIGKILL)
+                waitpid(mounter, nil, 0)
+                umount2(dead, 2)
+            }
+            try #require(
+                World.until("it is mounted: \(World.read("\(said).error"))") { World.read(said) == "mounted\n" })
+            world.write("\(fleet)/one.yaml", agent("one"))
+            let begin = World.now()
+            world.startDaemon()
+            world.apply(
+                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: dead}\nspec: {path: \(dead), interval: 1s}\n"
+            )
+            World.until("the other is applied", 8000) { world.phase("one") == "Ready" }
+            World.until("the dead one says so", 20_000) {
+                message(world, "dead").contains("did not answer within 10 s")
+            }
+            #expect(World.now() - begin < 20_000)
+            // The living one is read on, and whoever asks for the dead one gets an answer.
+            world.write("\(fleet)/two.yaml", agent("two"))
+            World.until("the edit is seen", 8000) { world.phase("two") == "Ready" }
+            let sync = world.run("sync", "dead", "--timeout", "20s")
+            #expect(sync.code != 0 && sync.text.contains("did not answer"), "\(sync.text)")
+            #expect(world.run("daemon", "stop").code == 0, "the daemon ends while a thread waits")
+            world.startDaemon()
+            world.write("\(fleet)/four.yaml", agent("four"))
+            World.until("the living one is read again", 8000) { world.phase("four") == "Ready" }
+            // When its files answer again, it is read again.
+            World.kill(mounter, SIGKILL)
+            umount2(dead, 2)
+            world.write("\(dead)/three.yaml", agent("three"))
+            World.until("it is read", 30_000) { world.phase("three") == "Ready" }
+        }
+    }
+}
