@@ -168,12 +168,6 @@ struct SimulatedStore {
         }.prefix(limit).map(\.self)
     }
 
-    /// The damage of a store that does not write the outbox in the transaction.
-    mutating func loseLastEvent() {
-        guard let last = outbox.keys.max() else { return }
-        remove(last)
-    }
-
     /// As `Limits` say of the time; the number of rows is of no concern here.
     mutating func trim(nowMs: Int64) {
         let wanted = consumers.values.filter { !$0.isExpired }.map(\.position).min() ?? .max
