@@ -3,7 +3,7 @@ import Manifests
 public import Planner
 public import Reconciler
 import Synchronization
-import Values
+public import Values
 
 /// Work that the loop waits for beside the engine.
 struct Awaited {
