@@ -189,6 +189,7 @@ public final class Exchange {
             if received.isOver { link.finish() }
         }
         link.onDrain = { [unowned self] in onDrain() }
+        link.probe { [weak self] in self?.messages?.ping() ?? [] }
     }
 
     private static let skippedBytesMax: UInt64 = 1 << 16

@@ -86,6 +86,18 @@ public final class UpgradedConnection {
         flush()
     }
 
+    /// Sends what `probe` makes from time to time while nothing else waits to be sent: to a client that has vanished
+    /// without a word the kernel finds that nobody answers, and ends the connection.
+    public func probe(_ probe: @escaping () -> [UInt8]) {
+        events.after(ms: Self.probeMs) { [weak self] in
+            guard let self, state == .open else { return }
+            if unsentBytes == 0 { write(probe()) }
+            self.probe(probe)
+        }
+    }
+
+    private static let probeMs: Int64 = 30_000
+
     /// Ends the connection when all that was written has been sent.
     ///
     /// - Parameter awaitingClose: the client does it first; it gets long for that.

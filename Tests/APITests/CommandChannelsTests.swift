@@ -98,6 +98,7 @@ import Values
         #expect(channels.receive(client.data(3, [], isLast: true)).inputs == [.end])
         let ping: [UInt8] = [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 9]
         #expect(channels.receive(ping).reply == ping)
+        #expect(channels.probe() == [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 2])
         #expect(channels.output([65], isError: false) == [0, 0, 0, 5, 0, 0, 0, 1, 65])
         #expect(String(decoding: channels.end(CommandEnd(.exited(0))), as: UTF8.self).hasSuffix("\"Success\"}"))
     }

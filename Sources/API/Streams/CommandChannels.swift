@@ -12,6 +12,8 @@ protocol CommandChannels {
     mutating func output(_ bytes: [UInt8], isError: Bool) -> [UInt8]
     /// What tells the client how the command ended, and that nothing follows.
     mutating func end(_ end: CommandEnd) -> [UInt8]
+    /// What a client that is there answers, without its user noticing; nothing where the protocol has no such thing.
+    func probe() -> [UInt8]
     /// The client closes the connection, when it has read everything; one that finds it closed may lose what it has not.
     var isClosedByClient: Bool { get }
 }

@@ -61,6 +61,7 @@ final class CommandRelay {
         connection.onReceive = { [unowned self] in receive($0) }
         connection.onDrain = { [unowned self] in pull() }
         connection.onEnd = { [unowned self] in hangUp() }
+        connection.probe { [weak self] in self?.channels.probe() ?? [] }
         if channels.isReady { return start() }
         deadline = server.loop.events.after(ms: Self.streamsMs) { [weak self] in
             self?.finish(.failed("the client did not open the streams that it has asked for"))

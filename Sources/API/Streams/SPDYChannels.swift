@@ -83,6 +83,8 @@ struct SPDYChannels: CommandChannels {
         streams[isError ? .error : .output].map { session.data(bytes, on: $0) } ?? []
     }
 
+    func probe() -> [UInt8] { session.ping() }
+
     mutating func end(_ end: CommandEnd) -> [UInt8] {
         let last = version == .v4 ? JSONWriter.bytes(end.status) : Array(end.message.utf8)
         var out: [UInt8] = []

@@ -107,6 +107,8 @@ struct WebSocketChannels: CommandChannels {
         return told + session.close(.normal)
     }
 
+    func probe() -> [UInt8] { session.ping() }
+
     private func message(_ channel: UInt8, _ bytes: [UInt8]) -> [UInt8] {
         if version.isBase64 {
             return session.message([[UInt8(ascii: "0") + channel], Array(Base64.encode(bytes).utf8)], isText: true)

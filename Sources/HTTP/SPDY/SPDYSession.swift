@@ -46,6 +46,7 @@ public final class SPDYSession {
     private var data: Data?
     private var streams: Set<UInt32> = []
     private var lastStream: UInt32 = 0
+    private var lastPing: UInt32 = 0
 
     public init() {}
 
@@ -119,7 +120,7 @@ public final class SPDYSession {
             return streams.remove(stream).map { .reset(stream: $0) }
         case Kind.ping:
             try needs(4)
-            // Those with even numbers answer ours, and we send none.
+            // Those with even numbers answer ours.
             if stream % 2 == 1 { reply += frame }
             return nil
         case Kind.goAway: return .goAway
@@ -154,6 +155,12 @@ public final class SPDYSession {
             out += part
         } while !rest.isEmpty
         return out
+    }
+
+    /// Asks the client whether it is there.
+    public func ping() -> [UInt8] {
+        lastPing = lastPing < 1 << 30 ? lastPing + 2 : 2
+        return Self.control(Kind.ping, Self.bytes(lastPing))
     }
 
     private static let dataBytesMax = 1 << 20
