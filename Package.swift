@@ -95,7 +95,9 @@ let package = Package(
             "MessagingTests", ["Conformance", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
-        tests("APITests", ["API", "HTTP", "Reconciler", "Support", "Values", "CLinux"]),
+        tests(
+            "APITests",
+            ["API", "HTTP", "Loop", "Manifests", "Reconciler", "Resources", "Support", "Values", "CLinux"]),
         tests(
             "ClientMatrix", ["Support"],
             exclude: [

@@ -2,6 +2,7 @@ import HTTP
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 /// A request that was understood: its route, who asks, and with which parameters.
@@ -13,7 +14,7 @@ final class Call {
     /// Values of Secrets may be shown.
     var mayReveal = false
     /// What stands at the names of the route's pattern, in their order.
-    private let names: [String]
+    let names: [String]
     private let answered: (Call, Int) -> Void
 
     init(
@@ -30,9 +31,15 @@ final class Call {
 
     var action: Action { route.action(parameters) }
 
-    /// The kind of objects that the route serves.
+    /// The resource that the route serves.
+    var resource: Resource {
+        guard let resource = route.resource else { preconditionFailure("\(route.pattern) serves no resource") }
+        return resource
+    }
+
+    /// The kind of the stored objects that the route serves.
     var kind: Kind {
-        guard let kind = route.kind else { preconditionFailure("\(route.pattern) serves no kind") }
+        guard let kind = resource.storedKind else { preconditionFailure("\(route.pattern) serves no objects") }
         return kind
     }
 
@@ -59,6 +66,10 @@ final class Call {
         exchange.respond(status, type, chunks, headers: headers)
     }
 
+    func respond(_ status: Int, json chunks: [[UInt8]], headers: [(String, String)] = []) {
+        respond(status, "application/json", chunks, headers: headers)
+    }
+
     func fail(_ failure: Failure) {
         respond(failure.code, failure.status, headers: failure.headers)
     }
@@ -66,6 +77,11 @@ final class Call {
     /// Begins an answer without an end: as HTTP, or in messages of WebSocket when the client has asked for those. False
     /// when it was refused.
     func startStream(_ type: String, asText: Bool = true) -> Bool {
+        // HEAD is told what would begin, and that is all.
+        if exchange.method == "HEAD" {
+            respond(200, type, [[]])
+            return false
+        }
         guard WebSocketHandshake.isAsked(by: exchange) else {
             answered(self, 200)
             exchange.startStream(type)

@@ -1,14 +1,21 @@
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 /// An error as this face shows it, in Kubernetes' terms.
 struct Failure: Error {
+    /// One document of a resource, stored or not.
+    struct Subject {
+        var resource: Resource
+        var name: String
+    }
+
     var code: Int
     var reason: String
     var message: String
-    var key: ObjectKey?
+    var subject: Subject?
     var causes: [Refusal.Cause]
     /// What it is about, where that is no object.
     var details: Node?
@@ -17,7 +24,7 @@ struct Failure: Error {
         self.code = code
         self.reason = reason
         self.message = message
-        self.key = key
+        subject = key.map { Subject(resource: .of($0.kind), name: $0.name) }
         self.causes = causes
     }
 
@@ -29,6 +36,12 @@ struct Failure: Error {
 
     static func notFound(_ key: ObjectKey) -> Failure { Failure(.notFound(key)) }
     static func invalid(_ key: ObjectKey, _ causes: [Refusal.Cause]) -> Failure { Failure(.invalid(key, causes)) }
+    static func notFound(_ call: Call) -> Failure {
+        let message = "\(call.resource.qualifiedName) \"\(call.name)\" not found"
+        var failure = Failure(code: 404, reason: "NotFound", message: message)
+        failure.subject = Subject(resource: call.resource, name: call.name)
+        return failure
+    }
     static let unavailable = Failure(.unavailable)
 
     /// Status codes and reasons of everything that the daemon refuses.

@@ -8,10 +8,10 @@ extension Failure {
     /// The failure as an object of Kubernetes' kind Status.
     var status: Node {
         var details = details
-        if key != nil || !causes.isEmpty {
+        if subject != nil || !causes.isEmpty {
             details = .map([
-                ("name", (key?.name).map(Node.text)), ("group", (key?.kind.group).map(Node.text)),
-                ("kind", (key?.kind).map { .text(code == 404 ? $0.resource : $0.rawValue) }),
+                ("name", (subject?.name).map(Node.text)), ("group", (subject?.resource.group).map(Node.text)),
+                ("kind", (subject?.resource).map { .text(code == 404 ? $0.name : $0.kind) }),
                 ("causes", causes.isEmpty ? nil : .list(causes.map(\.node))),
             ])
         }

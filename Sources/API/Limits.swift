@@ -20,6 +20,9 @@ extension Limits {
     static let heldListMs = 120_000
     /// For clients to take what they have asked for, when the daemon ends.
     static let drainMs: Int64 = 2000
+    /// The shortest time over which a use of the processor is counted, and the age of a sample that still counts.
+    static let sampleWindowMs = 500
+    static let sampleAgeMs = 60_000
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

@@ -37,6 +37,8 @@ public final class Server {
     let commandMessages = Mailbox<(id: Int, message: CommandRelay.Message)>()
     var commands: [Int: CommandRelay] = [:]
     var heldLists = HeldLists()
+    /// What runs had used at the last measurement, for rates.
+    var samples: [RunID: Sample] = [:]
     private var lastStream = 0
     /// Requests by verb, resource and code.
     private(set) var requests: [RequestLabels: Int] = [:]
@@ -137,7 +139,7 @@ public final class Server {
     private func authorize(_ call: Call) throws(Rejection) {
         let access = loop.engine.state.access
         if let failure = call.route.rule.refusal(call.principal, call.attributes, access) { throw Rejection(failure) }
-        guard call.route.kind == .secret else { return }
+        guard call.route.resource?.storedKind == .secret else { return }
         call.mayReveal = access.allows(call.principal, call.attributes(Self.reveal))
         if call.showsValues, !call.mayReveal {
             throw Rejection(.forbidden(call.principal, call.attributes(Self.reveal)))
@@ -150,13 +152,15 @@ public final class Server {
     private func understand(_ exchange: Exchange, _ principal: Principal) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }
         guard let target = exchange.target else { throw Rejection(.noPath("")) }
-        switch router.match(exchange.method, target.segments) {
+        // HEAD is GET whose answer has no body.
+        let method = exchange.method == "HEAD" ? "GET" : exchange.method
+        switch router.match(method, target.segments) {
         case .none: throw Rejection(.noPath(target.path))
         case .otherMethods(let methods):
             let message = "\(exchange.method) is not supported for \(target.path)"
             throw Rejection(
                 Failure(code: 405, reason: "MethodNotAllowed", message: message),
-                headers: [("Allow", methods.joined(separator: ", "))])
+                headers: [("Allow", Self.allowed(methods).joined(separator: ", "))])
         case .found(let route, let names):
             do throws(ParameterProblem) {
                 let parameters = try Parameters(target.query, allowed: route.parameters)
@@ -165,6 +169,10 @@ public final class Server {
                 throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }
         }
+    }
+
+    private static func allowed(_ methods: [String]) -> [String] {
+        methods.contains("GET") ? (methods + ["HEAD"]).sorted() : methods
     }
 
     /// Answers that go on without an end leave room for short ones.

@@ -8,8 +8,10 @@ public final class PublishedObject {
     public let key: ObjectKey
     public let uid: UID
     public let resourceVersion: Int64
-    fileprivate let labels: Node?
+    public let selectable: Selectable
     private var form: Form
+    /// What it is shown as, by the resource that shows it.
+    private var documents: [String: [Document]] = [:]
 
     private enum Form {
         /// Nobody has read it yet; the engine has it.
@@ -23,13 +25,25 @@ public final class PublishedObject {
         key = object.key
         uid = object.uid
         resourceVersion = object.resourceVersion
-        labels = object.content[path: "metadata", "labels"]
+        selectable = Selectable(
+            namespace: object.key.namespace, name: object.key.name, labels: object.content[path: "metadata", "labels"],
+            fields: object.key.kind.definition.selectableFields.compactMap { path in
+                object.field(path).map { (path, $0) }
+            })
         form = isCurrent ? .current : .old(object)
     }
 
     /// The engine is about to change the object: readers that hold this version need it as it was.
     func keep(_ object: StoredObject) {
         if case .current = form { form = .old(object) }
+    }
+
+    /// What a resource shows of it; made when that is first asked for.
+    public func documents(of resource: String, make: () -> [Document]) -> [Document] {
+        if let known = documents[resource] { return known }
+        let made = make()
+        documents[resource] = made
+        return made
     }
 
     /// The object as text.
@@ -45,22 +59,6 @@ public final class PublishedObject {
         }
         return text(state, encode: encode)
     }
-
-    public var selectable: Selectable { Selectable(self) }
-}
-
-/// What selectors look at.
-public struct Selectable: Sendable {
-    public let key: ObjectKey
-    private let labels: Node?
-
-    init(_ object: PublishedObject) {
-        key = object.key
-        labels = object.labels
-    }
-
-    /// The value of a label.
-    public func label(_ name: String) -> String? { labels?[name]?.string }
 }
 
 /// One change, as watches tell it.
@@ -69,7 +67,7 @@ public struct PublishedChange {
     public let resourceVersion: Int64
     public let object: PublishedObject
     /// The object before this change; nil when it was not there.
-    public let before: Selectable?
+    public let before: PublishedObject?
     /// About so much memory does it take.
     let bytes: Int
 }
@@ -113,6 +111,13 @@ public struct ChangeRing {
 }
 
 extension StoredObject {
+    /// The value of a selectable field. What the status shows is told without making the whole of it.
+    fileprivate func field(_ path: String) -> String? {
+        guard path == "status.phase" else { return content.scalar(at: path) }
+        if let agent { return agent.summary.phase.rawValue }
+        return key.kind == .namespace ? (deletion == nil ? "Active" : "Terminating") : nil
+    }
+
     /// About what its text takes. Counted without making the text: most changes are never read.
     var estimatedBytes: Int {
         var bytes = 512 + content.estimatedBytes

@@ -58,7 +58,7 @@ public struct PublishedState {
             let old = before[key].flatMap { $0.uid == event.object.uid ? $0 : nil }
             return PublishedChange(
                 change: event.change, resourceVersion: event.resourceVersion,
-                object: shown ?? PublishedObject(event.object, isCurrent: false), before: old.map(Selectable.init),
+                object: shown ?? PublishedObject(event.object, isCurrent: false), before: old,
                 bytes: event.object.estimatedBytes)
         }
         for change in news { changes.append(change) }

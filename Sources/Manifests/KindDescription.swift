@@ -7,6 +7,10 @@ public final class KindDescription: Sendable {
     /// The plural in URLs.
     public let resource: String
     public let shortNames: [String]
+    /// Groups of kinds that clients ask for by one word: `all`.
+    public let categories: [String]
+    /// What the kind is, in one sentence.
+    public let text: String
     public let isNamespaced: Bool
     /// The root: `apiVersion`, `kind`, `metadata` and what the kind has of its own.
     public let fields: [Field]
@@ -21,15 +25,18 @@ public final class KindDescription: Sendable {
     let isSameSpec: @Sendable (Node, Node, DriverTable) -> Bool
 
     init(
-        _ name: String, group: String = "", resource: String, shortNames: [String] = [], isNamespaced: Bool = true,
-        nameRule: StringRule, fields: [Field], subresources: Set<Subresource> = [], columns: [Column],
-        selectableFields: [String] = [], rules: @escaping @Sendable (Node, inout Validator) -> Void = { _, _ in },
+        _ name: String, group: String = "", resource: String, shortNames: [String] = [], categories: [String] = [],
+        text: String, isNamespaced: Bool = true, nameRule: StringRule, fields: [Field],
+        subresources: Set<Subresource> = [], columns: [Column], selectableFields: [String] = [],
+        rules: @escaping @Sendable (Node, inout Validator) -> Void = { _, _ in },
         isSameSpec: @escaping @Sendable (Node, Node, DriverTable) -> Bool = { one, other, _ in one == other }
     ) {
         version = "v1"
         self.group = group
         self.resource = resource
         self.shortNames = shortNames
+        self.categories = categories
+        self.text = text
         self.isNamespaced = isNamespaced
         self.fields = ObjectFields.root(
             apiVersion: group.isEmpty ? version : "\(group)/\(version)", kind: name, nameRule: nameRule,
@@ -44,7 +51,7 @@ public final class KindDescription: Sendable {
 
 /// What the API offers below one object, by the last part of its path.
 public enum Subresource: String, Sendable, CaseIterable {
-    case events, log, exec, sync, preview
+    case events, log, exec, attach, sync, preview
 }
 
 /// One column of a list of objects.
@@ -57,28 +64,43 @@ public struct Column: Sendable {
         case since(String?)
     }
 
+    /// What the cells of a column are, as Tables say it.
+    public enum CellType: String, Sendable { case string, integer }
+
     public let name: String
+    /// What the column shows, in one sentence.
+    public let text: String
+    public let type: CellType
     /// Shown only where there is room for it.
     public let isWide: Bool
     public let cell: @Sendable (Node) -> Cell
 
-    init(_ name: String, isWide: Bool = false, _ cell: @escaping @Sendable (Node) -> Cell) {
+    public init(
+        _ name: String, text: String, type: CellType = .string, isWide: Bool = false,
+        _ cell: @escaping @Sendable (Node) -> Cell
+    ) {
         self.name = name
+        self.text = text
+        self.type = type
         self.isWide = isWide
         self.cell = cell
     }
 
-    static let age = Column("AGE") { .since($0[path: "metadata", "creationTimestamp"]?.string) }
-    static let name = Column("NAME") { .text($0[path: "metadata", "name"]?.string ?? "") }
-    static let phase = Column("PHASE") { .text($0[path: "status", "phase"]?.string ?? "") }
+    public static let age = Column("AGE", text: "The time since it was made.") {
+        .since($0[path: "metadata", "creationTimestamp"]?.string)
+    }
+    public static let name = Column("NAME", text: "Its name, unique in its namespace.") {
+        .text($0[path: "metadata", "name"]?.string ?? "")
+    }
+    static let phase = Column("PHASE", text: "Where it stands.") { .text($0[path: "status", "phase"]?.string ?? "") }
 
     /// A number of the status.
-    static func count(_ name: String, _ field: String, isWide: Bool = false) -> Column {
-        Column(name, isWide: isWide) { .number($0[path: "status", field]?.int ?? 0) }
+    public static func count(_ name: String, _ field: String, text: String, isWide: Bool = false) -> Column {
+        Column(name, text: text, type: .integer, isWide: isWide) { .number($0[path: "status", field]?.int ?? 0) }
     }
 
     /// What the condition Ready says.
-    static let reason = Column("REASON", isWide: true) { .text(readiness($0)) }
+    static let reason = Column("REASON", text: "What the condition Ready says.", isWide: true) { .text(readiness($0)) }
 
     static func readiness(_ object: Node) -> String {
         let conditions = object[path: "status", "conditions"]?.list ?? []

@@ -2,7 +2,12 @@
 public enum Age {
     /// The time since a timestamp as the API writes it.
     public static func text(_ timestamp: String?, nowMs: Int64) -> String {
-        guard let timestamp, let ms = Timestamp.parse(timestamp) else { return "<unknown>" }
+        text(sinceMs: timestamp.flatMap(Timestamp.parse), nowMs: nowMs)
+    }
+
+    /// The time since a moment; of one that is not known it says so.
+    public static func text(sinceMs: Int64?, nowMs: Int64) -> String {
+        guard let ms = sinceMs else { return "<unknown>" }
         let seconds = max(0, (nowMs - ms) / 1000)
         switch seconds {
         case ..<120: return "\(seconds)s"

@@ -1,6 +1,9 @@
 import HTTP
+import Loop
 import Reconciler
+import Resources
 import Testing
+import Values
 
 @testable import API
 
@@ -34,6 +37,37 @@ import Testing
             #expect(seen.insert("\(route.method) \(route.pattern)").inserted, "\(route.pattern)")
         }
         #expect(Route.table.count > 40)
+    }
+
+    /// What the table of resources says is served, and nothing else is.
+    @Test func everyVerbOfTheTableHasARouteAndEveryRouteAVerb() {
+        func verbs(_ resource: Resource, _ subresource: String) -> Set<String> {
+            let object = Action.Object.resource(group: resource.group, name: resource.name, subresource: subresource)
+            return Set(Route.table.filter { $0.object == object }.flatMap(\.verbs).map(\.rawValue))
+        }
+        for resource in Resource.all {
+            #expect(verbs(resource, "") == Set(resource.verbs.map(\.rawValue)), "\(resource.qualifiedName)")
+            for subresource in resource.subresources {
+                let name = "\(resource.qualifiedName)/\(subresource.name)"
+                #expect(verbs(resource, subresource.name) == Set(subresource.verbs.map(\.rawValue)), "\(name)")
+            }
+        }
+        for route in Route.table {
+            guard case .resource(let group, let name, let subresource) = route.object else { continue }
+            let resource = Resource.named(name, group: group)
+            let isKnown = subresource.isEmpty || resource?.subresources.contains { $0.name == subresource } == true
+            #expect(resource != nil && isKnown, "\(route.pattern)")
+        }
+    }
+
+    @Test(arguments: [
+        ("application/json", "application/json"), ("", ""), ("*/*", "*/*"),
+        ("application/json;as=Table;v=v1;g=meta.k8s.io,application/json", "application/json application/json"),
+        ("text/html;q=0.1, application/json ; q=0.9", "application/json text/html"),
+        ("a/b;q=0, c/d;q=x, e/f", "e/f"), (",;, ;q", ""),
+    ])
+    func whatClientsAcceptIsReadInTheirOrder(header: String, types: String) {
+        #expect(Accepted(header).ranges.map(\.type).joined(separator: " ") == types)
     }
 
     /// Without a role nobody may do more than find out what there is; only what tells of life asks nobody who he is.
@@ -77,22 +111,23 @@ import Testing
         ("a=b,c", false), ("a=b,!c", true), (" a = b ", true), ("a in (b),d=", true), ("", true), ("a=b,", true),
     ])
     func labelSelectorsMatchAsInKubernetes(text: String, matches: Bool) throws {
-        let selector = try Selector(labels: text, fields: nil)
-        let labels = ["a": "b", "d": ""]
-        #expect(selector.matches(name: "x", namespace: "y") { labels[$0] } == matches)
+        let selector = try Selector(labels: text, fields: nil, of: .of(.agent))
+        let object = Selectable(namespace: "y", name: "x", labels: .strings(["a": "b", "d": ""]), fields: [])
+        #expect(selector.matches(object) == matches)
     }
 
     @Test(arguments: ["a in b", "a in (b", "a (b)", "in (a)", "a within (b)", "a b", "(", ")", "a in ((b))"])
     func malformedSelectorsAreRefused(text: String) {
-        #expect(throws: (any Error).self) { try Selector(labels: text, fields: nil) }
+        #expect(throws: (any Error).self) { try Selector(labels: text, fields: nil, of: .of(.agent)) }
     }
 
     @Test func tokensOfPagesAreReadBackAndOthersRefused() {
-        let place = Continuation(version: 12, place: .init(.agent, namespace: "ns", name: "some-name?>")).token
+        let place = Continuation(version: 12, place: .init(.agent, namespace: "ns", name: "some-name?>"))
+            .token(.of(.agent))
         #expect(place.allSatisfy { $0.isLetter || $0.isNumber || $0 == "-" || $0 == "_" })
-        let read = Continuation(place, .agent)
+        let read = Continuation(place, .of(.agent))
         #expect(read?.version == 12 && read?.place.name == "some-name?>" && read?.place.namespace == "ns")
-        #expect(Continuation(place, .secret) == nil)
-        for text in ["x", "AAAA", "", "===", "💥"] { #expect(Continuation(text, .agent) == nil, "\(text)") }
+        #expect(Continuation(place, .of(.secret)) == nil && Continuation(place, .pods) == nil)
+        for text in ["x", "AAAA", "", "===", "💥"] { #expect(Continuation(text, .of(.agent)) == nil, "\(text)") }
     }
 }

@@ -76,7 +76,7 @@ extension Call {
         case .path: return Attributes(verb, .path(exchange.target?.path ?? ""))
         case .resource(let group, let name, let subresource):
             // As in Kubernetes, a namespace is in itself: a role there may allow it to be read.
-            let isNamespace = route.kind == .namespace && !objectName.isEmpty
+            let isNamespace = route.resource?.storedKind == .namespace && !objectName.isEmpty
             return Attributes(
                 verb, group: group, name, subresource: subresource,
                 namespace: isNamespace ? objectName : namespace ?? (queryNamespace ?? ""), name: objectName)

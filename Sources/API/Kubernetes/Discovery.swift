@@ -1,6 +1,8 @@
-import Manifests
+import HTTP
+import Resources
 import Values
 
+/// What clients ask for first. All of it is made once, from the table of resources.
 extension Server {
     func version(_ call: Call) {
         call.respond(
@@ -11,36 +13,63 @@ extension Server {
             ]))
     }
 
-    func coreVersions(_ call: Call) { call.respond(200, .map([("kind", "APIVersions"), ("versions", ["v1"])])) }
-
-    func groups(_ call: Call) {
-        let groups = Route.groups.map { group -> Node in
-            let version = Node.map([("groupVersion", .text("\(group)/v1")), ("version", "v1")])
-            return .map([("name", .text(group)), ("versions", [version]), ("preferredVersion", version)])
+    /// `/api` and `/apis`: names of groups, or all at once for those who can read that.
+    func discovery(_ call: Call, core: Bool) {
+        for range in call.accepted.ranges where range.type == "application/json" {
+            guard range.parameters["as"] == "APIGroupDiscoveryList",
+                range.parameters["g"] == "apidiscovery.k8s.io",
+                let version = Discovery.Aggregation(rawValue: range.parameters["v"] ?? "")
+            else {
+                if range.parameters["as"] == nil { break }
+                continue
+            }
+            let answer = core ? Self.aggregatedCore : Self.aggregatedGroups
+            return answer[version]?.send(call, version.mediaType) ?? call.fail(.unavailable)
         }
-        call.respond(200, .map([("kind", "APIGroupList"), ("apiVersion", "v1"), ("groups", .list(groups))]))
+        (core ? Self.coreVersions : Self.groupList).send(call)
     }
 
-    /// The resources of a group, as the table of routes has them.
-    func resources(_ call: Call, group: String) {
-        let resources = Kind.allCases.filter { $0.group == group }.map { kind in
-            Node.map([
-                ("name", .text(kind.resource)), ("singularName", .text(kind.singular)),
-                ("namespaced", Node(.bool(kind.isNamespaced))), ("kind", .text(kind.rawValue)),
-                ("shortNames", .list(kind.shortNames.map(Node.text))),
-                ("verbs", .list(Self.verbs(kind).map(Node.text))),
-            ])
-        }
-        call.respond(
-            200,
-            .map([
-                ("kind", "APIResourceList"), ("apiVersion", "v1"),
-                ("groupVersion", .text(group.isEmpty ? "v1" : "\(group)/v1")), ("resources", .list(resources)),
-            ]))
+    func group(_ call: Call, _ name: String) { Self.groupAnswers[name]?.send(call) }
+
+    func resources(_ call: Call, _ version: Discovery.Version) { Self.resourceLists[version]?.send(call) }
+
+    // MARK: The answers
+
+    private static let coreVersions = StaticAnswer(Discovery.coreVersions)
+    private static let groupList = StaticAnswer(Discovery.groupList)
+    private static let groupAnswers = Dictionary(
+        uniqueKeysWithValues: Discovery.groups.map { ($0, StaticAnswer(Discovery.group($0))) })
+    private static let resourceLists = Dictionary(
+        uniqueKeysWithValues: Discovery.versions.map { ($0, StaticAnswer(Discovery.resourceList($0))) })
+    private static let aggregatedCore = aggregated(core: true)
+    private static let aggregatedGroups = aggregated(core: false)
+
+    private static func aggregated(core: Bool) -> [Discovery.Aggregation: StaticAnswer] {
+        Dictionary(
+            uniqueKeysWithValues: Discovery.Aggregation.allCases.map {
+                ($0, StaticAnswer(Discovery.aggregated(core: core, $0)))
+            })
+    }
+}
+
+/// An answer that is the same as long as the program runs; clients that have it are told so.
+struct StaticAnswer {
+    let bytes: [UInt8]
+    let hash: String
+
+    init(_ bytes: [UInt8]) {
+        self.bytes = bytes
+        hash = SHA256Digest.hex(bytes).uppercased()
     }
 
-    private static func verbs(_ kind: Kind) -> [String] {
-        let object = Action.Object.resource(group: kind.group, name: kind.resource, subresource: "")
-        return Set(Route.table.filter { $0.object == object }.flatMap(\.verbs)).map(\.rawValue).sorted()
+    init(_ node: Node) { self.init(JSONWriter.bytes(node)) }
+
+    func send(_ call: Call, _ type: String = "application/json") {
+        let headers = [("ETag", "\"\(hash)\""), ("Vary", "Accept"), ("Cache-Control", "no-cache, private")]
+        let known = (call.exchange.header("If-None-Match") ?? "").split(separator: ",").map(\.trimmed)
+        if known.contains("\"\(hash)\"") || known.contains("W/\"\(hash)\"") || known.contains("*") {
+            return call.respond(304, type, [[]], headers: headers)
+        }
+        call.respond(200, type, [bytes], headers: headers)
     }
 }

@@ -4,71 +4,94 @@ import Loop
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 extension Server {
     func collection(_ call: Call) {
         do throws(Failure) {
             let selector = try Selector(
-                labels: call.parameters[Query.labelSelector], fields: call.parameters[Query.fieldSelector])
-            if call.action.verb == .watch { return try watch(call, selector) }
-            try list(call, selector)
+                labels: call.parameters[Query.labelSelector], fields: call.parameters[Query.fieldSelector],
+                of: call.resource)
+            let options = try ListOptions(call)
+            if call.action.verb == .watch { return try watch(call, selector, options) }
+            try list(call, selector, options)
         } catch {
             call.fail(error)
         }
     }
 
-    /// A list is a join of the stored texts of its objects; a long one is read in pages, all of one version.
-    private func list(_ call: Call, _ selector: Selector) throws(Failure) {
-        let kind = call.kind
-        var (shelf, version, place) = (loop.published[kind], loop.published.resourceVersion, ObjectKey?.none)
-        if let token = call.parameters[Query.continuation] {
-            guard let continuation = Continuation(token, kind) else {
-                throw .badRequest("continue: is none of this list")
-            }
-            guard let held = heldLists.take(continuation.version, kind, nowMs: agentos_boot_ms()) else {
-                throw Failure(
-                    code: 410, reason: "Expired",
-                    message: "the list is not held any more; begin it again without continue")
-            }
-            (shelf, version, place) = (held, continuation.version, continuation.place)
-        }
-        let table = ObjectTable(call)
+    /// A list is a join of the texts of its documents; a long one is read in pages, all of one version.
+    private func list(_ call: Call, _ selector: Selector, _ options: ListOptions) throws(Failure) {
+        let representation = Representation(call)
+        var page = try page(call, options)
         let limit = call.parameters[Query.limit].map { Int($0) } ?? 0
         var items: [[UInt8]] = []
-        var last: ObjectKey?
-        var isWhole = true
-        for object in shelf.objects(namespace: call.namespace, after: place) where selector.matches(object.selectable) {
-            if limit > 0, items.count == limit {
-                isWhole = false
+        for object in page.shelf.objects(namespace: call.namespace, after: page.place) {
+            if limit > 0, items.count >= limit {
+                page.isWhole = false
                 break
             }
-            items.append(table?.row(text(object)) ?? text(object))
-            last = object.key
-        }
-        var metadata = "\"resourceVersion\":\"\(version)\""
-        if !isWhole, let last {
-            heldLists.hold(shelf, version, kind, nowMs: agentos_boot_ms())
-            metadata += ",\"continue\":\"\(Continuation(version: version, place: last).token)\""
-            if selector.isEmpty {
-                let rest = shelf.objects(namespace: call.namespace, after: last).reduce(0) { count, _ in count + 1 }
-                metadata += ",\"remainingItemCount\":\(rest)"
+            for document in documents(object, call.resource) where selector.matches(document.selectable) {
+                items.append(bytes(document, of: object, representation))
             }
+            page.place = object.key
         }
-        let head =
-            "{\"kind\":\"\(kind.rawValue)List\",\"apiVersion\":\"\(kind.apiVersion)\",\"metadata\":{\(metadata)},\"items\":["
-        var chunks: [[UInt8]] = [table?.head(metadata: metadata) ?? Array(head.utf8)]
-        chunks.reserveCapacity(2 * items.count + 2)
+        var chunks = [representation.head(metadata: metadata(page, call, selector))]
+        chunks.reserveCapacity(2 * items.count + 1)
         for (index, item) in items.enumerated() {
             if index > 0 { chunks.append(Self.comma) }
             chunks.append(item)
         }
-        chunks.append(Self.listEnd)  // that of a Table, too
-        call.respond(200, "application/json", chunks)
+        chunks.append(Representation.listEnd)
+        call.respond(200, json: chunks)
     }
 
     private static let comma = Array(",".utf8)
-    private static let listEnd = Array("]}".utf8)
+
+    /// A version of a collection, and how far a list has got in it.
+    private struct Page {
+        var shelf: Shelf
+        var version: Int64
+        var place: ObjectKey?
+        var isWhole = true
+    }
+
+    private func page(_ call: Call, _ options: ListOptions) throws(Failure) -> Page {
+        let kind = call.kind
+        guard let token = call.parameters[Query.continuation] else {
+            let version = loop.published.resourceVersion
+            if options.isExact, let asked = options.version, asked < version,
+                let held = heldLists.take(asked, kind, nowMs: agentos_boot_ms())
+            {
+                return Page(shelf: held, version: asked)
+            }
+            try options.check(current: version)
+            return Page(shelf: loop.published[kind], version: version)
+        }
+        guard let continuation = Continuation(token, call.resource) else {
+            throw .badRequest("continue: is none of this list")
+        }
+        guard let held = heldLists.take(continuation.version, kind, nowMs: agentos_boot_ms()) else {
+            throw Failure(
+                code: 410, reason: "Expired", message: "the list is not held any more; begin it again without continue")
+        }
+        return Page(shelf: held, version: continuation.version, place: continuation.place)
+    }
+
+    private func metadata(_ page: Page, _ call: Call, _ selector: Selector) -> String {
+        var metadata = "\"resourceVersion\":\"\(page.version)\""
+        guard !page.isWhole, let place = page.place else { return metadata }
+        heldLists.hold(page.shelf, page.version, call.kind, nowMs: agentos_boot_ms())
+        let token = Continuation(version: page.version, place: place).token(call.resource)
+        metadata += ",\"continue\":\"\(token)\""
+        // Nobody knows how many documents a view will make of the rest.
+        if case .objects = call.resource.home, selector.isEmpty {
+            let rest = page.shelf.objects(namespace: call.namespace, after: place).reduce(0) { count, _ in count + 1 }
+            metadata += ",\"remainingItemCount\":\(rest)"
+        }
+        return metadata
+    }
 }
 
 /// Where a list in pages goes on: a version of the collection, and a place in it.
@@ -81,19 +104,21 @@ struct Continuation: Equatable {
         self.place = place
     }
 
-    /// Reads a token; nil for one that this kind never gave out.
-    init?(_ token: String, _ kind: Kind) {
+    /// Reads a token; nil for one that this resource never gave out.
+    init?(_ token: String, _ resource: Resource) {
         let standard = token.replacing("-", with: "+").replacing("_", with: "/")
         let padding = String(repeating: "=", count: (4 - standard.utf8.count % 4) % 4)
         guard let bytes = Base64.decode(standard + padding) else { return nil }
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
-        guard parts.count == 4, parts[0] == kind.resource, let version = Int64(parts[1]) else { return nil }
+        guard let kind = resource.storedKind, parts.count == 4, parts[0] == resource.qualifiedName,
+            let version = Int64(parts[1])
+        else { return nil }
         self.version = version
         place = ObjectKey(kind, namespace: String(parts[2]), name: String(parts[3]))
     }
 
-    var token: String {
-        Base64.encode(Array("\(place.kind.resource)\n\(version)\n\(place.namespace)\n\(place.name)".utf8))
+    func token(_ resource: Resource) -> String {
+        Base64.encode(Array("\(resource.qualifiedName)\n\(version)\n\(place.namespace)\n\(place.name)".utf8))
             .replacing("+", with: "-").replacing("/", with: "_").replacing("=", with: "")
     }
 }

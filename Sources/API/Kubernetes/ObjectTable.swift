@@ -1,83 +1,60 @@
-import CLinux
-import HTTP
+import Loop
 import Manifests
+import Resources
 import Values
 
-/// Objects as Kubernetes' kind Table shows them: cells of the columns of their kind.
-struct ObjectTable {
-    private let columns: [Column]
-    private let included: String
-    private let nowMs: Int64
-
-    /// Nil when the client asks for whole objects.
-    init?(_ call: Call) {
-        guard Self.isWanted(call.exchange.header("Accept") ?? "") else { return nil }
-        columns = call.kind.definition.columns
-        included = call.parameters[Query.includeObject] ?? "Metadata"
-        nowMs = agentos_wall_ms()
-    }
-
-    /// Its rows hold whole objects.
-    var holdsObjects: Bool { included == "Object" }
-
-    /// The first kind of answer that a client accepts and that there is.
-    private static func isWanted(_ accept: String) -> Bool {
-        for range in accept.split(separator: ",") {
-            let parts = range.split(separator: ";").map { $0.drop { $0 == " " } }
-            guard let type = parts.first, type == "application/json" || type == "*/*" else { continue }
-            if !parts.contains("as=Table") { return false }
-            if parts.contains("v=v1") { return true }
-        }
-        return false
-    }
-
+/// Documents as Kubernetes' kind Table shows them: cells of the columns of their resource.
+enum ObjectTable {
     /// Everything before the rows.
-    func head(metadata: String, withColumns: Bool = true) -> [UInt8] {
+    static func head(_ resource: Resource, metadata: String, withColumns: Bool) -> [UInt8] {
         var out = Array("{\"kind\":\"Table\",\"apiVersion\":\"meta.k8s.io/v1\",\"metadata\":{\(metadata)}".utf8)
-        if withColumns {
-            out += ",\"columnDefinitions\":".utf8
-            JSONWriter.write(.list(columns.map(Self.definition)), into: &out)
-        }
+        out += ",\"columnDefinitions\":".utf8
+        JSONWriter.write(withColumns ? .list(columns(resource).map(definition)) : Node(.null), into: &out)
         out += ",\"rows\":[".utf8
         return out
     }
 
-    static let end = Array("]}".utf8)
+    /// Every Table has columns; of what is described with none, name and age are shown.
+    private static func columns(_ resource: Resource) -> [Column] {
+        resource.columns.isEmpty ? [.name, .age] : resource.columns
+    }
 
     private static func definition(_ column: Column) -> Node {
-        let isNumber = if case .number = column.cell(.emptyMap) { true } else { false }
-        return .map([
+        .map([
             ("name", .text(column.name.prefix(1) + column.name.dropFirst().lowercased())),
-            ("type", isNumber ? "integer" : "string"), ("format", column.name == "NAME" ? "name" : ""),
-            ("description", ""), ("priority", .number(column.isWide ? 1 : 0)),
+            ("type", .text(column.type.rawValue)), ("format", column.name == "NAME" ? "name" : ""),
+            ("description", .text(column.text)), ("priority", .number(column.isWide ? 1 : 0)),
         ])
     }
 
-    /// One row, from the text of an object.
-    func row(_ text: [UInt8]) -> [UInt8] {
-        let object = JSONReader.read(String(decoding: text, as: UTF8.self)) ?? .emptyMap
-        let cells = columns.map { column -> Node in
+    /// One row; its ages are counted when it is sent.
+    static func row(_ resource: Resource, _ object: Node, _ included: Document.Included) -> Encoded {
+        var row = Encoded(Array("{\"cells\":[".utf8))
+        for (index, column) in columns(resource).enumerated() {
+            if index > 0 { row.append(",".utf8) }
             switch column.cell(object) {
-            case .text(let text): .text(text)
-            case .number(let number): .number(number)
-            case .since(let time): .text(Age.text(time, nowMs: nowMs))
+            case .text(let text): row.append(JSONWriter.bytes(.text(text)))
+            case .number(let number): row.append(String(number).utf8)
+            case .since(let time):
+                row.append("\"".utf8)
+                row.appendAge(since: time.flatMap(Timestamp.parse))
+                row.append("\"".utf8)
             }
         }
-        let shown: Node? =
-            switch included {
-            case "None": nil
-            case "Object": object
-            default:
-                .map([
-                    ("kind", "PartialObjectMetadata"), ("apiVersion", "meta.k8s.io/v1"),
-                    ("metadata", object["metadata"]),
-                ])
-            }
-        return JSONWriter.bytes(.map([("cells", .list(cells)), ("object", shown)]))
+        row.append("]".utf8)
+        switch included {
+        case .none: break
+        case .metadata: row.append(",\"object\":".utf8 + JSONWriter.bytes(partial(object)))
+        case .object: row.append(",\"object\":".utf8 + JSONWriter.bytes(object))
+        }
+        row.append("}".utf8)
+        return row
     }
 
-    /// A table of one object.
-    func text(_ object: [UInt8], withColumns: Bool = true) -> [UInt8] {
-        head(metadata: "", withColumns: withColumns) + row(object) + Self.end
+    /// The metadata of an object without what it is.
+    static func partial(_ object: Node) -> Node {
+        .map([
+            ("kind", "PartialObjectMetadata"), ("apiVersion", "meta.k8s.io/v1"), ("metadata", object["metadata"]),
+        ])
     }
 }

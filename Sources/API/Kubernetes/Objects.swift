@@ -8,11 +8,9 @@ import Values
 
 extension Server {
     func get(_ call: Call) {
-        guard let object = loop.published[call.kind][call.namespace ?? "", call.name] else {
-            return call.fail(.notFound(call.key))
-        }
-        let text = text(object)
-        call.respond(200, "application/json", [ObjectTable(call)?.text(text) ?? text])
+        guard let (document, object) = find(call) else { return call.fail(.notFound(call)) }
+        let representation = Representation(call)
+        call.respond(200, json: [representation.single(bytes(document, of: object, representation))])
     }
 
     /// The whole object, with the values of a Secret.
@@ -108,7 +106,7 @@ extension Call {
     var showsValues: Bool {
         guard case .resource(_, _, "") = action.object else { return false }
         switch action.verb {
-        case .get, .list, .watch: return ObjectTable(self).map(\.holdsObjects) ?? true
+        case .get, .list, .watch: return Representation(self).holdsObjects
         case .create, .update, .patch, .delete, .deletecollection: return false
         }
     }

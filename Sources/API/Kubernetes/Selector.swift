@@ -1,5 +1,6 @@
 import Loop
 import Reconciler
+import Resources
 import Values
 
 /// Label and field selectors of Kubernetes: `a=b,c!=d,e,!f,g in (h, i),j notin (k)`.
@@ -14,16 +15,18 @@ struct Selector {
     private var labels: [Term]
     private var fields: [Term]
 
+    /// What every resource can be selected by.
     static let selectableFields = ["metadata.name", "metadata.namespace"]
 
-    init(labels: String?, fields: String?) throws(Failure) {
+    init(labels: String?, fields: String?, of resource: Resource) throws(Failure) {
         self.labels = try Self.parse(labels ?? "")
         self.fields = try Self.parse(fields ?? "")
         for term in self.fields {
             switch term {
             case .isIn(let field, _), .isNotIn(let field, _):
-                if !Self.selectableFields.contains(field) {
-                    throw .badRequest("field label not supported: \(field)")
+                let known = Self.selectableFields + resource.selectableFields
+                if !known.contains(field) {
+                    throw .badRequest("field label not supported: \(field); \(known.joined(separator: ", ")) are")
                 }
             case .exists, .missing: throw .badRequest("a field selector needs a value")
             }
@@ -34,12 +37,7 @@ struct Selector {
     var isEmpty: Bool { labels.isEmpty && fields.isEmpty }
 
     func matches(_ object: Selectable) -> Bool {
-        matches(name: object.key.name, namespace: object.key.namespace, label: object.label)
-    }
-
-    func matches(name: String, namespace: String, label: (String) -> String?) -> Bool {
-        labels.allSatisfy { Self.holds($0, label) }
-            && fields.allSatisfy { Self.holds($0) { $0 == "metadata.name" ? name : namespace } }
+        labels.allSatisfy { Self.holds($0, object.label) } && fields.allSatisfy { Self.holds($0, object.field) }
     }
 
     private static func holds(_ term: Term, _ value: (String) -> String?) -> Bool {
@@ -107,12 +105,5 @@ struct Selector {
             }
         }
         return parts + [text[start...]]
-    }
-}
-
-extension StringProtocol {
-    fileprivate var trimmed: String {
-        let front = drop { $0 == " " }
-        return String(front.prefix(front.count - front.reversed().prefix { $0 == " " }.count))
     }
 }

@@ -4,17 +4,11 @@ import Machine
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 extension Server {
-    func watch(_ call: Call, _ selector: Selector) throws(Failure) {
-        var version: Int64?
-        if let text = call.parameters[Query.resourceVersion] {
-            guard let number = Int64(text), number >= 0 else {
-                throw .badRequest("resourceVersion: expected one that was answered, found \"\(text.prefix(64))\"")
-            }
-            version = number
-        }
+    func watch(_ call: Call, _ selector: Selector, _ options: ListOptions) throws(Failure) {
         let watch = Watch(server: self, call: call, selector: selector)
         let id = watch.number
         watches[id] = watch
@@ -27,7 +21,7 @@ extension Server {
             for timer in timers { self?.loop.events.cancel(timer) }
         }
         guard call.startStream("application/json") else { return }
-        watch.start(from: version)
+        watch.start(from: options.version)
     }
 }
 
@@ -41,7 +35,8 @@ final class Watch {
     private let selector: Selector
     private let wantsBookmarks: Bool
     private let wantsInitialEvents: Bool
-    private let table: ObjectTable?
+    private let resource: Resource
+    private let representation: Representation
     private var hasColumns = false
 
     init(server: Server, call: Call, selector: Selector) {
@@ -52,7 +47,8 @@ final class Watch {
         kind = call.kind
         namespace = call.namespace
         wantsBookmarks = call.parameters.has(Query.allowWatchBookmarks)
-        table = ObjectTable(call)
+        resource = call.resource
+        representation = Representation(call)
         wantsInitialEvents = call.parameters.has(Query.sendInitialEvents)
     }
 
@@ -61,9 +57,10 @@ final class Watch {
         let published = server.loop.published
         if let version, version > published.resourceVersion { return expire() }
         guard let version, version > 0, !wantsInitialEvents else {
-            for object in published[kind].objects(namespace: namespace, after: nil)
-            where selector.matches(object.selectable) {
-                send(.added, object)
+            for object in published[kind].objects(namespace: namespace, after: nil) {
+                for document in server.documents(object, resource) where selector.matches(document.selectable) {
+                    send(.added, document, object)
+                }
             }
             if wantsInitialEvents, wantsBookmarks { bookmark(endsInitialEvents: true) }
             return planBookmark()
@@ -81,20 +78,22 @@ final class Watch {
     func push(_ changes: some Sequence<PublishedChange>) {
         for change in changes where change.object.key.kind == kind {
             guard namespace == nil || change.object.key.namespace == namespace else { continue }
-            let isIn = change.change != .deleted && selector.matches(change.object.selectable)
-            let wasIn = change.before.map(selector.matches) ?? false
-            if isIn {
-                send(wasIn ? .modified : .added, change.object)
-            } else if wasIn {
-                send(.deleted, change.object)
+            for (document, before, isGone) in server.differences(change, resource) {
+                let isIn = !isGone && selector.matches(document.selectable)
+                let wasIn = before.map(selector.matches) ?? false
+                if isIn {
+                    send(wasIn ? .modified : .added, document, change.object)
+                } else if wasIn {
+                    send(.deleted, document, change.object)
+                }
             }
         }
     }
 
-    private func send(_ change: WatchEvent.Change, _ object: PublishedObject) {
-        let text = server.text(object)
+    private func send(_ change: WatchEvent.Change, _ document: Document, _ object: PublishedObject) {
         // The columns come with the first table alone.
-        let shown = table?.text(text, withColumns: !hasColumns) ?? text
+        let bytes = server.bytes(document, of: object, representation)
+        let shown = representation.single(bytes, withColumns: !hasColumns)
         hasColumns = true
         exchange.write([Self.begin[change] ?? [], shown, Self.lineEnd])
     }
@@ -118,16 +117,8 @@ final class Watch {
 
     /// Tells the version that the client has seen everything of.
     private func bookmark(endsInitialEvents: Bool = false) {
-        let object = Node.map([
-            ("kind", .text(kind.rawValue)), ("apiVersion", .text(kind.apiVersion)),
-            (
-                "metadata",
-                .map([
-                    ("resourceVersion", .text(String(server.loop.published.resourceVersion))),
-                    ("annotations", endsInitialEvents ? .map([("k8s.io/initial-events-end", "true")]) : nil),
-                ])
-            ),
-        ])
+        let object = representation.bookmark(
+            version: server.loop.published.resourceVersion, endsInitialEvents: endsInitialEvents)
         exchange.write(JSONWriter.bytes(.map([("type", "BOOKMARK"), ("object", object)])) + [0x0a])
     }
 

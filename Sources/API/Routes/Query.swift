@@ -45,6 +45,11 @@ enum Query {
     static let previous = Parameter<Bool>.flag("previous")
     static let timestamps = Parameter<Bool>.flag("timestamps")
     static let container = Parameter<String>.text("container", bytesMax: 253)
+    static let sinceSeconds = Parameter<Int64>.integer("sinceSeconds", 1...secondsMax)
+    static let sinceTime = Parameter<String>.text("sinceTime", bytesMax: 64)
+    static let limitBytes = Parameter<Int64>.integer("limitBytes", 1...positionMax)
+    /// There is no other server behind this one.
+    static let insecureSkipTLSVerifyBackend = Parameter<Bool>.flag("insecureSkipTLSVerifyBackend")
     static let sincePosition = Parameter<Int64>.integer("sincePosition", 0...positionMax)
     static let consumer = Parameter<String>.text("consumer", bytesMax: 253)
     static let namespace = Parameter<String>.text("namespace", bytesMax: 253)

@@ -1,5 +1,6 @@
 import HTTP
 import Manifests
+import Resources
 import Values
 
 /// One method of one path: what it does to what, who may, what it may be asked with, and what serves it.
@@ -24,8 +25,8 @@ struct Route: Sendable {
     /// The first of them, unless the request says that it is another.
     let verbs: [Action.Verb]
     let object: Action.Object
-    /// The kind of the objects that it serves.
-    let kind: Kind?
+    /// What it serves; nil for what is no resource.
+    let resource: Resource?
     let rule: AccessRule
     let parameters: [any AnyParameter]
     /// When its answer goes on without an end.
@@ -35,16 +36,27 @@ struct Route: Sendable {
     /// Parameters that every route takes: what clients send with any request.
     static let common: [any AnyParameter] = [Query.pretty, Query.timeout]
 
-    /// A route to a resource: of a group, or one that belongs to objects of a kind.
+    /// A route to a resource, or to what lies below its objects.
     static func resource(
-        _ method: Method, _ pattern: String, _ verbs: [Action.Verb], group: String, _ name: String,
-        subresource: String = "", kind: Kind? = nil, rule: AccessRule = .resource, stream: Stream = .never,
-        _ parameters: [any AnyParameter] = [], _ serve: @escaping @Sendable (Server, Call) -> Void
+        _ method: Method, _ pattern: String, _ verbs: [Action.Verb], _ resource: Resource, subresource: String = "",
+        rule: AccessRule = .resource, stream: Stream = .never, _ parameters: [any AnyParameter] = [],
+        _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
         Route(
             method: method, pattern: pattern, verbs: verbs,
-            object: .resource(group: group, name: name, subresource: subresource), kind: kind, rule: rule,
-            parameters: parameters + common, stream: stream, serve: serve)
+            object: .resource(group: resource.group, name: resource.name, subresource: subresource),
+            resource: resource, rule: rule, parameters: parameters + common, stream: stream, serve: serve)
+    }
+
+    /// A route to a resource of the table by its name.
+    static func resource(
+        _ method: Method, _ pattern: String, _ verbs: [Action.Verb], group: String, _ name: String,
+        subresource: String = "", rule: AccessRule = .resource, stream: Stream = .never,
+        _ parameters: [any AnyParameter] = [], _ serve: @escaping @Sendable (Server, Call) -> Void
+    ) -> Route {
+        let resource = Resource.named(name, group: group) ?? .unlisted(name, group: group)
+        return .resource(
+            method, pattern, verbs, resource, subresource: subresource, rule: rule, stream: stream, parameters, serve)
     }
 
     /// A route to what is no resource.
@@ -52,9 +64,12 @@ struct Route: Sendable {
         _ pattern: String, _ rule: AccessRule = .path, _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
         Route(
-            method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), kind: nil, rule: rule,
+            method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), resource: nil, rule: rule,
             parameters: common, stream: .never, serve: serve)
     }
+
+    /// The kind of the stored objects that it serves; nil for views of them.
+    var kind: Kind? { if case .objects(let kind)? = resource?.home { kind } else { nil } }
 
     func isEndless(_ parameters: Parameters) -> Bool {
         switch stream {

@@ -22,7 +22,7 @@ extension Route {
         return [
             .resource(
                 method, "/apis/agentos.dev/v1/namespaces/{namespace}/agents/{name}/\(name)", [.create],
-                group: "agentos.dev", "agents", subresource: name, kind: .agent, stream: .always,
+                group: "agentos.dev", "agents", subresource: name, stream: .always,
                 streams + ofCommand + ofAgent
             ) { isCommand ? $0.execute($1) : $0.attach($1) },
             .resource(

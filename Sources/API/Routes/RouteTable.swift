@@ -1,12 +1,13 @@
 import HTTP
 import Manifests
+import Resources
 import Values
 
 extension Route {
     /// All that the API serves.
     static let table: [Route] =
-        paths + Kind.allCases.flatMap(objects) + agents + streams + sources + operations + access
-            + secretKeys
+        paths + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects) + agents + streams + sources + views
+        + operations + access + secretKeys
 
     private static let paths: [Route] =
         [
@@ -15,100 +16,127 @@ extension Route {
             .path("/readyz", .anyone) { $0.ready($1) },
             .path("/metrics") { $0.metrics($1) },
             .path("/version", .authenticated) { $0.version($1) },
-            .path("/api", .authenticated) { $0.coreVersions($1) },
-            .path("/apis", .authenticated) { $0.groups($1) },
-            .path("/api/v1", .authenticated) { $0.resources($1, group: "") },
-        ] + groups.map { group in .path("/apis/\(group)/v1", .authenticated) { $0.resources($1, group: group) } }
+            .path("/api", .authenticated) { $0.discovery($1, core: true) },
+            .path("/apis", .authenticated) { $0.discovery($1, core: false) },
+        ]
+        + Discovery.groups.map { group in .path("/apis/\(group)", .authenticated) { $0.group($1, group) } }
+        + Discovery.versions.map { version in .path(version.path, .authenticated) { $0.resources($1, version) } }
 
-    /// The groups of all kinds beside the core.
-    static let groups = Set(Kind.allCases.map(\.group)).subtracting([""]).sorted()
+    // MARK: Places
 
-    private static let reading: [any AnyParameter] = [
+    /// Where documents of a resource are: one of them, those of a namespace, and all.
+    static func item(_ resource: Resource) -> String {
+        "\(resource.root)\(resource.isNamespaced ? "/namespaces/{namespace}" : "")/\(resource.name)/{name}"
+    }
+
+    static func collections(_ resource: Resource) -> [String] {
+        let all = "\(resource.root)/\(resource.name)"
+        return resource.isNamespaced ? ["\(resource.root)/namespaces/{namespace}/\(resource.name)", all] : [all]
+    }
+
+    // MARK: Reading
+
+    private static let collectionParameters: [any AnyParameter] = [
         Query.labelSelector, Query.fieldSelector, Query.watch, Query.resourceVersion, Query.resourceVersionMatch,
         Query.allowWatchBookmarks, Query.sendInitialEvents, Query.timeoutSeconds, Query.limit, Query.continuation,
         Query.includeObject,
     ]
 
-    private static func base(_ group: String) -> String { group.isEmpty ? "/api/v1" : "/apis/\(group)/v1" }
-
-    /// Where objects of a kind are: all of them, those of a namespace, and one.
-    private static func item(_ kind: Kind) -> String {
-        "\(base(kind.group))\(kind.isNamespaced ? "/namespaces/{namespace}" : "")/\(kind.resource)/{name}"
+    /// Get, list and watch of all that has documents.
+    private static func reading(_ resource: Resource) -> [Route] {
+        switch resource.home {
+        case .objects, .view:
+            let get = Route.resource(
+                .get, item(resource), [.get], resource,
+                [Query.resourceVersion, Query.includeObject]
+            ) { $0.get($1) }
+            return [get]
+                + collections(resource).map { pattern in
+                    .resource(
+                        .get, pattern, [.list, .watch], resource, stream: .when(Query.watch), collectionParameters
+                    ) { $0.collection($1) }
+                }
+        case .measurements:
+            let get = Route.resource(.get, item(resource), [.get], resource) { $0.podMetrics($1) }
+            return [get]
+                + collections(resource).map { pattern in
+                    .resource(.get, pattern, [.list], resource, collectionParameters) { $0.podMetrics($1) }
+                }
+        case .reviews, .records: return []
+        }
     }
 
+    // MARK: Objects
+
     private static func objects(_ kind: Kind) -> [Route] {
-        func route(
-            _ method: Method, _ pattern: String, _ verbs: [Action.Verb], stream: Stream = .never,
-            _ parameters: [any AnyParameter], _ serve: @escaping @Sendable (Server, Call) -> Void
-        ) -> Route {
+        let resource = Resource.of(kind)
+        let item = item(resource)
+        var routes: [Route] = [
             .resource(
-                method, pattern, verbs, group: kind.group, kind.resource, kind: kind, stream: stream, parameters, serve)
-        }
-        let item = item(kind)
-        var routes = [
-            route(.get, item, [.get], [Query.resourceVersion, Query.includeObject]) { $0.get($1) },
-            route(
-                .patch, item, [.patch], [Query.fieldManager, Query.fieldValidation, Query.force, Query.dryRun]
+                .patch, item, [.patch], resource,
+                [Query.fieldManager, Query.fieldValidation, Query.force, Query.dryRun]
             ) { $0.patch($1) },
-            route(
-                .delete, item, [.delete],
+            .resource(
+                .delete, item, [.delete], resource,
                 [Query.gracePeriodSeconds, Query.dryRun, Query.propagationPolicy, Query.orphanDependents]
             ) { $0.delete($1) },
-            route(.get, "\(base(kind.group))/\(kind.resource)", [.list, .watch], stream: .when(Query.watch), reading) {
-                $0.collection($1)
-            },
         ]
-        if kind.isNamespaced {
-            let inNamespace = "\(base(kind.group))/namespaces/{namespace}/\(kind.resource)"
+        if kind.definition.subresources.contains(.events) {
             routes.append(
-                route(.get, inNamespace, [.list, .watch], stream: .when(Query.watch), reading) { $0.collection($1) })
-            routes.append(
-                .resource(
-                    .get, "\(item)/events", [.get], group: kind.group, kind.resource, subresource: "events", kind: kind
-                ) { $0.objectEvents($1) })
+                .resource(.get, "\(item)/events", [.get], resource, subresource: "events") { $0.objectEvents($1) })
         }
         return routes
     }
 
     private static let agents: [Route] = [
         .resource(
-            .get, "\(item(.agent))/log", [.get], group: "agentos.dev", "agents", subresource: "log", kind: .agent,
-            stream: .when(Query.follow),
-            [Query.tailLines, Query.ordinal, Query.follow, Query.previous, Query.timestamps, Query.container]
+            .get, "\(item(.of(.agent)))/log", [.get], .of(.agent), subresource: "log", stream: .when(Query.follow),
+            logParameters + [Query.ordinal]
         ) { $0.log($1) }
+    ]
+
+    static let logParameters: [any AnyParameter] = [
+        Query.tailLines, Query.follow, Query.previous, Query.timestamps, Query.container, Query.sinceSeconds,
+        Query.sinceTime, Query.limitBytes, Query.insecureSkipTLSVerifyBackend,
+    ]
+
+    private static let views: [Route] = [
+        .resource(
+            .get, "\(item(.pods))/log", [.get], .pods, subresource: "log", stream: .when(Query.follow), logParameters
+        ) { $0.podLog($1) }
     ]
 
     private static let sources: [Route] = [
         .resource(
-            .post, "\(item(.source))/sync", [.create], group: "agentos.dev", "sources", subresource: "sync",
-            kind: .source, [Query.force]
+            .post, "\(item(.of(.source)))/sync", [.create], .of(.source), subresource: "sync", [Query.force]
         ) { $0.sync($1) },
-        .resource(
-            .get, "\(item(.source))/preview", [.get], group: "agentos.dev", "sources", subresource: "preview",
-            kind: .source
-        ) { $0.preview($1) },
+        .resource(.get, "\(item(.of(.source)))/preview", [.get], .of(.source), subresource: "preview") {
+            $0.preview($1)
+        },
     ]
 
+    // MARK: Records
+
     private static let operations: [Route] = [
-        operation(
+        record(
             .get, "eventlog", [.get], "eventlog", stream: .when(Query.follow),
             [Query.sincePosition, Query.consumer, Query.namespace, Query.follow]
         ) { $0.eventLog($1) },
-        operation(.get, "usage", [.get], "usage", [Query.namespace]) { $0.usage($1) },
-        operation(.get, "outbox", [.list], "outbox", [Query.all]) { $0.outbox($1) },
-        operation(.get, "outbox/{position}", [.get], "outbox", [Query.all]) { $0.outboxRecord($1) },
-        operation(.post, "outbox/{position}/replay", [.create], "outbox", subresource: "replay") { $0.replay($1) },
-        operation(.post, "outbox/{position}/skip", [.create], "outbox", subresource: "skip") { $0.skip($1) },
-        operation(.get, "consumers", [.list], "consumers") { $0.consumers($1) },
-        operation(
+        record(.get, "usage", [.get], "usage", [Query.namespace]) { $0.usage($1) },
+        record(.get, "outbox", [.list], "outbox", [Query.all]) { $0.outbox($1) },
+        record(.get, "outbox/{position}", [.get], "outbox", [Query.all]) { $0.outboxRecord($1) },
+        record(.post, "outbox/{position}/replay", [.create], "outbox", subresource: "replay") { $0.replay($1) },
+        record(.post, "outbox/{position}/skip", [.create], "outbox", subresource: "skip") { $0.skip($1) },
+        record(.get, "consumers", [.list], "consumers") { $0.consumers($1) },
+        record(
             .post, "consumers/{consumer}", [.create], "consumers", [Query.position, Query.offset]
         ) { $0.acknowledge($1) },
-        operation(.delete, "consumers/{consumer}", [.delete], "consumers") { $0.removeConsumer($1) },
-        operation(.post, "backup", [.create], "backup") { $0.backup($1) },
-        operation(.post, "restore", [.create], "restore") { $0.restore($1) },
+        record(.delete, "consumers/{consumer}", [.delete], "consumers") { $0.removeConsumer($1) },
+        record(.post, "backup", [.create], "backup") { $0.backup($1) },
+        record(.post, "restore", [.create], "restore") { $0.restore($1) },
     ]
 
-    private static func operation(
+    private static func record(
         _ method: Method, _ path: String, _ verbs: [Action.Verb], _ name: String, subresource: String = "",
         stream: Stream = .never, _ parameters: [any AnyParameter] = [],
         _ serve: @escaping @Sendable (Server, Call) -> Void

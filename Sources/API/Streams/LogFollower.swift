@@ -5,13 +5,16 @@ import Reconciler
 import Values
 
 extension Server {
-    func log(_ call: Call) {
-        let key = call.key
+    /// `GET …/agents/NAME/log`: the log of one of its replicas.
+    func log(_ call: Call) { log(call, call.key, ordinal: call.parameters[Query.ordinal].map { Int($0) } ?? 0) }
+
+    func log(_ call: Call, _ key: ObjectKey, ordinal: Int) {
+        let range: LogRange
+        do throws(Failure) { range = try LogRange(call) } catch { return call.fail(error) }
         guard let object = loop.engine.state.objects[key], let agent = object.agent else {
             return call.fail(.notFound(key))
         }
         let parameters = call.parameters
-        let ordinal = parameters[Query.ordinal].map { Int($0) } ?? 0
         guard let replica = agent.replicas.first(where: { $0.ordinal == ordinal }), replica.attempt > 0 else {
             let message = "replica \(ordinal) of agent \"\(key.name)\" has not run yet"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
@@ -30,7 +33,8 @@ extension Server {
             let message = "no driver \"\(agent.effective.spec.driver)\" serves here"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
-        let follower = LogFollower(server: self, call: call, request: request, session: session)
+        let follower = LogFollower(
+            server: self, call: call, key: key, request: request, session: session, range: range)
         let id = follower.number
         logFollowers[id] = follower
         call.exchange.onClose = { [weak self] in self?.logFollowers.removeValue(forKey: id)?.close() }
@@ -51,19 +55,23 @@ final class LogFollower {
     private var session: any LogSession
     private var lines: LogLines
     private let timestamps: Bool
+    private var range: LogRange
     private var isReading = false
 
     private static let unreadBytesMax = 512 << 10
     private static let pieceBytes = 256 << 10
     private static let lookMs: Int64 = 100
 
-    init(server: Server, call: Call, request: LogRequest, session: any LogSession) {
+    init(
+        server: Server, call: Call, key: ObjectKey, request: LogRequest, session: any LogSession, range: LogRange
+    ) {
         self.server = server
         self.request = request
         self.session = session
         number = server.nextStream()
         exchange = call.exchange
-        key = call.key
+        self.key = key
+        self.range = range
         timestamps = call.parameters.has(Query.timestamps)
         lines = LogLines(timestamps: timestamps)
         exchange.onDrain = { [unowned self] in pump() }
@@ -85,18 +93,21 @@ final class LogFollower {
         var bytes = 0
         for record in records {
             bytes += record.bytes.count
-            lines.add(record, into: &text)
+            if range.takes(record.time) { lines.add(record, into: &text) }
         }
         // A small piece is all that there is now: a prompt is shown although its line has not ended.
         if bytes < Self.pieceBytes / 2 { lines.flush(into: &text) }
-        if !text.isEmpty { exchange.write(text) }
+        let wanted = range.cut(text)
+        if !wanted.isEmpty { exchange.write(wanted) }
+        if range.bytesLeft == 0 { return exchange.end() }
         pump()
     }
 
     private func finish() {
         var text: [UInt8] = []
         lines.flush(into: &text)
-        if !text.isEmpty { exchange.write(text) }
+        let wanted = range.cut(text)
+        if !wanted.isEmpty { exchange.write(wanted) }
         if request.follows { goOn() } else { exchange.end() }
     }
 

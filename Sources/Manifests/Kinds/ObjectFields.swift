@@ -1,8 +1,9 @@
 import Values
 
 /// The fields that all objects have.
-enum ObjectFields {
-    static func root(
+public enum ObjectFields {
+    /// The root of a description: what all objects have, and what is the kind's own.
+    public static func root(
         apiVersion: String, kind: String, nameRule: StringRule, isNamespaced: Bool, _ more: [Field]
     ) -> [Field] {
         [

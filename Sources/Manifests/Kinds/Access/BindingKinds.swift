@@ -3,11 +3,13 @@ import Values
 /// Kubernetes' bindings: who has what a role allows.
 enum BindingKinds {
     static let roleBinding = KindDescription(
-        "RoleBinding", group: RoleKinds.group, resource: "rolebindings", nameRule: .pathPart,
+        "RoleBinding", group: RoleKinds.group, resource: "rolebindings",
+        text: "Gives a role in its namespace.", nameRule: .pathPart,
         fields: [subjects, roleRef(["Role", "ClusterRole"])], columns: columns, rules: check)
 
     static let clusterRoleBinding = KindDescription(
-        "ClusterRoleBinding", group: RoleKinds.group, resource: "clusterrolebindings", isNamespaced: false,
+        "ClusterRoleBinding", group: RoleKinds.group, resource: "clusterrolebindings",
+        text: "Gives a role everywhere.", isNamespaced: false,
         nameRule: .pathPart, fields: [subjects, roleRef(["ClusterRole"])], columns: columns, rules: check)
 
     private static let subjects = Field(
@@ -39,7 +41,7 @@ enum BindingKinds {
 
     private static let columns: [Column] = [
         .name,
-        Column("ROLE") { object in
+        Column("ROLE", text: "What is given.") { object in
             let role = object["roleRef"]
             return .text("\(role?["kind"]?.string ?? "")/\(role?["name"]?.string ?? "")")
         },
@@ -47,7 +49,7 @@ enum BindingKinds {
     ]
 
     private static func names(_ title: String, _ kind: String) -> Column {
-        Column(title, isWide: true) { object in
+        Column(title, text: "Whom it is given.", isWide: true) { object in
             let subjects = (object["subjects"]?.list ?? []).filter { $0["kind"]?.string == kind }
             let names = subjects.map { subject in
                 ((subject["namespace"]?.string).map { "\($0)/" } ?? "") + (subject["name"]?.string ?? "")

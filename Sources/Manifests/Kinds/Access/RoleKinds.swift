@@ -5,11 +5,13 @@ enum RoleKinds {
     static let group = "rbac.authorization.k8s.io"
 
     static let role = KindDescription(
-        "Role", group: group, resource: "roles", nameRule: .pathPart, fields: [rules], columns: [.name, .age],
+        "Role", group: group, resource: "roles",
+        text: "What may be done in a namespace.", nameRule: .pathPart, fields: [rules], columns: [.name, .age],
         rules: { object, validator in check(object, isNamespaced: true, &validator) })
 
     static let clusterRole = KindDescription(
-        "ClusterRole", group: group, resource: "clusterroles", isNamespaced: false, nameRule: .pathPart,
+        "ClusterRole", group: group, resource: "clusterroles",
+        text: "What may be done everywhere, or where a binding gives it.", isNamespaced: false, nameRule: .pathPart,
         fields: [
             rules,
             Field(

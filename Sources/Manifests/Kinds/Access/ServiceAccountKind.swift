@@ -3,7 +3,8 @@ import Values
 /// Who a program is, that asks with a token.
 enum ServiceAccountKind {
     static let definition = KindDescription(
-        "ServiceAccount", resource: "serviceaccounts", shortNames: ["sa"], nameRule: .subdomain,
+        "ServiceAccount", resource: "serviceaccounts", shortNames: ["sa"],
+        text: "Who a program is.", nameRule: .subdomain,
         fields: [
             Field(
                 "automountServiceAccountToken", .boolean,
@@ -23,6 +24,7 @@ enum ServiceAccountKind {
                 text: "Accepted for Kubernetes clients; has no effect: tokens come from `kubectl create token`."),
         ],
         columns: [
-            .name, Column("SECRETS") { .number($0["secrets"]?.list?.count ?? 0) }, .age,
+            .name, Column("SECRETS", text: "Always none.", type: .integer) { .number($0["secrets"]?.list?.count ?? 0) },
+            .age,
         ])
 }

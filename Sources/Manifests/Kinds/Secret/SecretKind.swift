@@ -3,8 +3,11 @@ import Values
 /// Values that are shown nowhere.
 enum SecretKind {
     static let definition = KindDescription(
-        "Secret", resource: "secrets", nameRule: .subdomain, fields: fields,
-        columns: [.name, Column("TYPE") { .text($0["type"]?.string ?? "") }, .keys, .age],
+        "Secret", resource: "secrets", text: "Values that are shown nowhere.", nameRule: .subdomain, fields: fields,
+        columns: [
+            .name, Column("TYPE", text: "Free type of the secret.") { .text($0["type"]?.string ?? "") }, .keys, .age,
+        ],
+        selectableFields: ["type"],
         rules: { object, validator in check(object, &validator) })
 
     private static let fields: [Field] = [

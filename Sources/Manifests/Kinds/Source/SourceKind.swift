@@ -3,14 +3,25 @@ import Values
 /// A directory, or a branch of a Git repository, that the daemon keeps true.
 enum SourceKind {
     static let definition = KindDescription(
-        "Source", group: "agentos.dev", resource: "sources", shortNames: ["src"], nameRule: .label(63),
+        "Source", group: "agentos.dev", resource: "sources", shortNames: ["src"],
+        text: "A directory, or a branch of a Git repository, that the daemon keeps true.", nameRule: .label(63),
         fields: SourceFields.root, subresources: [.events, .sync, .preview],
         columns: [
-            .name, Column("REVISION") { .text(shortRevision($0[path: "status", "revision"]?.string ?? "")) },
-            Column("STATE") { .text($0[path: "status", "phase"]?.string ?? "") }, .count("DECLARED", "declared"),
-            .count("APPLIED", "applied"), .count("PRUNED", "pruned"), .count("DRIFTED", "drifted"),
-            .count("FAILED", "failed"), Column("SYNCED") { .since($0[path: "status", "lastSyncTime"]?.string) }, .age,
-            Column("REASON", isWide: true) {
+            .name,
+            Column("REVISION", text: "What was applied last.") {
+                .text(shortRevision($0[path: "status", "revision"]?.string ?? ""))
+            },
+            Column("STATE", text: "Whether all that it declares is there.") {
+                .text($0[path: "status", "phase"]?.string ?? "")
+            }, .count("DECLARED", "declared", text: "Objects that it declares."),
+            .count("APPLIED", "applied", text: "Objects that are as it declares them."),
+            .count("PRUNED", "pruned", text: "Objects that the last sync deleted."),
+            .count("DRIFTED", "drifted", text: "Objects that others have changed."),
+            .count("FAILED", "failed", text: "Objects that could not be applied."),
+            Column("SYNCED", text: "The time since the last sync.") {
+                .since($0[path: "status", "lastSyncTime"]?.string)
+            }, .age,
+            Column("REASON", text: "What the condition Ready says first.", isWide: true) {
                 .text(Column.readiness($0).split(separator: "\n").first.map(String.init) ?? "")
             },
         ],

@@ -1,0 +1,51 @@
+import HTTP
+
+/// What a client takes as an answer, in the order in which it prefers it (RFC 9110, section 12.5.1).
+struct Accepted {
+    /// One media type with its parameters.
+    struct Range: Equatable {
+        var type: String
+        var parameters: [String: String]
+
+        /// Whether the range takes a media type: `*/*` and `application/*` take many.
+        func takes(_ type: String) -> Bool {
+            self.type == "*/*" || self.type == type
+                || (self.type.hasSuffix("/*") && type.hasPrefix(self.type.dropLast()))
+        }
+    }
+
+    let ranges: [Range]
+
+    init(_ header: String?) {
+        var found: [(range: Range, quality: Double)] = []
+        for part in (header ?? "").split(separator: ",").prefix(Self.rangesMax) {
+            let words = part.split(separator: ";").map(\.trimmed)
+            guard let type = words.first, !type.isEmpty else { continue }
+            var (parameters, quality): ([String: String], Double) = ([:], 1)
+            for word in words.dropFirst() {
+                let halves = word.split(separator: "=", maxSplits: 1).map(\.trimmed)
+                guard let name = halves.first?.lowercased(), halves.count == 2 else { continue }
+                if name == "q" { quality = Double(halves[1]) ?? 0 } else { parameters[name] = halves[1] }
+            }
+            if quality > 0 { found.append((Range(type: type.lowercased(), parameters: parameters), quality)) }
+        }
+        // Equal ones stay in the order of the header.
+        ranges = found.enumerated().sorted {
+            ($1.element.quality, $0.offset) < ($0.element.quality, $1.offset)
+        }.map(\.element.range)
+    }
+
+    private static let rangesMax = 32
+}
+
+extension Call {
+    var accepted: Accepted { Accepted(exchange.header("Accept")) }
+}
+
+extension StringProtocol {
+    /// Without blanks at its ends.
+    var trimmed: String {
+        let front = drop { $0 == " " || $0 == "\t" }
+        return String(front.prefix(front.count - front.reversed().prefix { $0 == " " || $0 == "\t" }.count))
+    }
+}

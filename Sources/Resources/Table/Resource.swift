@@ -1,0 +1,144 @@
+public import Manifests
+
+/// One resource of the API. Routes, discovery, OpenAPI, Tables, access and metrics say of it what stands here.
+public struct Resource: Sendable {
+    /// What can be done to a resource, in Kubernetes' words.
+    public enum Verb: String, Sendable, CaseIterable {
+        case get, list, watch, create, update, patch, delete, deletecollection
+    }
+
+    /// Where what the resource shows comes from.
+    public enum Home: Sendable {
+        /// Stored objects of a kind.
+        case objects(Kind)
+        /// What is made of stored objects of a kind when somebody reads it.
+        case view(View)
+        /// What the daemon measures when it is asked.
+        case measurements
+        /// Questions that are answered and not kept.
+        case reviews
+        /// The daemon's own records, which have no names and metadata as objects have; clients that go through all
+        /// resources do not meet them.
+        case records
+    }
+
+    /// What lies below one object of the resource.
+    public struct Subresource: Sendable {
+        public let name: String
+        public let verbs: [Verb]
+        public let group: String
+        public let version: String
+        public let kind: String
+        public let text: String
+
+        public init(
+            _ name: String, _ verbs: [Verb], group: String, version: String = "v1", kind: String, text: String
+        ) {
+            self.name = name
+            self.verbs = verbs
+            self.group = group
+            self.version = version
+            self.kind = kind
+            self.text = text
+        }
+    }
+
+    public let group: String
+    public let version: String
+    /// The plural in URLs.
+    public let name: String
+    public let singular: String
+    public let kind: String
+    public let shortNames: [String]
+    public let categories: [String]
+    public let isNamespaced: Bool
+    public let verbs: [Verb]
+    public let home: Home
+    /// The root of the description of its documents.
+    public let fields: [Field]
+    /// What Tables show, in order.
+    public let columns: [Column]
+    /// Paths beside `metadata.name` and `metadata.namespace` that a field selector may name.
+    public let selectableFields: [String]
+    public let subresources: [Subresource]
+    /// What it is, in one sentence.
+    public let text: String
+
+    /// What is not described by a kind of objects.
+    init(
+        group: String, version: String = "v1", _ name: String, singular: String, kind: String,
+        shortNames: [String] = [], categories: [String] = [], isNamespaced: Bool = true, verbs: [Verb], home: Home,
+        fields: [Field] = [], columns: [Column] = [], selectableFields: [String] = [], subresources: [Subresource] = [],
+        text: String
+    ) {
+        self.group = group
+        self.version = version
+        self.name = name
+        self.singular = singular
+        self.kind = kind
+        self.shortNames = shortNames
+        self.categories = categories
+        self.isNamespaced = isNamespaced
+        self.verbs = verbs
+        self.home = home
+        self.fields = fields
+        self.columns = columns
+        self.selectableFields = selectableFields
+        self.subresources = subresources
+        self.text = text
+    }
+
+    /// The objects of a kind, as its definition describes them.
+    init(_ kind: Kind) {
+        let definition = kind.definition
+        self.init(
+            group: kind.group, version: kind.version, kind.resource, singular: kind.singular, kind: kind.rawValue,
+            shortNames: kind.shortNames, categories: definition.categories, isNamespaced: kind.isNamespaced,
+            verbs: Self.objectVerbs, home: .objects(kind), fields: kind.fields, columns: definition.columns,
+            selectableFields: definition.selectableFields,
+            subresources: Manifests.Subresource.allCases.filter(definition.subresources.contains).map {
+                Subresource($0, of: kind)
+            }, text: definition.text)
+    }
+
+    /// What can be done to every stored object.
+    private static let objectVerbs: [Verb] = [.get, .list, .watch, .patch, .delete]
+
+    public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
+    /// Where the group lies: `/api/v1`, `/apis/agentos.dev/v1`.
+    public var root: String { group.isEmpty ? "/api/\(version)" : "/apis/\(apiVersion)" }
+    /// `agents.agentos.dev`, as error messages name it.
+    public var qualifiedName: String { group.isEmpty ? name : "\(name).\(group)" }
+    /// The kind whose stored objects it shows.
+    public var storedKind: Kind? {
+        switch home {
+        case .objects(let kind): kind
+        case .view(let view): view.kind
+        case .measurements, .reviews, .records: nil
+        }
+    }
+    /// Whether clients find it in discovery.
+    public var isListed: Bool {
+        switch home {
+        case .objects, .view, .measurements, .reviews: true
+        case .records: false
+        }
+    }
+}
+
+extension Resource.Subresource {
+    fileprivate init(_ subresource: Subresource, of kind: Kind) {
+        let group = kind.group
+        switch subresource {
+        case .events: self.init("events", [.get], group: group, kind: "EventList", text: "Its latest events.")
+        case .log: self.init("log", [.get], group: group, kind: kind.rawValue, text: "What it has written.")
+        case .exec:
+            self.init("exec", [.create], group: group, kind: kind.rawValue, text: "A command beside a running replica.")
+        case .attach:
+            self.init("attach", [.create], group: group, kind: kind.rawValue, text: "What it writes from now on.")
+        case .sync: self.init("sync", [.create], group: group, kind: kind.rawValue, text: "Reads and applies it now.")
+        case .preview:
+            self.init("preview", [.get], group: group, kind: "PreviewList", text: "What the next sync would do.")
+        }
+    }
+}

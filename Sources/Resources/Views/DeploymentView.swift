@@ -1,0 +1,89 @@
+import Manifests
+import Planner
+import Values
+
+/// One Deployment for each agent: what `kubectl rollout status` and `kubectl logs deploy/NAME` look for. It is read only:
+/// the agent is what one changes.
+enum DeploymentView {
+    static let view = View(of: .agent, owner: { $0 }, documents: { [deployment($0)] })
+
+    private static func deployment(_ agent: Node) -> Node {
+        let metadata = agent["metadata"] ?? .emptyMap
+        let labels = PodView.labels(agent)
+        let isSuspended = agent[path: "spec", "suspend"]?.bool == true
+        return .map([
+            ("apiVersion", "apps/v1"), ("kind", "Deployment"),
+            (
+                "metadata",
+                .map([
+                    ("name", metadata["name"]), ("namespace", metadata["namespace"]),
+                    ("uid", metadata["uid"]?.string.flatMap(UID.init).map { .text($0.derived(0).text) }),
+                    ("resourceVersion", metadata["resourceVersion"]), ("generation", metadata["generation"]),
+                    ("creationTimestamp", metadata["creationTimestamp"]),
+                    ("deletionTimestamp", metadata["deletionTimestamp"]), ("labels", labels),
+                    (
+                        "annotations",
+                        .map([
+                            (
+                                "deployment.kubernetes.io/revision",
+                                agent[path: "status", "revision"]?.int.map { .text(String($0)) }
+                            )
+                        ])
+                    ),
+                ])
+            ),
+            (
+                "spec",
+                .map([
+                    ("replicas", isSuspended ? 0 : agent[path: "spec", "replicas"]),
+                    ("selector", .map([("matchLabels", .map([(PodView.label, metadata["name"])]))])),
+                    (
+                        "template",
+                        .map([("metadata", .map([("labels", labels)])), ("spec", PodView.spec(agent))])
+                    ),
+                    (
+                        "strategy",
+                        .map([("type", agent[path: "spec", "updateStrategy", "type"] ?? "RollingUpdate")])
+                    ),
+                    ("progressDeadlineSeconds", agent[path: "spec", "progressDeadlineSeconds"]),
+                ])
+            ),
+            ("status", status(agent)),
+        ])
+    }
+
+    private static func status(_ agent: Node) -> Node {
+        func count(_ name: String) -> Int { agent[path: "status", name]?.int ?? 0 }
+        let ready = count("readyReplicas")
+        let missing = max(0, count("replicas") - ready)
+        let conditions = agent[path: "status", "conditions"]?.list ?? []
+        func condition(_ type: String, of own: String) -> Node? {
+            guard let condition = conditions.first(where: { $0["type"]?.string == own }) else { return nil }
+            return .map([
+                ("type", .text(type)), ("status", condition["status"]), ("reason", condition["reason"]),
+                ("message", condition["message"]), ("lastTransitionTime", condition["lastTransitionTime"]),
+                ("lastUpdateTime", condition["lastTransitionTime"]),
+            ])
+        }
+        return .map([
+            ("observedGeneration", agent[path: "status", "observedGeneration"]),
+            ("replicas", .number(count("replicas"))), ("updatedReplicas", .number(count("updatedReplicas"))),
+            ("readyReplicas", .number(ready)), ("availableReplicas", .number(ready)),
+            ("unavailableReplicas", missing > 0 ? .number(missing) : nil),
+            (
+                "conditions",
+                .list(
+                    [condition("Available", of: "Ready"), condition("Progressing", of: "Progressing")].compactMap { $0 }
+                )
+            ),
+        ])
+    }
+
+    static let columns: [Column] = [
+        .name,
+        Column("READY", text: "Replicas that are ready, of those that should be.") {
+            .text("\($0[path: "status", "readyReplicas"]?.int ?? 0)/\($0[path: "spec", "replicas"]?.int ?? 0)")
+        }, .count("UP-TO-DATE", "updatedReplicas", text: "Replicas of the current revision."),
+        .count("AVAILABLE", "availableReplicas", text: "Replicas that are ready."), .age,
+    ]
+}
