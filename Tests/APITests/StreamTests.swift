@@ -195,6 +195,7 @@ import Values
             refused(400, [])
             refused(400, ["true"], query="&tty=maybe")
             refused(400, ["true"], query="&whatever=1")
+            refused(400, ["true"], query="&container=other")
             refused(400, [], what="attach", stdin=True)
             """
         ),

@@ -2,6 +2,7 @@ import HTTP
 import Manifests
 import Planner
 import Reconciler
+import Resources
 import Values
 
 extension Server {
@@ -83,24 +84,18 @@ struct ReplicaName: Equatable {
 
     init(_ call: Call) throws(Failure) {
         let namespace = call.namespace ?? ""
+        if let container = call.parameters[Query.container], container != Resource.podContainer {
+            throw .badRequest(
+                "container \(container) is not valid for pod \(call.name): its one is \(Resource.podContainer)")
+        }
         if call.route.kind == .agent {
             (agent, ordinal) = (ObjectKey(.agent, namespace: namespace, name: call.name), 0)
             return
         }
-        guard let (name, ordinal) = Self.split(call.name) else {
+        guard let (name, ordinal) = Resource.replica(ofPod: call.name) else {
             let message = "pods \"\(call.name)\" not found: a pod is named after its agent and ordinal, as NAME-0"
             throw Failure(code: 404, reason: "NotFound", message: message)
         }
         (agent, self.ordinal) = (ObjectKey(.agent, namespace: namespace, name: name), ordinal)
-    }
-
-    /// Nil: no pod is called so.
-    static func split(_ pod: String) -> (agent: String, ordinal: Int)? {
-        guard let dash = pod.lastIndex(of: "-"), dash != pod.startIndex else { return nil }
-        let digits = pod[pod.index(after: dash)...]
-        guard !digits.isEmpty, digits.count <= 6, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }),
-            let ordinal = Int(digits), String(ordinal) == digits, ordinal <= Limits.replicasMax
-        else { return nil }
-        return (String(pod[..<dash]), ordinal)
     }
 }
