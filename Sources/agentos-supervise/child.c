@@ -41,6 +41,16 @@ static int limit_files(const struct specification *spec) {
     return setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The daemon may be spared by the kernel when memory is short, or go before others: its agents do not.
+static void be_ordinary(void) {
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)!write(fd, "0", 1);
+        close(fd);
+    }
+    if (getpriority(PRIO_PROCESS, 0) < 0) setpriority(PRIO_PROCESS, 0, 0);
+}
+
 // The agent may open its own outputs again, as /dev/stdout: pipes and its terminal become its user's.
 static void give_streams(const struct specification *spec) {
     struct stat status;
@@ -58,6 +68,7 @@ void become(const struct specification *spec, struct child child) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    be_ordinary();
     if (limit_files(spec) != 0) fail(spec, error, STEP_LIMIT);
     // Out of the way of the descriptors that the program gets.
     int ruleset = spec->confined ? fcntl(make_ruleset(spec), F_DUPFD_CLOEXEC, 100) : -1;

@@ -53,6 +53,19 @@ import Values
         }
     }
 
+    /// A daemon that the kernel spares when memory is short does not make its agents so (CraneSched, pull request 614).
+    @Test func howTheKernelSeesTheDaemonIsNotInherited() {
+        inWorld { world in
+            let start = "echo 300 > /proc/self/oom_score_adj && exec \(World.program) daemon start"
+            #expect(world.spawn(["/bin/sh", "-c", start], timeoutMs: 20_000).code == 0)
+            #expect(World.read("/proc/\(world.daemonPID)/oom_score_adj") == "300\n")
+            world.apply(World.agent("one", World.stays), "--wait")
+            #expect(World.read("/proc/\(world.pid("one"))/oom_score_adj") == "0\n")
+            let command = world.run("exec", "one", "--", "cat", "/proc/self/oom_score_adj")
+            #expect(command.output == "0\n", "\(command.text)")
+        }
+    }
+
     @Test func stateIsClosedToOthers() {
         inWorld { world in
             world.apply(World.agent("one", "echo hello; \(World.stays)"), "--wait")

@@ -42,6 +42,8 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         for pid in World.processes() where pid != getpid() && World.belongs(pid, to: directory) {
             World.kill(pid, SIGKILL)
         }
+        removeGroups()
+        for place in World.mounts(below: directory) { umount2(place, 2) }
         _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 20_000)
     }
 
