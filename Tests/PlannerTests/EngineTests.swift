@@ -47,6 +47,11 @@ private func key(_ name: String) -> ObjectKey { ObjectKey(.agent, namespace: "de
 private func spec(_ more: [(String, Node?)] = []) -> Node { .map([("spec", .map([("command", ["x"])] + more))]) }
 
 @Suite struct EngineTests {
+    /// A store may hold the last user id that there is.
+    @Test func afterTheLastUserComesNone() {
+        #expect(UInt32(200_000).next == 200_001 && UInt32.max.next == .max)
+    }
+
     /// Seen on the machine, then a commit that fails: the attempt is not used again, whether or not the observation is
     /// handed in once more.
     @Test func anAttemptSeenAheadOutlivesAFailedCommit() throws {

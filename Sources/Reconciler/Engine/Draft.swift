@@ -173,8 +173,8 @@ struct Draft: Sendable {
     /// A user id that no agent has had; when all of the range were given once, one that no agent has.
     mutating func takeUser(of users: ClosedRange<UInt32>) -> UInt32? {
         let next = max(overlay.nextUser, users.lowerBound)
-        if next <= users.upperBound {
-            overlay.nextUser = next + 1
+        if next <= users.upperBound, next < .max {
+            overlay.nextUser = next.next
             return next
         }
         let objects = Array(base.objects.values) + changes.objects.map(\.object)

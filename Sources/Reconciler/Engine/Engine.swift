@@ -22,7 +22,7 @@ public struct Engine: Sendable {
         self.state.rebuildIndexes()
         if let users = settings.users {
             let given = state.objects.values.compactMap { $0.agent?.ownUser }.filter(users.contains)
-            self.state.nextUser = given.max().map { $0 + 1 } ?? users.lowerBound
+            self.state.nextUser = given.max().map(\.next) ?? users.lowerBound
         }
         queue = WorkQueue(
             Set(

@@ -100,7 +100,7 @@ public struct EngineState: Sendable {
             keysByUID[object.uid] = object.key
             link(object, adding: true)
             usage.add(Usage(object.agent))
-            nextUser = max(nextUser, (object.agent?.ownUser).map { $0 + 1 } ?? 0)
+            nextUser = max(nextUser, (object.agent?.ownUser).map(\.next) ?? 0)
         }
         stuck = Set(ledgers.filter { $0.value.stuck != nil }.keys)
     }
@@ -124,4 +124,9 @@ public struct EngineState: Sendable {
             }
         }
     }
+}
+
+extension UInt32 {
+    /// The next user id; the last one has none after it.
+    package var next: UInt32 { self == .max ? self : self + 1 }
 }
