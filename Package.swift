@@ -62,7 +62,8 @@ let package = Package(
             settings: [staysOnItsThread]),
         library("GitOps", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library(
-            "API", ["Loop", "HTTP", "Resources", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+            "API",
+            ["Loop", "HTTP", "GRPC", "Resources", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         .executableTarget(
             name: "agentos-apply",
             dependencies: [
@@ -85,6 +86,7 @@ let package = Package(
         tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
         tests("PlannerTests", ["Drivers", "Planner", "Manifests", "Reconciler", "Values"]),
+        tests("ReconcilerTests", ["Reconciler", "Planner", "Manifests", "Values"]),
         tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(
@@ -97,7 +99,7 @@ let package = Package(
         tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
         tests(
             "APITests",
-            ["API", "HTTP", "Loop", "Manifests", "Reconciler", "Resources", "Support", "Values", "CLinux"]),
+            ["API", "HTTP", "GRPC", "Loop", "Manifests", "Reconciler", "Resources", "Support", "Values", "CLinux"]),
         tests(
             "ClientMatrix", ["Support"],
             exclude: [

@@ -109,7 +109,12 @@ final class Call {
         return exchange.upgrade(handshake)
     }
 
-    func succeed() {
-        respond(200, .map([("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success")]))
+    func succeed(details: Node? = nil) {
+        respond(
+            200,
+            .map([
+                ("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success"),
+                ("details", details),
+            ]))
     }
 }

@@ -48,7 +48,10 @@ struct Failure: Error {
     private static func status(of refusal: Refusal) -> (code: Int, reason: String) {
         switch refusal {
         case .notFound, .noReplica, .notStuck, .noConsumer: (404, "NotFound")
-        case .invalid: (422, "Invalid")
+        case .malformed: (400, "BadRequest")
+        case .unfitting(_, .tooCostly): (413, "RequestEntityTooLarge")
+        case .invalid, .unfitting: (422, "Invalid")
+        case .conflict(_, .exists): (409, "AlreadyExists")
         case .conflict: (409, "Conflict")
         case .forbidden: (403, "Forbidden")
         case .expired: (410, "Expired")

@@ -11,7 +11,7 @@ extension Failure {
         if subject != nil || !causes.isEmpty {
             details = .map([
                 ("name", (subject?.name).map(Node.text)), ("group", (subject?.resource.group).map(Node.text)),
-                ("kind", (subject?.resource).map { .text(code == 404 ? $0.name : $0.kind) }),
+                ("kind", (subject?.resource).map { .text(code == 422 ? $0.kind : $0.name) }),
                 ("causes", causes.isEmpty ? nil : .list(causes.map(\.node))),
             ])
         }

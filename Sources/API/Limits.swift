@@ -23,6 +23,11 @@ extension Limits {
     /// The shortest time over which a use of the processor is counted, and the age of a sample that still counts.
     static let sampleWindowMs = 500
     static let sampleAgeMs = 60_000
+    /// Names that are drawn for one new object before it is refused.
+    static let generatedNamesMax = 8
+    /// Warnings of one answer, and characters of each.
+    static let warningsMax = 16
+    static let warningLengthMax = 256
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

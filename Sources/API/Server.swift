@@ -139,7 +139,7 @@ public final class Server {
     private func authorize(_ call: Call) throws(Rejection) {
         let access = loop.engine.state.access
         if let failure = call.route.rule.refusal(call.principal, call.attributes, access) { throw Rejection(failure) }
-        guard call.route.resource?.storedKind == .secret else { return }
+        guard call.route.resource?.storedKind?.traits.hidesData == true else { return }
         call.mayReveal = access.allows(call.principal, call.attributes(Self.reveal))
         if call.showsValues, !call.mayReveal {
             throw Rejection(.forbidden(call.principal, call.attributes(Self.reveal)))
@@ -147,7 +147,7 @@ public final class Server {
     }
 
     /// What must be allowed beside get, list or watch, to be shown the values of Secrets.
-    private static let reveal = "reveal"
+    static let reveal = "reveal"
 
     private func understand(_ exchange: Exchange, _ principal: Principal) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }

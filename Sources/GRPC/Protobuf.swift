@@ -103,6 +103,9 @@ package struct ProtoMessage: Sendable {
         }
     }
 
+    /// The numbers of the fields that are there, in their order.
+    package var numbers: [Int] { Set(fields.map(\.number)).sorted() }
+
     private static func littleEndian(_ bytes: ArraySlice<UInt8>) -> UInt64 {
         bytes.reversed().reduce(0) { $0 << 8 | UInt64($1) }
     }

@@ -215,7 +215,7 @@ public final class Loop {
         for write in step.changes.objects { probe(write.object.uid, write.object.agent) }
         for removed in step.changes.removed { probe(removed.uid, nil) }
         for uid in step.changes.tombstones { forget(uid) }
-        if step.watch.contains(where: { $0.object.key.kind == .source || $0.object.key.kind == .secret }) {
+        if step.watch.contains(where: { $0.object.key.kind.traits.feedsSources }) {
             watchSources()
         }
         if !changes.isEmpty { onCommit(changes) }

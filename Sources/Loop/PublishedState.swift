@@ -68,15 +68,15 @@ public struct PublishedState {
     /// Other objects that show something of this one.
     private func shownWith(_ object: StoredObject, _ state: EngineState) -> Set<ObjectKey> {
         var keys: Set<ObjectKey> = []
-        switch object.key.kind {
-        case .secret, .configMap:
+        switch object.key.kind.traits.mirror {
+        case .runs:
             // Runs name the inputs that they have old values of.
             for agent in self[.agent].objects(namespace: object.key.namespace, after: nil) {
                 let replicas = state.objects[agent.key]?.agent?.replicas ?? []
                 if replicas.contains(where: { $0.phase.run?.inputs.isEmpty == false }) { keys.insert(agent.key) }
             }
-        case .source: keys.formUnion(state.origins[object.uid] ?? [])
-        case .agent, .namespace, .serviceAccount, .role, .clusterRole, .roleBinding, .clusterRoleBinding: break
+        case .declared: keys.formUnion(state.origins[object.uid] ?? [])
+        case .nowhere: break
         }
         // A namespace that is being deleted shows what is still in it.
         let home = ObjectKey(.namespace, namespace: "", name: object.key.namespace)

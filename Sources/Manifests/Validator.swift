@@ -5,6 +5,11 @@ public struct Validator {
     public var file: String
     public private(set) var diagnostics = Diagnostics()
 
+    /// Unknown fields are no errors: they are kept apart, and left out of what is checked.
+    public var collectsUnknown = false
+    /// The first of the fields that were left out.
+    public private(set) var unknown: [Diagnostic] = []
+
     let drivers: DriverTable
 
     public init(file: String, drivers: DriverTable) {
@@ -40,9 +45,12 @@ public struct Validator {
         for entry in map.entries {
             let place = path.isEmpty ? entry.key : "\(path).\(entry.key)"
             guard let field = fields.first(where: { $0.name == entry.key }) else {
-                report(
-                    entry.mark, place,
-                    "unknown field\(Suggestion.text(for: entry.key, among: fields.map(\.name)))")
+                let message = "unknown field\(Suggestion.text(for: entry.key, among: fields.map(\.name)))"
+                if !collectsUnknown {
+                    report(entry.mark, place, message)
+                } else if unknown.count < Limits.diagnosticsMax {
+                    unknown.append(Diagnostic(file: file, mark: entry.mark, path: place, message: message))
+                }
                 continue
             }
             if entry.value.isNull, case .anything = field.shape {

@@ -23,4 +23,16 @@ extension Limits {
     public static let accessPartsMax = 10_000
     /// Pause before the same operation on a run is asked for again.
     public static let operationPauseMs = 2000
+    /// Managers that own fields by other writes than apply; older ones are kept as one.
+    public static let updateManagersMax = 10
+    /// Bytes of the name of a field manager.
+    public static let managerNameBytesMax = 128
+    /// Steps of one JSON patch.
+    public static let patchStepsMax = 10_000
+    /// Values that the steps of one JSON patch may copy and compare.
+    public static let patchCostMax = 1_000_000
+    /// Items of a list that a strategic merge takes one by one.
+    public static let mergedItemsMax = 1000
+    /// Owners of one object.
+    public static let ownersMax = 32
 }

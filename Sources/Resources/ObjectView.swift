@@ -11,58 +11,35 @@ extension EngineState {
         var entries: [(String, Node?)] = [
             ("apiVersion", .text(kind.apiVersion)), ("kind", .text(kind.rawValue)), ("metadata", metadata(object)),
         ]
-        for entry in object.content.map?.entries ?? [] where entry.key != "metadata" {
+        for entry in object.content.map?.entries ?? [] where entry.key != "metadata" && entry.key != "status" {
             entries.append((entry.key, entry.value))
         }
-        if let agent = object.agent {
-            let inputVersion = { (key: ObjectKey) in objects[key]?.resourceVersion }
-            entries.append(("status", status(agent, object, ledgers[object.uid] ?? Ledger(), inputVersion)))
-        } else if let source = object.source {
-            entries.append(("status", status(source)))
-        } else if kind == .namespace {
-            entries.append(("status", namespaceStatus(object)))
-        }
+        entries.append(("status", ForeignStatus.joined(ownStatus(object), object.content["status"])))
         return .map(entries)
     }
 
+    private func ownStatus(_ object: StoredObject) -> Node? {
+        switch object.key.kind.traits.state {
+        case .none: return nil
+        case .replicas:
+            let inputVersion = { (key: ObjectKey) in objects[key]?.resourceVersion }
+            return object.agent.map { status($0, object, ledgers[object.uid] ?? Ledger(), inputVersion) }
+        case .sync: return object.source.map(status)
+        case .tenant: return namespaceStatus(object)
+        }
+    }
+
     private func metadata(_ object: StoredObject) -> Node {
-        let declared = object.content["metadata"]
-        return .map([
-            ("name", .text(object.key.name)),
-            ("namespace", object.key.kind.isNamespaced ? .text(object.key.namespace) : nil),
-            ("uid", .text(object.uid.text)), ("resourceVersion", .text(String(object.resourceVersion))),
-            ("generation", .number(object.generation)),
-            ("creationTimestamp", .text(Timestamp.seconds(object.createdAtMs))),
-            ("deletionTimestamp", (object.deletion?.atMs).map { .text(Timestamp.seconds($0)) }),
-            ("deletionGracePeriodSeconds", (object.deletion?.graceMs).map { .number($0 / 1000) }),
-            ("labels", declared?["labels"]), ("annotations", declared?["annotations"]),
-            ("finalizers", declared?["finalizers"]),
-            (
-                "declaredBy",
-                object.origin.flatMap { origin in
-                    keysByUID[origin.source].map {
-                        .map([
-                            ("source", .text("\($0.namespace)/\($0.name)")), ("file", .text(origin.file)),
-                            ("line", .number(origin.line)),
-                        ])
-                    }
-                }
-            ),
-            (
-                "managedFields",
-                object.managers.isEmpty
-                    ? nil
-                    : .list(
-                        object.managers.map { manager in
-                            .map([
-                                ("manager", .text(manager.name)), ("operation", .text(manager.operation)),
-                                ("apiVersion", .text(object.key.kind.apiVersion)),
-                                ("time", .text(Timestamp.seconds(manager.timeMs))),
-                                ("fieldsType", "FieldsV1"), ("fieldsV1", manager.fieldsV1),
-                            ])
-                        })
-            ),
-        ])
+        let declaredBy = object.origin.flatMap { origin in
+            keysByUID[origin.source].map {
+                Node.map([
+                    ("source", .text("\($0.namespace)/\($0.name)")), ("file", .text(origin.file)),
+                    ("line", .number(origin.line)),
+                ])
+            }
+        }
+        let managers: Node? = object.managers.isEmpty ? nil : object.managedFields
+        return .map(object.metadata + [("declaredBy", declaredBy), ("managedFields", managers)])
     }
 
     /// As Kubernetes shows it: the condition names what a deletion waits for.

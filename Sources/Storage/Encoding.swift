@@ -68,7 +68,8 @@ enum Column {
             .list(
                 managers.map { manager in
                     .map([
-                        ("manager", .text(manager.name)), ("operation", .text(manager.operation)),
+                        ("manager", .text(manager.name)), ("operation", .text(manager.operation.rawValue)),
+                        ("subresource", manager.subresource == .none ? nil : .text(manager.subresource.rawValue)),
                         ("timeMs", .number(manager.timeMs)), ("fieldsV1", manager.fieldsV1),
                     ])
                 }))
@@ -79,6 +80,7 @@ enum Column {
         for stored in try Document(text).items() {
             let node = Node.map([
                 ("manager", .text(try stored.text("manager"))), ("operation", .text(try stored.text("operation"))),
+                ("subresource", try stored.optionalText("subresource").map(Node.text)),
                 ("fieldsV1", try stored.tree("fieldsV1")),
             ])
             guard let manager = FieldManager(node, timeMs: try stored.number("timeMs")) else {

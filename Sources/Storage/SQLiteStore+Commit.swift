@@ -52,7 +52,7 @@ extension SQLiteStore {
             return
         }
         var content = object.content
-        if object.key.kind == .secret { content["data"] = nil }
+        if object.key.kind.traits.hidesData { content["data"] = nil }
         try database.run(
             """
             INSERT INTO objects VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (uid) DO UPDATE SET generation=excluded.generation,
@@ -70,7 +70,7 @@ extension SQLiteStore {
                 .optional((object.agent?.revision).map(Int64.init)), .optional((object.agent?.ownUser).map(Int64.init)),
                 .optional(Column.status(object)), .optional(object.origin.map(Column.text)),
             ])
-        if object.key.kind == .secret {
+        if object.key.kind.traits.hidesData {
             try SealedSecrets.save(object, in: &database, keys)
         }
     }

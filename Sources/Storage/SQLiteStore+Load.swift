@@ -94,7 +94,7 @@ extension SQLiteStore {
             """
         ) { row throws(StoreFailure) in try Self.object(row) }
         for var object in objects {
-            if object.key.kind == .secret {
+            if object.key.kind.traits.hidesData {
                 guard let data = secrets[object.uid] else {
                     throw .damaged(table: "secrets", row: object.uid.hex, "it is not there")
                 }
@@ -120,8 +120,8 @@ extension SQLiteStore {
             object.deletion = StoredObject.Deletion(atMs: atMs, graceMs: try row.optionalInt(10))
         }
         object.origin = try row.optional(14, Column.origin)
-        if kind == .source { object.source = try row.optional(13, Column.source) ?? SourceState() }
-        if kind == .agent {
+        if kind.traits.state == .sync { object.source = try row.optional(13, Column.source) ?? SourceState() }
+        if kind.traits.state == .replicas {
             guard let spec = content["spec"] else { throw row.damage(7, "it has no field spec") }
             let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)
             var agent = AgentState(effective: EffectiveSpec(spec), progressBy: far)

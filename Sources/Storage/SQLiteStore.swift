@@ -119,7 +119,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         for kind in Kind.allCases {
             try database.run(
                 "INSERT OR IGNORE INTO kinds VALUES (?, ?, ?)",
-                [.text(kind.rawValue), .int(kind.isNamespaced ? 1 : 0), .int(kind == .agent ? 1 : 0)])
+                [.text(kind.rawValue), .int(kind.isNamespaced ? 1 : 0), .int(kind.traits.state == .replicas ? 1 : 0)])
         }
     }
 

@@ -7,9 +7,29 @@ public struct JSONReader {
     private var lineStart = 0
     private var nodes = 0
     private var diagnostics = Diagnostics()
+    /// Keys that stand twice, where the last of their values is taken; nil: they are errors.
+    private var duplicates: [Diagnostic]?
+    /// The keys around the value, while duplicates are named.
+    private var place: [String] = []
+
+    /// Reads one value as most programs do: of a key that stands twice the last value is taken, and the key is told.
+    public static func read(
+        _ bytes: [UInt8], file: String, diagnostics: inout Diagnostics, duplicates: inout [Diagnostic]
+    ) -> Node? {
+        var found: [Diagnostic]? = []
+        defer { duplicates += found ?? [] }
+        return read(bytes, file: file, diagnostics: &diagnostics, &found)
+    }
 
     /// Reads one value; nil with a diagnostic when the text is not JSON.
     public static func read(_ bytes: [UInt8], file: String, diagnostics: inout Diagnostics) -> Node? {
+        var none: [Diagnostic]?
+        return read(bytes, file: file, diagnostics: &diagnostics, &none)
+    }
+
+    private static func read(
+        _ bytes: [UInt8], file: String, diagnostics: inout Diagnostics, _ duplicates: inout [Diagnostic]?
+    ) -> Node? {
         guard bytes.count <= Limits.inputBytesMax else {
             diagnostics.add(
                 Diagnostic(
@@ -19,7 +39,11 @@ public struct JSONReader {
         }
         return bytes.withUnsafeBufferPointer { buffer in
             var reader = JSONReader(bytes: buffer, file: file)
-            defer { diagnostics.add(reader.diagnostics) }
+            reader.duplicates = duplicates
+            defer {
+                diagnostics.add(reader.diagnostics)
+                duplicates = reader.duplicates
+            }
             do throws(Problem) {
                 let node = try reader.value(depth: 0)
                 reader.skipSpace()
@@ -105,6 +129,7 @@ public struct JSONReader {
             return map
         }
         var seen: Set<String> = []
+        var hasDuplicates = false
         while true {
             skipSpace()
             let keyMark = mark
@@ -113,16 +138,26 @@ public struct JSONReader {
             skipSpace()
             guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { throw problem("expected ':' after a key") }
             at += 1
+            if duplicates != nil { place.append(place.isEmpty ? key : ".\(key)") }
             let value = try value(depth: depth)
             if map.entries.count < 8 ? map[key] == nil : seen.insert(key).inserted {
                 map.entries.append(NodeMap.Entry(key: key, mark: keyMark, value: value))
                 if map.entries.count == 8 { seen = Set(map.entries.map(\.key)) }
+            } else if let known = duplicates {
+                map.entries.append(NodeMap.Entry(key: key, mark: keyMark, value: value))
+                hasDuplicates = true
+                if known.count < Limits.diagnosticsMax {
+                    let path = place.joined()
+                    duplicates?.append(
+                        Diagnostic(file: file, mark: keyMark, path: path, message: "duplicate field \"\(path)\""))
+                }
             } else {
                 diagnostics.add(
                     Diagnostic(
                         file: file, mark: keyMark, path: "", message: "the key \"\(key)\" stands twice in one map"))
             }
-            if try closes(UInt8(ascii: "}")) { return map }
+            if duplicates != nil { place.removeLast() }
+            if try closes(UInt8(ascii: "}")) { return hasDuplicates ? map.withLastValues : map }
         }
     }
 
@@ -134,7 +169,9 @@ public struct JSONReader {
             return items
         }
         while true {
+            if duplicates != nil { place.append("[\(items.count)]") }
             items.append(try value(depth: depth))
+            if duplicates != nil { place.removeLast() }
             if try closes(UInt8(ascii: "]")) { return items }
         }
     }
@@ -275,5 +312,22 @@ public struct JSONReader {
         }
         at += 4
         return code
+    }
+}
+
+extension NodeMap {
+    /// Of entries with the same key the last value, in the place of the first.
+    fileprivate var withLastValues: NodeMap {
+        var result = NodeMap()
+        var places: [String: Int] = [:]
+        for entry in entries {
+            if let place = places[entry.key] {
+                result.entries[place] = entry
+            } else {
+                places[entry.key] = result.entries.count
+                result.entries.append(entry)
+            }
+        }
+        return result
     }
 }

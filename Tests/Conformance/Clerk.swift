@@ -50,7 +50,7 @@ package struct Clerk {
         }
         return try request(
             .apply(
-                Request.Apply(
+                Request.Write.apply(
                     key: key, node: node, manager: "test", force: true, dryRun: false, source: "test.yaml:1",
                     freshUID: UID(high: hash, low: UInt64(requests)))))
     }

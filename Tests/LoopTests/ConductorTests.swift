@@ -24,10 +24,10 @@ import Values
     }
 
     private static func request(_ name: String) -> Input {
-        let apply = Request.Apply(
+        let apply = Request.Write.apply(
             key: ObjectKey(.namespace, namespace: "", name: name), node: .emptyMap, manager: "test", force: true,
             dryRun: false, source: "", freshUID: UID(high: 1, low: UInt64(name.utf8.first ?? 0)))
-        return .request(Request(id: 1, principal: Principal(user: "test", via: .socket), verb: .apply(apply)))
+        return .request(Request(id: 1, principal: Principal(user: "test", via: .socket), verb: .write(apply)))
     }
 
     private static func verdict(_ position: Int64, _ name: String) -> DeliveryVerdict {

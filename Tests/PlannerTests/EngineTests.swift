@@ -26,10 +26,10 @@ private struct House {
 
     mutating func input(_ key: ObjectKey, _ node: Node, dryRun: Bool = false) -> Input {
         requests += 1
-        let apply = Request.Apply(
+        let apply = Request.Write.apply(
             key: key, node: node, manager: "test", force: true, dryRun: dryRun, source: "t:1",
             freshUID: UID(high: 1, low: UInt64(requests)))
-        return .request(Request(id: requests, principal: somebody, verb: .apply(apply)))
+        return .request(Request(id: requests, principal: somebody, verb: .write(apply)))
     }
 
     @discardableResult
@@ -99,7 +99,8 @@ private func spec(_ more: [(String, Node?)] = []) -> Node { .map([("spec", .map(
         var house = House()
         house.apply(key("a"), spec())
         for (deletion, isRefused) in [
-            (Request.Deletion(key: key("a"), dryRun: true), false), (Request.Deletion(key: key("a"), uid: "x"), true),
+            (Request.Deletion(key: key("a"), dryRun: true), false),
+            (Request.Deletion(key: key("a"), preconditions: Request.Preconditions(uid: "x")), true),
         ] {
             let request = Request(id: 99, principal: somebody, verb: .delete(deletion))
             let answer = house.take([.request(request)]).answers.first?.answer

@@ -87,7 +87,7 @@ import Values
 
     @Test func managedFieldsAreReadBack() throws {
         let fields = FieldTree([["a"], ["b", "c"], ["b", "d", "e"]])
-        let manager = FieldManager(name: "m", operation: "Apply", timeMs: 5, fields: fields)
+        let manager = FieldManager(name: "m", operation: .apply, timeMs: 5, fields: fields)
         let node = Node.map([("manager", "m"), ("operation", "Apply"), ("fieldsV1", manager.fieldsV1)])
         #expect(FieldManager(node, timeMs: 5) == manager)
         #expect(JSONWriter.text(manager.fieldsV1) == "{\"f:a\":{},\"f:b\":{\"f:c\":{},\"f:d\":{\"f:e\":{}}}}")

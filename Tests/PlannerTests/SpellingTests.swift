@@ -21,8 +21,8 @@ private let key = ObjectKey(.agent, namespace: "default", name: "a")
 
     private mutating func apply(_ key: ObjectKey, _ node: Node) -> Answer? {
         ask(
-            .apply(
-                Request.Apply(
+            .write(
+                Request.Write.apply(
                     key: key, node: node, manager: "test", force: true, dryRun: false, source: "",
                     freshUID: UID(high: 1, low: UInt64(key.name.utf8.count)))))
     }
@@ -68,7 +68,7 @@ private let key = ObjectKey(.agent, namespace: "default", name: "a")
             effective: EffectiveSpec(content["spec"] ?? .emptyMap), progressBy: Deadline(now, afterMs: 1))
         object.managers = [
             FieldManager(
-                name: "test", operation: "Apply", timeMs: 0,
+                name: "test", operation: .apply, timeMs: 0,
                 fields: FieldTree([["metadata", "finalizers"], ["spec", "replicas"]]))
         ]
         var state = engine.state

@@ -26,7 +26,7 @@ extension Life {
                 for object in engine.state.objects.values.sorted(by: { $0.key < $1.key })
                 where object.deletion != nil && !object.finalizers.isEmpty {
                     request(
-                        .apply(
+                        .write(
                             apply(
                                 object.key,
                                 .map(

@@ -10,8 +10,8 @@ extension Life {
         pending.append(.request(Request(id: nextRequest, principal: Principal(user: "test", via: .socket), verb: verb)))
     }
 
-    mutating func apply(_ key: ObjectKey, _ node: Node) -> Request.Apply {
-        Request.Apply(
+    mutating func apply(_ key: ObjectKey, _ node: Node) -> Request.Write {
+        Request.Write.apply(
             key: key, node: node, manager: "test", force: true, dryRun: false, source: "simulation:1",
             freshUID: UID(high: random.next(), low: random.next()))
     }
@@ -20,18 +20,18 @@ extension Life {
         let spec = Node.map([
             ("path", "/fleet"), ("pruneLimitPercent", 100), ("timeoutSeconds", .number(random.below(100) + 1)),
         ])
-        request(.apply(apply(directory.source, .map([("spec", spec)]))))
+        request(.write(apply(directory.source, .map([("spec", spec)]))))
     }
 
     /// As the daemon does at each start: a crash may have lost the first.
     mutating func applyDefaultNamespace() {
-        request(.apply(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
+        request(.write(apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)))
     }
 
-    mutating func applyNamespace() { request(.apply(apply(team, .emptyMap))) }
+    mutating func applyNamespace() { request(.write(apply(team, .emptyMap))) }
 
     mutating func applyConfigMap() {
-        request(.apply(apply(configMap, .map([("data", .map([("KEY", .text("value-\(random.below(100))"))]))]))))
+        request(.write(apply(configMap, .map([("data", .map([("KEY", .text("value-\(random.below(100))"))]))]))))
     }
 
     mutating func applyAgent(_ key: ObjectKey) {
@@ -70,6 +70,6 @@ extension Life {
         if random.chance(15) { spec["envFrom"] = [.map([("configMapRef", .map([("name", .text(configMap.name))]))])] }
         var node = Node.map([("spec", spec)])
         if random.chance(10) { node["metadata"] = .map([("finalizers", ["example.com/hold"])]) }
-        request(.apply(apply(key, node)))
+        request(.write(apply(key, node)))
     }
 }

@@ -66,11 +66,11 @@ private struct Office {
         let node = Node.map([("metadata", .map([("annotations", .map([("note", .text(note))]))]))])
         var high: UInt64 = 0
         for byte in name.utf8 { high = high << 8 | UInt64(byte) }
-        let apply = Request.Apply(
+        let apply = Request.Write.apply(
             key: ObjectKey(.namespace, namespace: "", name: name), node: node, manager: "test", force: true,
             dryRun: false, source: "",
             freshUID: UID(high: high, low: 1))
-        _ = try request(.apply(apply))
+        _ = try request(.write(apply))
     }
 
     /// One round of delivery; false when nothing may be tried now.

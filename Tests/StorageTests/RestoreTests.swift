@@ -27,10 +27,10 @@ private struct Desk {
     mutating func apply(_ name: String, _ note: Int) throws {
         requests += 1
         let node = Node.map([("metadata", .map([("annotations", .map([("note", .text(String(note)))]))]))])
-        let apply = Request.Apply(
+        let apply = Request.Write.apply(
             key: ObjectKey(.namespace, namespace: "", name: name), node: node, manager: "test", force: true,
             dryRun: false, source: "", freshUID: UID(high: .random(in: 0 ... .max), low: 1))
-        try take(.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: .apply(apply))))
+        try take(.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: .write(apply))))
     }
 
     mutating func take(_ input: Input) throws {

@@ -9,11 +9,11 @@ import Testing
 import Values
 
 func namespaceRequest(_ name: String, id: Int = 1) -> Input {
-    let apply = Request.Apply(
+    let apply = Request.Write.apply(
         key: ObjectKey(.namespace, namespace: "", name: name), node: .emptyMap, manager: "test", force: true,
         dryRun: false,
         source: "", freshUID: UID(high: 7, low: UInt64(id)))
-    return .request(Request(id: id, principal: Principal(user: "test", via: .socket), verb: .apply(apply)))
+    return .request(Request(id: id, principal: Principal(user: "test", via: .socket), verb: .write(apply)))
 }
 
 let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)

@@ -9,8 +9,8 @@ struct DeleteOptions {
     var graceSeconds: Int?
     var dryRun: Bool
     /// The deletion is refused for any other object, or version of it.
-    var uid: String?
-    var resourceVersion: String?
+    var preconditions = Request.Preconditions()
+    var propagation = Request.Propagation.background
 
     private static let fields: Set<String> = [
         "kind", "apiVersion", "gracePeriodSeconds", "preconditions", "dryRun", "propagationPolicy", "orphanDependents",
@@ -20,6 +20,8 @@ struct DeleteOptions {
     init(_ call: Call) throws(Failure) {
         graceSeconds = call.parameters[Query.gracePeriodSeconds].map { Int($0) }
         dryRun = call.parameters[Query.dryRun] != nil
+        if call.parameters.has(Query.orphanDependents) { propagation = .orphan }
+        if let word = call.parameters[Query.propagationPolicy].flatMap(Request.Propagation.init) { propagation = word }
         if call.exchange.body.isEmpty { return }
         var diagnostics = Diagnostics()
         guard let body = JSONReader.read(call.exchange.body, file: "body", diagnostics: &diagnostics),
@@ -45,7 +47,26 @@ struct DeleteOptions {
             }
             if !list.isEmpty { dryRun = true }
         }
+        if let orphan = body["orphanDependents"], !orphan.isNull {
+            guard let orphan = orphan.bool else { throw .badRequest("orphanDependents: expected true or false") }
+            propagation = orphan ? .orphan : .background
+        }
+        if let policy = body["propagationPolicy"], !policy.isNull {
+            guard let word = policy.string.flatMap(Request.Propagation.init) else {
+                let words = Request.Propagation.allCases.map(\.rawValue).joined(separator: ", ")
+                let cause = Refusal.Cause(
+                    reason: .notSupported, message: "expected one of \(words)", field: "propagationPolicy")
+                throw .invalid(call.key, [cause])
+            }
+            propagation = word
+        }
         try readPreconditions(body["preconditions"])
+    }
+
+    func deletion(of key: ObjectKey) -> Request.Deletion {
+        Request.Deletion(
+            key: key, graceMs: graceSeconds.map { Int64($0) * 1000 }, dryRun: dryRun, preconditions: preconditions,
+            propagation: propagation)
     }
 
     private mutating func readPreconditions(_ node: Node?) throws(Failure) {
@@ -56,8 +77,8 @@ struct DeleteOptions {
                 throw .badRequest("preconditions.\(entry.key): expected a string")
             }
             switch entry.key {
-            case "uid": uid = text
-            case "resourceVersion": resourceVersion = text
+            case "uid": preconditions.uid = text
+            case "resourceVersion": preconditions.resourceVersion = text
             default: throw .badRequest("preconditions.\(entry.key): expected uid or resourceVersion")
             }
         }

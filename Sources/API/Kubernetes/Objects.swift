@@ -18,86 +18,10 @@ extension Server {
         object.text(loop.engine.state) { [loop] in JSONWriter.bytes(loop.engine.state.render($0)) }
     }
 
-    func patch(_ call: Call) {
-        do throws(Failure) {
-            let apply = try application(call)
-            loop.submit(actor: call.principal, .apply(apply)) { [loop] in call.reply($0, loop.engine.state) }
-        } catch {
-            call.fail(error)
-        }
-    }
-
-    /// What a server-side apply asks for.
-    private func application(_ call: Call) throws(Failure) -> Request.Apply {
-        let key = call.key
-        guard (call.exchange.header("Content-Type") ?? "").hasPrefix("application/apply-patch+yaml") else {
-            let message = "only server-side apply is supported: Content-Type application/apply-patch+yaml"
-            throw Failure(code: 415, reason: "UnsupportedMediaType", message: message)
-        }
-        guard let manager = call.parameters[Query.fieldManager], manager.utf8.count <= 128 else {
-            let cause = Refusal.Cause(
-                reason: .required, message: "is required for apply patch", field: "fieldManager")
-            throw .invalid(key, [cause])
-        }
-        var diagnostics = Diagnostics()
-        let documents = ManifestReader.documents(call.exchange.body, file: "body", diagnostics: &diagnostics)
-        guard let node = documents.first, diagnostics.isEmpty else {
-            throw .badRequest(diagnostics.kept.first?.description ?? "the body is empty")
-        }
-        if documents.count > 1 { throw .badRequest("the body has \(documents.count) documents; one is expected") }
-        if node[path: "metadata", "managedFields"] != nil {
-            throw .badRequest("metadata.managedFields must be nil in an apply")
-        }
-        for (field, expected) in [("name", key.name), ("namespace", key.namespace)] {
-            if let named = node[path: "metadata", field]?.string, named != expected, !expected.isEmpty {
-                throw .badRequest("metadata.\(field) is \"\(named)\", but the address says \"\(expected)\"")
-            }
-        }
-        return Request.Apply(
-            key: key, node: node, manager: manager, force: call.parameters.has(Query.force),
-            dryRun: call.parameters[Query.dryRun] != nil,
-            source: call.exchange.header("Agentos-Source").map(Percent.decode) ?? "", freshUID: Self.freshUID())
-    }
-
-    private static func freshUID() -> UID {
-        var generator = SystemRandomNumberGenerator()
-        return UID(high: generator.next(), low: generator.next())
-    }
-
-    func delete(_ call: Call) {
-        do throws(Failure) {
-            let options = try DeleteOptions(call)
-            let deletion = Request.Deletion(
-                key: call.key, graceMs: options.graceSeconds.map { Int64($0) * 1000 }, dryRun: options.dryRun,
-                uid: options.uid, resourceVersion: options.resourceVersion)
-            loop.submit(actor: call.principal, .delete(deletion)) { [loop] in call.reply($0, loop.engine.state) }
-        } catch {
-            call.fail(error)
-        }
-    }
-}
-
-extension Call {
-    /// Answers with the objects as the committed state shows them.
-    func reply(_ answer: Answer, _ state: EngineState) {
-        func shown(_ object: StoredObject) -> Node {
-            let node = state.render(object)
-            return mayReveal ? node : withoutValues(node, object.key.kind)
-        }
-        switch answer {
-        case .applied(let applied):
-            var headers = [("Agentos-Result", applied.result.rawValue)]
-            if !applied.restarts.isEmpty {
-                headers.append(("Agentos-Restarts", applied.restarts.joined(separator: ",")))
-            }
-            if let waits = applied.waits {
-                headers.append(("Agentos-Waits", Percent.encode(waits.message)))
-            }
-            respond(applied.result == .created ? 201 : 200, shown(applied.object), headers: headers)
-        case .deleted(let object?): respond(200, shown(object))
-        case .deleted(nil), .execution, .done: succeed()
-        case .failure(let refusal): fail(Failure(refusal))
-        }
+    /// The number of an object's replicas, as Kubernetes' kind Scale.
+    func scale(_ call: Call) {
+        guard let scale = loop.engine.state.objects[call.key]?.scale else { return call.fail(.notFound(call.key)) }
+        call.respond(200, scale)
     }
 }
 
@@ -114,7 +38,7 @@ extension Call {
 
 /// A Secret without its values, for those who may not see them.
 func withoutValues(_ node: Node, _ kind: Kind) -> Node {
-    guard kind == .secret else { return node }
+    guard kind.traits.hidesData else { return node }
     var node = node
     node["data"] = nil
     return node

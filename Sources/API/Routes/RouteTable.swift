@@ -6,7 +6,8 @@ import Values
 extension Route {
     /// All that the API serves.
     static let table: [Route] =
-        paths + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects) + agents + streams + sources + views
+        paths + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects) + Kind.allCases.flatMap(writing) + agents
+        + streams + sources + views
         + operations + access + secretKeys
 
     private static let paths: [Route] =
@@ -71,16 +72,7 @@ extension Route {
     private static func objects(_ kind: Kind) -> [Route] {
         let resource = Resource.of(kind)
         let item = item(resource)
-        var routes: [Route] = [
-            .resource(
-                .patch, item, [.patch], resource,
-                [Query.fieldManager, Query.fieldValidation, Query.force, Query.dryRun]
-            ) { $0.patch($1) },
-            .resource(
-                .delete, item, [.delete], resource,
-                [Query.gracePeriodSeconds, Query.dryRun, Query.propagationPolicy, Query.orphanDependents]
-            ) { $0.delete($1) },
-        ]
+        var routes: [Route] = []
         if kind.definition.subresources.contains(.events) {
             routes.append(
                 .resource(.get, "\(item)/events", [.get], resource, subresource: "events") { $0.objectEvents($1) })

@@ -29,6 +29,10 @@ public enum ObjectFields {
                 "finalizers", .list(.string(.labelKey), max: 32, nonEmpty: false),
                 text: "Names of controllers that must let go before a deletion ends."),
         ]
+        fields.append(
+            Field(
+                "ownerReferences", .list(.object(owner), max: 32, nonEmpty: false),
+                text: "Objects that this one belongs to: it is deleted when all of them are gone."))
         if isNamespaced {
             fields.insert(
                 Field("namespace", .string(.label(63)), text: "The tenant; `default` when absent."),
@@ -37,12 +41,25 @@ public enum ObjectFields {
         // Written by the daemon. Accepted in what is applied, so that what was shown can be applied again; no effect.
         for name in [
             "uid", "resourceVersion", "generation", "creationTimestamp", "deletionTimestamp",
-            "deletionGracePeriodSeconds", "managedFields", "declaredBy",
+            "deletionGracePeriodSeconds", "managedFields", "declaredBy", "generateName", "selfLink",
         ] {
             fields.append(Field(name, .anything, text: "Written by the daemon."))
         }
         return fields
     }
+
+    private static let owner = [
+        Field("apiVersion", .string(.nonEmpty), required: true, text: "Version of the schema of the owner's kind."),
+        Field("kind", .string(.nonEmpty), required: true, text: "The kind of the owner."),
+        Field(
+            "name", .string(.nonEmpty), required: true, text: "The name of the owner, in the same namespace or in none."
+        ),
+        Field("uid", .string(.nonEmpty), required: true, text: "The uid of the owner."),
+        Field("controller", .boolean, text: "True: the owner is the one that controls the object."),
+        Field(
+            "blockOwnerDeletion", .boolean,
+            text: "True: a deletion of the owner in the foreground waits for the object."),
+    ]
 
     static let status = Field("status", .anything, text: "Observed state, written by the daemon alone.")
 }

@@ -59,6 +59,8 @@ public struct Principal: Sendable, Hashable {
 
     public static let daemon = Principal(user: "system:daemon", groups: [masters], via: .daemon)
     public static let reconciler = Principal(user: "system:reconciler", via: .daemon)
+    /// Deletes objects whose owners are gone.
+    public static let garbageCollector = Principal(user: "system:garbage-collector", via: .daemon)
     public static let retention = Principal(user: "system:retention", via: .daemon)
 
     /// A Source that applies what it declares. It has no rights of its own but to what the daemon's options allow it:

@@ -14,7 +14,7 @@ extension Event {
                 ("event_type", .text(type(of: object.key.kind).text)), ("schema_version", 1),
                 ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace.hex)),
                 ("tenant_id", .text(object.key.namespace)),
-                ("agent_id", object.key.kind == .agent ? .text(object.uid.text) : nil),
+                ("agent_id", object.agent != nil ? .text(object.uid.text) : nil),
                 (
                     "object",
                     .map([

@@ -11,7 +11,9 @@ struct Draft: Sendable {
     enum Part: Sendable {
         /// What people declare has changed: who changed it, and the place of the manifest.
         case declared(Event, by: Principal, from: String = "")
-        /// What no event speaks of: who owns a field, where the object is declared, a grace period that became shorter.
+        /// What only the audit speaks of: what controllers keep in the status, who owns a field.
+        case noted(String, by: Principal, from: String = "")
+        /// What nobody speaks of: where the object is declared, a grace period that became shorter.
         case untold
         /// What the reconciler has found, with what is told of it.
         case status([Event] = [], by: Principal = .reconciler, replicas: [ChangeSet.ReplicaWrite] = [])
@@ -65,6 +67,13 @@ struct Draft: Sendable {
         }
     }
 
+    /// All objects that name an owner, in the order of their keys.
+    func dependents(ownedBy owner: UID) -> [StoredObject] {
+        (base.owned[owner] ?? []).union(overlay.owned[owner] ?? []).sorted().compactMap { key in
+            self[key].flatMap { object in object.owners.contains { $0.uid == owner } ? object : nil }
+        }
+    }
+
     func hasContents(_ namespace: String) -> Bool {
         overlay.objects.contains { $0.key.namespace == namespace && $0.value != nil }
             || base.objects.keys.contains { $0.namespace == namespace && self[$0] != nil }
@@ -83,6 +92,9 @@ struct Draft: Sendable {
         switch part {
         case .declared(let event, let principal, let place):
             record(event, of: object, by: principal, from: place)
+            write(object, statusOnly: false)
+        case .noted(let verb, let principal, let place):
+            audit(verb, object.key, object.uid, by: principal, from: place, detail: "")
             write(object, statusOnly: false)
         case .untold: write(object, statusOnly: false)
         case .status(let events, let principal, let replicas):
@@ -130,10 +142,12 @@ struct Draft: Sendable {
     }
 
     /// A command that changes no object, for the audit alone.
-    mutating func audit(_ verb: String, _ key: ObjectKey?, _ uid: UID, by principal: Principal, detail: String) {
+    mutating func audit(
+        _ verb: String, _ key: ObjectKey?, _ uid: UID, by principal: Principal, from place: String = "", detail: String
+    ) {
         changes.audit.append(
             AuditRecord(
-                atMs: now.wallMs, principal: principal, verb: verb, key: key, uid: uid, source: "", detail: detail,
+                atMs: now.wallMs, principal: principal, verb: verb, key: key, uid: uid, source: place, detail: detail,
                 position: nil))
     }
 
@@ -145,6 +159,9 @@ struct Draft: Sendable {
         overlay.usage.subtract(Usage(old?.agent))
         overlay.usage.add(Usage(object.agent))
         overlay.objects[object.key] = .some(object)
+        for owner in object.owners {
+            if let uid = owner.uid { overlay.owned[uid, default: []].insert(object.key) }
+        }
         for target in object.dependencies { overlay.dependents[target, default: []].insert(object.key) }
         if let index = writes[object.uid] {
             changes.objects[index].object = object
@@ -231,6 +248,8 @@ struct Overlay: Sendable {
     var consumers: [String: Consumer?] = [:]
     /// Agents that this step wrote, by the agent they depend on.
     var dependents: [ObjectKey: Set<ObjectKey>] = [:]
+    /// Objects that this step wrote, by their owners.
+    var owned: [UID: Set<ObjectKey>] = [:]
     var resourceVersion: Int64
     var position: Int64
     var backlog: Int

@@ -26,7 +26,9 @@ public struct Engine: Sendable {
         }
         queue = WorkQueue(
             Set(
-                state.objects.values.filter { $0.agent != nil || $0.source != nil || $0.deletion != nil }.map(\.key)))
+                state.objects.values.filter {
+                    $0.agent != nil || $0.source != nil || $0.deletion != nil || !$0.owners.isEmpty
+                }.map(\.key)))
     }
 
     /// Nothing is left to do before new inputs or `nextWakeBootMs`.

@@ -24,6 +24,8 @@ public struct EngineState: Sendable {
     public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
     /// All roles and bindings.
     public internal(set) var access = AccessIndex()
+    /// Objects by their owners.
+    var owned: [UID: Set<ObjectKey>] = [:]
     /// Objects whose delivery is stuck at a record.
     var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
@@ -95,6 +97,7 @@ public struct EngineState: Sendable {
         dependents = [:]
         origins = [:]
         access = AccessIndex()
+        owned = [:]
         usage = Usage()
         for object in objects.values {
             keysByUID[object.uid] = object.key
@@ -115,6 +118,10 @@ public struct EngineState: Sendable {
             } else {
                 origins[source]?.remove(object.key)
             }
+        }
+        for case let owner? in object.owners.map(\.uid) {
+            if adding { owned[owner, default: []].insert(object.key) } else { owned[owner]?.remove(object.key) }
+            if owned[owner]?.isEmpty == true { owned[owner] = nil }
         }
         for target in object.dependencies {
             if adding {

@@ -14,6 +14,8 @@ extension Refusal {
         case .invalid(let key, let causes):
             let what = causes.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }
             return "\(key.kind.qualifiedSingular) \"\(key.name)\" is invalid: \(what.joined(separator: "; "))"
+        case .malformed(let key, let what): return what.words(key)
+        case .unfitting(_, let problem): return problem.words
         case .conflict(let key, let conflict): return conflict.words(key)
         case .forbidden(let key, let why):
             guard let key else { return why.words }
@@ -30,7 +32,9 @@ extension Refusal {
     /// The object that it is about.
     public var key: ObjectKey? {
         switch self {
-        case .notFound(let key), .noReplica(let key, _), .invalid(let key, _), .conflict(let key, _): key
+        case .notFound(let key), .noReplica(let key, _), .invalid(let key, _), .conflict(let key, _),
+            .malformed(let key, _), .unfitting(let key, _):
+            key
         case .forbidden(let key, _): key
         case .notStuck, .noConsumer, .expired, .tooMany, .unavailable: nil
         }
@@ -39,13 +43,32 @@ extension Refusal {
     /// The fields that it is about.
     public var causes: [Cause] {
         switch self {
-        case .invalid(_, let causes): causes
+        case .invalid(_, let causes), .malformed(_, .fields(let causes)): causes
         case .conflict(_, .managers(let owners)):
             owners.map {
                 Cause(reason: .managerConflict, message: "conflict with \"\($0.manager)\"", field: $0.path)
             }
-        case .notFound, .noReplica, .notStuck, .noConsumer, .conflict, .forbidden, .expired, .tooMany, .unavailable:
+        case .notFound, .noReplica, .notStuck, .noConsumer, .malformed, .unfitting, .conflict, .forbidden, .expired,
+            .tooMany, .unavailable:
             []
+        }
+    }
+}
+
+extension Refusal.Malformed {
+    fileprivate func words(_ key: ObjectKey) -> String {
+        switch self {
+        case .fields(let causes):
+            let what = causes.map { $0.reason == .duplicate ? $0.message : "unknown field \"\($0.field)\"" }
+            return
+                "\(key.kind.rawValue) in version \"\(key.kind.version)\" cannot be handled as a \(key.kind.rawValue): "
+                + "strict decoding error: \(what.joined(separator: ", "))"
+        case .patch(let problem): return problem.words
+        case .identity(let field, let found, let expected):
+            return "the \(field) of the object (\(found)) does not match that of the address (\(expected))"
+        case .versionOfNew: return "resourceVersion should not be set on objects to be created"
+        case .managedFields: return "metadata.managedFields is no list of the fields of managers"
+        case .subresource(let part): return "\(key.kind.qualifiedResource) have no \(part.rawValue)"
         }
     }
 }
@@ -59,6 +82,11 @@ extension Refusal.Conflict {
             return "Apply failed with \(first): \(each.joined(separator: ", "))"
         case .beingDeleted:
             return "\(key.kind.qualifiedResource) \"\(key.name)\" is being deleted; wait until it is gone"
+        case .exists: return "\(key.kind.qualifiedResource) \"\(key.name)\" already exists"
+        case .modified:
+            return
+                "Operation cannot be fulfilled on \(key.kind.qualifiedResource) \"\(key.name)\": the object has been "
+                + "modified; please apply your changes to the latest version and try again"
         case .uid(let expected, let found):
             return precondition(key, "UID", expected, found.text)
         case .resourceVersion(let expected, let found):
@@ -84,6 +112,7 @@ extension Refusal.Forbidden {
         case .defaultNamespace: "the namespace default always exists"
         case .namespaceEnds(let name): "the namespace \(name) is being deleted; nothing new is created in it"
         case .tooManyManagers: "more than \(Limits.fieldManagersMax) field managers"
+        case .tooManyOwners: "more than \(Limits.ownersMax) owners"
         case .tooManyObjects: "more than \(Limits.objectsMax) objects"
         case .noUserLeft: "no user id is left for another agent"
         case .grants(let user, let missing):

@@ -10,6 +10,10 @@ public enum Refusal: Error, Sendable, Equatable {
     case notStuck(position: Int64)
     case noConsumer(String)
     case invalid(ObjectKey, [Cause])
+    /// The request is wrong by itself, whatever the object is.
+    case malformed(ObjectKey, Malformed)
+    /// A patch that does not fit to the object.
+    case unfitting(ObjectKey, PatchProblem)
     /// The object is not as the request assumes.
     case conflict(ObjectKey, Conflict)
     case forbidden(ObjectKey?, Forbidden)
@@ -29,6 +33,7 @@ public enum Refusal: Error, Sendable, Equatable {
             case tooLong = "FieldValueTooLong"
             case notSupported = "FieldValueNotSupported"
             case managerConflict = "FieldManagerConflict"
+            case duplicate = "FieldValueDuplicate"
         }
 
         public var reason: Reason
@@ -42,11 +47,27 @@ public enum Refusal: Error, Sendable, Equatable {
         }
     }
 
+    /// What is wrong with the content of a request.
+    public enum Malformed: Sendable, Equatable {
+        /// Fields that the kind does not have, or that stand twice, where that is not passed over.
+        case fields([Cause])
+        case patch(PatchProblem)
+        /// A field of the identity is not that of the address.
+        case identity(field: String, found: String, expected: String)
+        case versionOfNew
+        case managedFields
+        /// The kind has no such part.
+        case subresource(Request.Write.Subresource)
+    }
+
     /// How the object differs from what the request assumes.
     public enum Conflict: Sendable, Equatable {
         /// Other managers own these fields with other values.
         case managers([FieldOwner])
         case beingDeleted
+        case exists
+        /// The version that the request was made from is not the latest.
+        case modified
         /// The object is another than the one that was meant.
         case uid(expected: String, found: UID)
         case resourceVersion(expected: String, found: Int64)
@@ -67,6 +88,7 @@ public enum Refusal: Error, Sendable, Equatable {
         case defaultNamespace
         case namespaceEnds(String)
         case tooManyManagers
+        case tooManyOwners
         case tooManyObjects
         /// All user ids for agents belong to some.
         case noUserLeft

@@ -1,12 +1,12 @@
 import Manifests
 public import Planner
-public import Values
+import Values
 
 /// A change that somebody asks for.
 public struct Request: Sendable {
     /// What is asked for.
     public enum Verb: Sendable {
-        case apply(Apply)
+        case write(Write)
         case delete(Deletion)
         case replay(position: Int64)
         case skip(position: Int64)
@@ -22,34 +22,6 @@ public struct Request: Sendable {
         }
     }
 
-    /// Server-side apply of one object.
-    public struct Apply: Sendable {
-        public var key: ObjectKey
-        public var node: Node
-        public var manager: String
-        public var force: Bool
-        /// Only told what would come of it.
-        public var dryRun: Bool
-        /// `file:line`, for the audit.
-        public var source: String
-        /// Used when the object is new.
-        public var freshUID: UID
-        /// Set when a Source applies.
-        public var origin: Origin?
-
-        public init(
-            key: ObjectKey, node: Node, manager: String, force: Bool, dryRun: Bool, source: String, freshUID: UID
-        ) {
-            self.key = key
-            self.node = node
-            self.manager = manager
-            self.force = force
-            self.dryRun = dryRun
-            self.source = source
-            self.freshUID = freshUID
-        }
-    }
-
     /// The deletion of one object.
     public struct Deletion: Sendable {
         public var key: ObjectKey
@@ -58,16 +30,37 @@ public struct Request: Sendable {
         /// Only told whether it would be done.
         public var dryRun: Bool
         /// The deletion is refused for any other object of this name, or any other version of it.
-        public var uid: String?
-        public var resourceVersion: String?
+        public var preconditions: Preconditions
+        public var propagation: Propagation
 
         public init(
-            key: ObjectKey, graceMs: Int64? = nil, dryRun: Bool = false, uid: String? = nil,
-            resourceVersion: String? = nil
+            key: ObjectKey, graceMs: Int64? = nil, dryRun: Bool = false, preconditions: Preconditions = Preconditions(),
+            propagation: Propagation = .background
         ) {
             self.key = key
             self.graceMs = graceMs
             self.dryRun = dryRun
+            self.preconditions = preconditions
+            self.propagation = propagation
+        }
+    }
+
+    /// What becomes of the objects that name a deleted one as their owner.
+    public enum Propagation: String, Sendable, CaseIterable {
+        /// They are deleted after it.
+        case background = "Background"
+        /// They are deleted before it.
+        case foreground = "Foreground"
+        /// They stay, without this owner.
+        case orphan = "Orphan"
+    }
+
+    /// The object that a request is meant for; it is refused for any other, and for any other version of it.
+    public struct Preconditions: Sendable, Equatable {
+        public var uid: String?
+        public var resourceVersion: String?
+
+        public init(uid: String? = nil, resourceVersion: String? = nil) {
             self.uid = uid
             self.resourceVersion = resourceVersion
         }
@@ -94,7 +87,7 @@ public enum Answer: Sendable {
     case done
     case failure(Refusal)
 
-    /// What an apply has come to, or would come to.
+    /// What a write has come to, or would come to.
     public struct Applied: Sendable {
         public var object: StoredObject
         public var result: ApplyResult
@@ -102,8 +95,10 @@ public enum Answer: Sendable {
         public var restarts: [String]
         /// What a start of the agent waits for; nil when nothing waits.
         public var waits: Waiting?
+        /// What was passed over.
+        public var warnings: [String] = []
     }
 }
 
-/// What an apply did to its object.
+/// What a write did to its object.
 public enum ApplyResult: String, Sendable { case created, configured, unchanged }

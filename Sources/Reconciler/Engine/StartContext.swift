@@ -66,7 +66,7 @@ extension Engine {
         }
         /// As for Kubernetes, a variable is text: what is not is refused before it would be given away as something else.
         func text(_ value: String, _ kind: Kind, _ name: String, key: String) -> String {
-            if kind != .secret { return value }
+            if !kind.traits.hidesData { return value }
             let bytes = Base64.decode(value) ?? []
             if let text = String(validating: bytes, as: UTF8.self) { return text }
             problem =
@@ -104,7 +104,7 @@ extension Engine {
         func files(_ kind: Kind, _ name: String) -> [String: [UInt8]] {
             let object = state.objects[ObjectKey(kind, namespace: namespace, name: name)]
             let values = object?.content["data"]?.stringMap ?? [:]
-            return values.mapValues { kind == .secret ? Base64.decode($0) ?? [] : Array($0.utf8) }
+            return values.mapValues { kind.traits.hidesData ? Base64.decode($0) ?? [] : Array($0.utf8) }
         }
         return spec.volumeMounts.compactMap { mount in
             guard let volume = spec.volumes.first(where: { $0.name == mount.name }) else { return nil }

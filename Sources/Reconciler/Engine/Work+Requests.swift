@@ -7,7 +7,7 @@ extension Work {
         do throws(Refusal) {
             let principal = request.principal
             switch request.verb {
-            case .apply(let apply): return .applied(try self.apply(apply, by: principal))
+            case .write(let write): return .applied(try self.write(write, by: principal))
             case .delete(let delete): return .deleted(try self.delete(delete, by: principal))
             case .replay(let position): return try resolveDeadLetter(position, skip: false, by: principal)
             case .skip(let position): return try resolveDeadLetter(position, skip: true, by: principal)
@@ -41,59 +41,5 @@ extension Work {
         let words = JSONWriter.text(.list(command.map(Node.text))).prefix(1024)
         draft.audit("exec", key, object.uid, by: principal, detail: "run \(run.id.text): \(words)")
         return .execution(run.id, driver: run.spec.driver)
-    }
-
-    // MARK: Delete
-
-    mutating func delete(_ delete: Request.Deletion, by principal: Principal) throws(Refusal) -> StoredObject? {
-        let key = delete.key
-        guard let live = draft[key] else { throw .notFound(key) }
-        if key.kind == .namespace, key.name == "default" { throw .forbidden(key, .defaultNamespace) }
-        if let uid = delete.uid, uid != live.uid.text { throw .conflict(key, .uid(expected: uid, found: live.uid)) }
-        if let version = delete.resourceVersion, version != String(live.resourceVersion) {
-            throw .conflict(key, .resourceVersion(expected: version, found: live.resourceVersion))
-        }
-        markDeleted(live, delete.graceMs, by: principal)
-        if key.kind == .namespace {
-            for inner in draft.contents(of: key.name) { markDeleted(inner, delete.graceMs, by: principal) }
-        }
-        finishDeletion(key)
-        return draft[key]
-    }
-
-    private mutating func markDeleted(_ live: StoredObject, _ graceMs: Int64?, by principal: Principal) {
-        var object = live
-        let isNew = object.deletion == nil
-        let shortens = graceMs.map { new in object.deletion?.graceMs.map { new < $0 } ?? !isNew } ?? false
-        guard isNew || shortens else { return }
-        object.deletion = StoredObject.Deletion(atMs: object.deletion?.atMs ?? now.wallMs, graceMs: graceMs)
-        if isNew {
-            object.generation += 1
-            draft.put(object, .declared(.deletionRequested, by: principal))
-        } else {
-            draft.put(object, .untold)
-        }
-        queue.mark(object.key)
-        if object.agent != nil { markNeighbours(object) }
-        if object.key.kind != .agent { finishDeletion(object.key) }
-    }
-
-    /// Removes a deleted object once nothing holds it any more.
-    mutating func finishDeletion(_ key: ObjectKey) {
-        guard let object = draft[key], object.deletion != nil, object.finalizers.isEmpty else { return }
-        if let agent = object.agent, agent.replicas.contains(where: { $0.phase.isLive }) { return }
-        if key.kind == .namespace, draft.hasContents(key.name) { return }
-        draft.remove(object)
-        queue.wake(key, atMs: nil)
-        if let source = object.origin?.source {
-            sources.mark(source)
-            markSource(source)
-        }
-        if object.origin != nil || !sources.awaitingEnds.isEmpty { markWaitingSources() }
-        if object.agent != nil { markNeighbours(object) }
-        if key.kind.isNamespaced, !key.namespace.isEmpty {
-            let namespace = ObjectKey(.namespace, namespace: "", name: key.namespace)
-            if draft[namespace]?.deletion != nil { finishDeletion(namespace) }
-        }
     }
 }

@@ -172,7 +172,7 @@ struct Work: Sendable {
 extension Request {
     var isDryRun: Bool {
         switch verb {
-        case .apply(let apply): apply.dryRun
+        case .write(let write): write.dryRun
         case .delete(let delete): delete.dryRun
         case .replay, .skip, .acknowledge, .removeConsumer, .execute: false
         }

@@ -6,14 +6,27 @@ public import Values
 ///
 /// Source: Kubernetes server-side apply, reduced to leaf paths: maps are granular, lists are atomic.
 public struct FieldManager: Sendable, Equatable {
+    /// How the manager has come to own the fields.
+    public enum Operation: String, Sendable, CaseIterable {
+        case apply = "Apply"
+        /// By any other write.
+        case update = "Update"
+    }
+
     public var name: String
-    public var operation: String
+    public var operation: Operation
+    /// What it wrote: the object itself, or what is named below it.
+    public var subresource: Request.Write.Subresource
     public var timeMs: Int64
     public var fields: FieldTree
 
-    public init(name: String, operation: String, timeMs: Int64, fields: FieldTree) {
+    public init(
+        name: String, operation: Operation, subresource: Request.Write.Subresource = .none, timeMs: Int64,
+        fields: FieldTree
+    ) {
         self.name = name
         self.operation = operation
+        self.subresource = subresource
         self.timeMs = timeMs
         self.fields = fields
     }
@@ -22,9 +35,16 @@ public struct FieldManager: Sendable, Equatable {
     static func name(of source: ObjectKey) -> String { "\(sourcePrefix)\(source.namespace).\(source.name)" }
 
     private static let sourcePrefix = "source-"
+    /// Takes the fields of those who wrote long ago.
+    static let ancient = "ancient-changes"
 
     /// It is, or was, that of a Source.
-    var isOfSource: Bool { operation == "Apply" && name.hasPrefix(Self.sourcePrefix) }
+    var isOfSource: Bool { operation == .apply && name.hasPrefix(Self.sourcePrefix) }
+
+    /// Whether another entry is of the same manager, by the same operation on the same part.
+    func isSame(_ other: FieldManager) -> Bool {
+        name == other.name && operation == other.operation && subresource == other.subresource
+    }
 }
 
 extension FieldManager {
@@ -35,12 +55,25 @@ extension FieldManager {
         .map(tree.children.sorted { $0.key < $1.key }.map { ("f:\($0.key)", node($0.value)) })
     }
 
-    /// Reads `managedFields`; nil when it names no manager or no fields.
+    /// Reads an entry of `managedFields`; nil when it is none.
     public init?(_ node: Node, timeMs: Int64) {
-        guard let name = node["manager"]?.string, let fields = node["fieldsV1"] else { return nil }
-        var tree = FieldTree()
-        for path in Leaves(of: fields).paths { tree.insert(path.map { String($0.dropFirst(2)) }[...]) }
-        self.init(name: name, operation: node["operation"]?.string ?? "Apply", timeMs: timeMs, fields: tree)
+        guard let name = node["manager"]?.string, name.utf8.count <= Limits.managerNameBytesMax,
+            let operation = Operation(rawValue: node["operation"]?.string ?? Operation.apply.rawValue),
+            let subresource = Request.Write.Subresource(rawValue: node["subresource"]?.string ?? ""),
+            let fields = node["fieldsV1"], fields.map != nil
+        else { return nil }
+        self.init(
+            name: name, operation: operation, subresource: subresource, timeMs: timeMs, fields: FieldTree(fields))
+    }
+}
+
+extension FieldTree {
+    /// Reads `fieldsV1`. Items of lists are not told apart here: who owns one owns the list.
+    fileprivate init(_ fieldsV1: Node) {
+        self.init()
+        for entry in fieldsV1.map?.entries ?? [] where entry.key.hasPrefix("f:") {
+            insert([String(entry.key.dropFirst(2))], FieldTree(entry.value))
+        }
     }
 }
 

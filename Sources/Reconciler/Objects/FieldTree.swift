@@ -37,6 +37,12 @@ public struct FieldTree: Sendable, Equatable {
         children[key, default: FieldTree()].insert(path.dropFirst())
     }
 
+    /// Puts a whole tree at a place.
+    mutating func insert(_ path: ArraySlice<String>, _ tree: FieldTree) {
+        guard let key = path.first else { return formUnion(tree) }
+        children[key, default: FieldTree()].insert(path.dropFirst(), tree)
+    }
+
     /// Takes out the path, the field above it and all below it.
     mutating func remove(touching path: ArraySlice<String>) {
         guard let key = path.first, let child = children[key] else { return }

@@ -20,17 +20,20 @@ public enum Succession: Sendable {
 /// Fields that this manager owned and no longer applies are removed unless another owns them. With the last field of a
 /// map that anybody owned goes the map, with the defaults that had been filled in beside it.
 public func applyFields(
-    _ applied: Node, by manager: String, force: Bool, onto live: Node, managers: [FieldManager],
-    succession: Succession = .none, nowMs: Int64
+    _ applied: Node, by manager: String, to subresource: Request.Write.Subresource = .none, force: Bool,
+    onto live: Node, managers: [FieldManager], succession: Succession = .none, nowMs: Int64
 ) throws(ApplyConflict) -> (content: Node, managers: [FieldManager]) {
     let leaves = Leaves(of: applied).values
     let fields = FieldTree(leaves.map(\.path))
     var content = ContentTree(live)
-    var (mine, others): (FieldManager?, [FieldManager]) = (nil, [])
+    var own = FieldManager(
+        name: manager, operation: .apply, subresource: subresource, timeMs: nowMs, fields: fields)
+    var (place, others): (Int?, [FieldManager]) = (nil, [])
     var before = FieldTree()
     for other in managers {
-        if other.name == manager, other.operation == "Apply" {
-            mine = other
+        if other.isSame(own) {
+            place = others.count
+            if other.fields == fields { own.timeMs = other.timeMs }
             before.formUnion(other.fields)
         } else if case .ofSource = succession, other.isOfSource {
             before.formUnion(other.fields)
@@ -61,10 +64,44 @@ public func applyFields(
     }
     for (path, value) in leaves { content.set(path[...], value) }
 
-    others.removeAll { $0.fields.isEmpty }
-    let time = mine?.fields == fields ? mine?.timeMs ?? nowMs : nowMs
-    let own = FieldManager(name: manager, operation: "Apply", timeMs: time, fields: fields)
-    return (content.node, others + [own])
+    // A manager keeps its place: the same again is no change.
+    others.insert(own, at: place ?? others.count)
+    return (content.node, others.filter { !$0.fields.isEmpty })
+}
+
+/// Lets fields change hands that were written otherwise than by apply: what was changed is the writer's alone.
+func takeFields(
+    _ difference: FieldDifference, by manager: String, to subresource: Request.Write.Subresource,
+    from managers: [FieldManager], nowMs: Int64
+) -> [FieldManager] {
+    if difference.isEmpty { return managers }
+    var own = FieldManager(
+        name: manager, operation: .update, subresource: subresource, timeMs: nowMs, fields: FieldTree())
+    var result = managers
+    let place = result.firstIndex { $0.isSame(own) }
+    if let place { own.fields = result[place].fields }
+    for index in result.indices where index != place {
+        for path in difference.changed + difference.removed { result[index].fields.remove(touching: path[...]) }
+    }
+    for path in difference.removed { own.fields.remove(touching: path[...]) }
+    for path in difference.changed { own.fields.insert(path[...]) }
+    if let place { result[place] = own } else { result.append(own) }
+    result.removeAll { $0.fields.isEmpty }
+    return withoutAncient(result)
+}
+
+/// Those who wrote long ago, when there are many, are kept as one.
+private func withoutAncient(_ managers: [FieldManager]) -> [FieldManager] {
+    let updates = managers.filter { $0.operation == .update }.sorted { $0.timeMs < $1.timeMs }
+    let surplus = updates.count - Limits.updateManagersMax
+    guard surplus > 0 else { return managers }
+    var ancient = FieldManager(name: FieldManager.ancient, operation: .update, timeMs: 0, fields: FieldTree())
+    let merged = updates.prefix(surplus + 1)
+    for manager in merged {
+        ancient.fields.formUnion(manager.fields)
+        ancient.timeMs = max(ancient.timeMs, manager.timeMs)
+    }
+    return managers.filter { manager in !merged.contains { $0.isSame(manager) } } + [ancient]
 }
 
 extension Succession {

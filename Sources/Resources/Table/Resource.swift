@@ -94,7 +94,7 @@ public struct Resource: Sendable {
         self.init(
             group: kind.group, version: kind.version, kind.resource, singular: kind.singular, kind: kind.rawValue,
             shortNames: kind.shortNames, categories: definition.categories, isNamespaced: kind.isNamespaced,
-            verbs: Self.objectVerbs, home: .objects(kind), fields: kind.fields, columns: definition.columns,
+            verbs: Self.objectVerbs.filter { kind.isNamespaced || $0 != .deletecollection }, home: .objects(kind), fields: kind.fields, columns: definition.columns,
             selectableFields: definition.selectableFields,
             subresources: Manifests.Subresource.allCases.filter(definition.subresources.contains).map {
                 Subresource($0, of: kind)
@@ -102,7 +102,7 @@ public struct Resource: Sendable {
     }
 
     /// What can be done to every stored object.
-    private static let objectVerbs: [Verb] = [.get, .list, .watch, .patch, .delete]
+    private static let objectVerbs = Verb.allCases
 
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
     /// Where the group lies: `/api/v1`, `/apis/agentos.dev/v1`.
@@ -131,6 +131,13 @@ extension Resource.Subresource {
         let group = kind.group
         switch subresource {
         case .events: self.init("events", [.get], group: group, kind: "EventList", text: "Its latest events.")
+        case .status:
+            self.init(
+                "status", [.get, .update, .patch], group: group, kind: kind.rawValue,
+                text: "What is observed of it, with what others keep there.")
+        case .scale:
+            self.init(
+                "scale", [.get, .update, .patch], group: "autoscaling", kind: "Scale", text: "How many replicas it has.")
         case .log: self.init("log", [.get], group: group, kind: kind.rawValue, text: "What it has written.")
         case .exec:
             self.init("exec", [.create], group: group, kind: kind.rawValue, text: "A command beside a running replica.")

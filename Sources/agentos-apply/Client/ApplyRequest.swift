@@ -6,27 +6,27 @@ enum ApplyRequest {
     static func request(_ manifest: Manifest, isDryRun: Bool) -> Client.Request {
         var request = Client.Request(
             "PATCH", Session.path(manifest.kind, namespace: manifest.namespace, name: manifest.name),
-            query: [("fieldManager", "agentos-apply"), ("force", "true")])
+            query: [("fieldManager", "agentos-apply"), ("force", "true"), ("fieldValidation", "Strict")])
         request.headers = [
             "Content-Type: application/apply-patch+yaml",
             "Agentos-Source: \(Percent.encode("\(manifest.file):\(manifest.mark.line)"))",
         ]
         if isDryRun { request.query.append(("dryRun", "All")) }
         var node = manifest.applied
-        if manifest.kind.isNamespaced {
-            var metadata = node["metadata"] ?? .emptyMap
-            metadata["namespace"] = .text(manifest.namespace)
-            // Written by the daemon; what was shown may be applied again.
-            metadata["managedFields"] = nil
-            node["metadata"] = metadata
-        }
+        var metadata = node["metadata"] ?? .emptyMap
+        if manifest.kind.isNamespaced { metadata["namespace"] = .text(manifest.namespace) }
+        // Written by the daemon; what was shown may be applied again.
+        for name in ["managedFields", "resourceVersion", "uid"] { metadata[name] = nil }
+        node["metadata"] = metadata
         request.body = JSONWriter.bytes(node)
         return request
     }
 
     /// What the daemon refused, field by field, each with its place in the file.
     static func places(_ manifest: Manifest, _ response: Client.Response) -> [String]? {
-        guard response.status == 422, let node = try? Answer.node(response.body) else { return nil }
+        guard response.status == 422 || response.status == 400, let node = try? Answer.node(response.body) else {
+            return nil
+        }
         let causes = CauseView.all(in: node)
         if causes.isEmpty { return nil }
         return causes.map { cause in

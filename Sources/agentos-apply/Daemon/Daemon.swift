@@ -189,10 +189,10 @@ final class Daemon {
 
     private func apply(_ key: ObjectKey, _ entries: [(String, Node?)]) {
         var random = SystemRandomNumberGenerator()
-        let apply = Request.Apply(
+        let apply = Request.Write.apply(
             key: key, node: .map(entries), manager: "agentos-daemon", force: true, dryRun: false, source: "",
             freshUID: UID(high: random.next(), low: random.next()))
-        loop.submit(actor: .daemon, .apply(apply)) { [log] answer in
+        loop.submit(actor: .daemon, .write(apply)) { [log] answer in
             if case .failure(let refusal) = answer {
                 log.error("the daemon's own object cannot be applied", [("error", refusal.words)])
             }

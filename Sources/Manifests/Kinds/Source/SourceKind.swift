@@ -5,7 +5,7 @@ enum SourceKind {
     static let definition = KindDescription(
         "Source", group: "agentos.dev", resource: "sources", shortNames: ["src"],
         text: "A directory, or a branch of a Git repository, that the daemon keeps true.", nameRule: .label(63),
-        fields: SourceFields.root, subresources: [.events, .sync, .preview],
+        fields: SourceFields.root, subresources: [.status, .events, .sync, .preview],
         columns: [
             .name,
             Column("REVISION", text: "What was applied last.") {

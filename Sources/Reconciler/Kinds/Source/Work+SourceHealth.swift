@@ -77,7 +77,7 @@ extension Work {
 
     /// A namespace that is no longer declared and stays.
     private func isKept(_ item: StoredObject, of source: UID) -> Bool {
-        guard item.key.kind == .namespace, let snapshot = sources.snapshots[source] else { return false }
+        guard item.key.kind.traits.state == .tenant, let snapshot = sources.snapshots[source] else { return false }
         return !snapshot.declared.contains { $0.key == item.key } && isProtected(item, of: source)
     }
 

@@ -49,7 +49,7 @@ extension Work {
 
     /// Another Source declares it now and may write it: the object is handed over and not deleted.
     private func isDeclaredElsewhere(_ key: ObjectKey, than source: UID) -> Bool {
-        let place = key.kind == .namespace ? key.name : key.namespace
+        let place = key.tenant
         return sources.snapshots.contains { uid, snapshot in
             guard uid != source, let other = base.keysByUID[uid].flatMap({ draft[$0] }) else { return false }
             return other.deletion == nil && settings.maySourceWrite(other.key, place)
@@ -104,7 +104,7 @@ extension Work {
 
     /// How an object stands to what is declared.
     private mutating func view(_ item: Declared, _ source: StoredObject) -> DeclaredView {
-        let place = item.key.kind == .namespace ? item.key.name : item.key.namespace
+        let place = item.key.tenant
         if !settings.maySourceWrite(source.key, place) {
             return DeclaredView(live: .absent, refusal: .namespace(place, of: source.key))
         }
@@ -136,17 +136,17 @@ extension Work {
     /// the refusal is told.
     private func isDifferent(_ item: Declared, _ source: StoredObject) -> Bool {
         do throws(Refusal) {
-            return try decide(request(item, source)).applied.result != .unchanged
+            return try decide(request(item, source), by: .source(source.key)).applied.result != .unchanged
         } catch {
             return true
         }
     }
 
-    private func request(_ item: Declared, _ source: StoredObject) -> Request.Apply {
+    private func request(_ item: Declared, _ source: StoredObject) -> Request.Write {
         // One snapshot may make the same object more than once; never with the same uid.
         let salt = UInt64(bitPattern: draft.overlay.resourceVersion) &* 0x9e37_79b9_7f4a_7c15
         let uid = UID(high: item.freshUID.high, low: item.freshUID.low ^ salt)
-        var request = Request.Apply(
+        var request = Request.Write.apply(
             key: item.key, node: item.node, manager: FieldManager.name(of: source.key), force: true, dryRun: false,
             source: item.place, freshUID: uid)
         request.origin = Origin(source: source.uid, file: item.file, line: item.line, digest: item.digest)
@@ -160,7 +160,7 @@ extension Work {
 
     private mutating func apply(_ item: Declared, _ source: StoredObject) -> Outcome {
         do throws(Refusal) {
-            let applied = try apply(request(item, source), by: .source(source.key))
+            let applied = try write(request(item, source), by: .source(source.key))
             return .done(isChanged: applied.result != .unchanged)
         } catch {
             return .refused(error)
@@ -172,7 +172,7 @@ extension Work {
     private mutating func prune(_ live: StoredObject, _ source: StoredObject) {
         guard let object = draft[live.key], object.deletion == nil else { return }
         // Namespaces go with all that is in them; what is in this one is the Source's own.
-        if object.key.kind == .namespace, object.key.name == "default" { return }
+        do throws(Refusal) { try object.key.kind.controller.checkDeletion(of: object) } catch { return }
         draft.record(
             .pruned(by: source.key), of: object, by: sources.forced[source.uid] ?? .source(source.key),
             from: object.origin?.place ?? "")
@@ -184,7 +184,7 @@ extension Work {
     func isProtected(_ item: StoredObject, of source: UID) -> Bool {
         if item.content[path: "metadata", "annotations"]?.stringMap[Self.protection] == "disabled" { return true }
         // With a namespace would go what others have put there.
-        return item.key.kind == .namespace
+        return item.key.kind.traits.state == .tenant
             && draft.contents(of: item.key.name).contains { $0.origin?.source != source }
     }
 }

@@ -3,47 +3,7 @@ import Planner
 import Values
 
 extension Work {
-    /// Plans every dirty key and what that makes dirty, first those that should start first.
-    mutating func planAll() {
-        for (run, driver) in facts.orphans.sorted(by: { $0.key < $1.key }) {
-            if case .inFlight = facts[run].operation { continue }
-            ask(Operation(run: run, driver: driver, verb: .kill))
-        }
-        for run in facts.ahead.sorted() { skip(to: run) }
-        while true {
-            let keys = queue.take(into: &taken, rank: draft.rank)
-            if keys.isEmpty { return }
-            for key in keys { plan(key) }
-            queue.release(slots: settings.startsInFlight - draft.usage.starting, rank: draft.rank)
-            if draft.usage.hasLess(than: base.usage) { queue.releaseRoom() }
-        }
-    }
-
-    private mutating func plan(_ key: ObjectKey) {
-        guard let object = draft[key] else { return }
-        if object.agent != nil {
-            planAgent(key)
-        } else if object.source != nil, object.deletion == nil {
-            planSource(key)
-        } else {
-            finishDeletion(key)
-        }
-    }
-
-    /// An attempt that exists on the machine is never used again.
-    private mutating func skip(to run: RunID) {
-        guard let key = base.keysByUID[run.uid], var object = draft[key],
-            let index = object.agent?.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
-            var replica = object.agent?.replicas[index], replica.attempt < run.attempt
-        else { return }
-        replica.attempt = run.attempt
-        object.agent?.replicas[index] = replica
-        draft.put(object, .status(replicas: [ChangeSet.ReplicaWrite(uid: object.uid, replica: replica)]))
-    }
-
-    // MARK: One agent
-
-    private mutating func planAgent(_ key: ObjectKey) {
+    mutating func planAgent(_ key: ObjectKey) {
         guard var object = draft[key], var agent = object.agent else { return }
         let snapshot = snapshot(object, agent)
         let plan = Planner.plan(snapshot, now)
@@ -72,7 +32,17 @@ extension Work {
             markNeighbours(object)
         }
         if let source = object.origin?.source, old.summary != agent.summary { markSource(source) }
-        finishDeletion(key)
+    }
+
+    /// An attempt that exists on the machine is never used again.
+    mutating func skip(to run: RunID) {
+        guard let key = base.keysByUID[run.uid], var object = draft[key],
+            let index = object.agent?.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
+            var replica = object.agent?.replicas[index], replica.attempt < run.attempt
+        else { return }
+        replica.attempt = run.attempt
+        object.agent?.replicas[index] = replica
+        draft.put(object, .status(replicas: [ChangeSet.ReplicaWrite(uid: object.uid, replica: replica)]))
     }
 
     private func replicaWrites(_ uid: UID, _ old: [Replica], _ new: [Replica]) -> [ChangeSet.ReplicaWrite] {
@@ -95,10 +65,6 @@ extension Work {
         return wakeInMs.map { now.bootMs + max(1, $0) }
     }
 
-    mutating func markSource(_ uid: UID) {
-        if let key = base.keysByUID[uid] { queue.mark(key) }
-    }
-
     mutating func markNeighbours(_ object: StoredObject) {
         queue.mark(draft.dependents(of: object.key))
         for target in object.dependencies where draft[target] != nil { queue.mark(target) }
@@ -114,14 +80,5 @@ extension Waiting {
         case .input: .input
         case .dependency, .observation, .driver, .invalid: nil
         }
-    }
-}
-
-extension Draft {
-    /// Higher priority first, then age.
-    func rank(_ key: ObjectKey) -> WorkQueue.Rank {
-        let object = self[key]
-        return WorkQueue.Rank(
-            priority: object?.agent?.effective.spec.priority ?? 0, createdAtMs: object?.createdAtMs ?? 0, key: key)
     }
 }

@@ -1,0 +1,194 @@
+import HTTP
+import Loop
+import Manifests
+import Planner
+import Reconciler
+import Values
+
+/// Requests that write one object: all become one call of the engine.
+extension Server {
+    /// POST to a collection.
+    func create(_ call: Call) {
+        do throws(Failure) {
+            let body = try WriteBody(call, as: try WriteBody.form(call, among: WriteBody.Form.objects))
+            let name = body.node[path: "metadata", "name"]?.string ?? ""
+            let prefix = body.node[path: "metadata", "generateName"]?.string ?? ""
+            let key = ObjectKey(call.kind, namespace: call.namespace ?? "", name: name)
+            if name.isEmpty, prefix.isEmpty {
+                let message = "name or generateName is required"
+                throw .invalid(key, [Refusal.Cause(reason: .required, message: message, field: "metadata.name")])
+            }
+            if name.isEmpty { return create(call, body, prefix, triesLeft: Limits.generatedNamesMax) }
+            submit(call, try write(call, key, .create(body.node), body.duplicates))
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    /// Makes an object under a name that the server completes; one that is taken is drawn again.
+    private func create(_ call: Call, _ body: WriteBody, _ prefix: String, triesLeft: Int) {
+        let letters = "bcdfghjklmnpqrstvwxz2456789"
+        let name = prefix.prefix(58) + String((0..<5).compactMap { _ in letters.randomElement() })
+        let key = ObjectKey(call.kind, namespace: call.namespace ?? "", name: String(name))
+        var node = body.node
+        var metadata = node["metadata"] ?? .emptyMap
+        metadata["name"] = .text(key.name)
+        node["metadata"] = metadata
+        do throws(Failure) {
+            let write = try write(call, key, .create(node), body.duplicates)
+            loop.submit(actor: call.principal, .write(write)) { [self] answer in
+                if case .failure(.conflict(_, .exists)) = answer, triesLeft > 1 {
+                    return create(call, body, prefix, triesLeft: triesLeft - 1)
+                }
+                call.reply(answer, loop.engine.state)
+            }
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    /// PUT to an object, or to a part of it.
+    func update(_ call: Call) {
+        do throws(Failure) {
+            let body = try WriteBody(call, as: try WriteBody.form(call, among: WriteBody.Form.objects))
+            submit(call, try write(call, call.key, .update(body.node), body.duplicates))
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    /// PATCH of an object, or of a part of it.
+    func patch(_ call: Call) {
+        do throws(Failure) {
+            let form = try WriteBody.form(call, among: WriteBody.Form.patches(of: call.kind))
+            if form == .apply { try checkApply(call) }
+            // Steps could copy or compare values that are not to be seen.
+            if form == .jsonPatch, call.kind.traits.hidesData, !call.mayReveal {
+                throw .forbidden(call.principal, call.attributes(Self.reveal))
+            }
+            let body = try WriteBody(call, as: form)
+            submit(call, try write(call, call.key, try operation(call, form, body.node), body.duplicates))
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    private func operation(
+        _ call: Call, _ form: WriteBody.Form, _ node: Node
+    ) throws(Failure) -> Request.Write.Operation {
+        do throws(PatchProblem) {
+            switch form {
+            case .jsonPatch: return .patch(.json(try JSONPatch(node)))
+            case .mergePatch: return .patch(.merge(try MergePatch(node)))
+            case .strategicPatch: return .patch(.strategic(try StrategicMerge(node)))
+            case .json, .yaml, .protobuf, .apply: break
+            }
+        } catch {
+            throw Failure(.malformed(call.key, .patch(error)))
+        }
+        if let managers = node[path: "metadata", "managedFields"], !managers.isNull {
+            throw .badRequest("metadata.managedFields must be nil in an apply")
+        }
+        return .apply(node, force: call.parameters.has(Query.force))
+    }
+
+    /// An apply names its manager; one that makes the object needs what a creation needs.
+    private func checkApply(_ call: Call) throws(Failure) {
+        if loop.engine.state.objects[call.key] == nil {
+            let asked = call.attributes(Action.Verb.create.rawValue)
+            if !loop.engine.state.access.allows(call.principal, asked) { throw .forbidden(call.principal, asked) }
+        }
+        if call.parameters[Query.fieldManager] != nil { return }
+        let cause = Refusal.Cause(reason: .required, message: "is required for apply patch", field: "fieldManager")
+        throw .invalid(call.key, [cause])
+    }
+
+    private func submit(_ call: Call, _ write: Request.Write) {
+        loop.submit(actor: call.principal, .write(write)) { [loop] in call.reply($0, loop.engine.state) }
+    }
+
+    /// The call of the engine, with what the query and the head say of it.
+    private func write(
+        _ call: Call, _ key: ObjectKey, _ operation: Request.Write.Operation, _ duplicates: [Refusal.Cause]
+    ) throws(Failure) -> Request.Write {
+        let named = call.parameters[Query.fieldManager]
+        if let named, named.utf8.count > Limits.managerNameBytesMax {
+            let message = "may not be more than \(Limits.managerNameBytesMax) bytes"
+            throw .invalid(key, [Refusal.Cause(reason: .tooLong, message: message, field: "fieldManager")])
+        }
+        let isApply = if case .apply = operation { true } else { false }
+        let validation = call.parameters[Query.fieldValidation].flatMap(Request.Write.FieldValidation.init)
+        var write = Request.Write(
+            key: key, subresource: call.subresource, operation, manager: named ?? Self.manager(call.exchange),
+            dryRun: call.parameters[Query.dryRun] != nil, validation: validation ?? (isApply ? .strict : .warn),
+            source: call.exchange.header("Agentos-Source").map(Percent.decode) ?? "", freshUID: Self.freshUID())
+        write.duplicates = duplicates
+        return write
+    }
+
+    /// The program that writes, where it names no manager: the first word of its name.
+    private static func manager(_ exchange: Exchange) -> String {
+        let agent = exchange.header("User-Agent") ?? ""
+        let word = agent.unicodeScalars.prefix { $0 != "/" && $0.value > 0x20 && $0.value < 0x7f }
+        return word.isEmpty ? "unknown" : String(String.UnicodeScalarView(word.prefix(Limits.managerNameBytesMax)))
+    }
+
+    private static func freshUID() -> UID {
+        var generator = SystemRandomNumberGenerator()
+        return UID(high: generator.next(), low: generator.next())
+    }
+}
+
+extension Call {
+    /// The part of the object that the route is about.
+    var subresource: Request.Write.Subresource {
+        guard case .resource(_, _, let name) = route.object else { return .none }
+        return Request.Write.Subresource(rawValue: name) ?? .none
+    }
+
+    /// Answers with the object, or the part of it, as the committed state shows it.
+    func reply(_ answer: Answer, _ state: EngineState) {
+        switch answer {
+        case .applied(let applied):
+            var headers = [("Agentos-Result", applied.result.rawValue)]
+            if !applied.restarts.isEmpty {
+                headers.append(("Agentos-Restarts", applied.restarts.joined(separator: ",")))
+            }
+            if let waits = applied.waits {
+                headers.append(("Agentos-Waits", Percent.encode(waits.message)))
+            }
+            for warning in applied.warnings.prefix(Limits.warningsMax) {
+                headers.append(("Warning", "299 - \(Self.quoted(warning))"))
+            }
+            respond(applied.result == .created ? 201 : 200, shown(applied.object, state), headers: headers)
+        case .deleted(let object?): respond(200, shown(object, state))
+        case .deleted(nil): succeed(details: route.kind == nil ? nil : details(uid: nil))
+        case .execution, .done: succeed()
+        case .failure(let refusal): fail(Failure(refusal))
+        }
+    }
+
+    private func shown(_ object: StoredObject, _ state: EngineState) -> Node {
+        if subresource == .scale, let scale = object.scale { return scale }
+        let node = state.render(object)
+        return mayReveal ? node : withoutValues(node, object.key.kind)
+    }
+
+    /// What a Status says of the object that it is about.
+    func details(uid: String?) -> Node {
+        .map([
+            ("name", .text(key.name)), ("group", key.kind.group.isEmpty ? nil : .text(key.kind.group)),
+            ("kind", .text(key.kind.resource)), ("uid", uid.map(Node.text)),
+        ])
+    }
+
+    /// A quoted string of a header.
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for character in text.unicodeScalars.prefix(Limits.warningLengthMax) {
+            if character == "\"" || character == "\\" { result += "\\" }
+            result.unicodeScalars.append(character.value < 0x20 || character.value == 0x7f ? " " : character)
+        }
+        return result + "\""
+    }
+}
