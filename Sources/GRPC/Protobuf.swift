@@ -63,7 +63,11 @@ package struct ProtoMessage: Sendable {
     }
 
     /// The bytes are no protobuf message; `offset` is where that was seen.
-    package struct Malformed: Error { package var offset: Int }
+    package struct Malformed: Error {
+        package var offset: Int
+
+        package init(offset: Int) { self.offset = offset }
+    }
 
     private var fields: [(number: Int, value: Value)] = []
 

@@ -97,8 +97,10 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
 
     /// A document that would double with each step.
     @Test func copiesHaveABound() throws {
-        let double = Node.map([("op", "copy"), ("from", ""), ("path", "/a")])
-        let patch = try JSONPatch(.list(Array(repeating: double, count: 40)))
+        let double = (0..<40).map { step in
+            Node.map([("op", "copy"), ("from", "/x"), ("path", .text("/x/c\(step)"))])
+        }
+        let patch = try JSONPatch(.list(double))
         #expect(throws: PatchProblem.tooCostly) { try patch.applied(to: read(#"{"x":{"y":1}}"#)) }
         let many = Node.list(Array(repeating: .map([("op", "remove"), ("path", "/a")]), count: 10_001))
         #expect(throws: PatchProblem.malformed(.tooManySteps)) { try JSONPatch(many) }

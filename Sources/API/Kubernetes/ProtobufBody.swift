@@ -7,7 +7,7 @@ import Values
 /// Source: Kubernetes' `generated.proto` of the groups core, meta and rbac. Guarantee: reading ends for all bytes; a field
 /// that is not described here is refused by its number, and what servers alone write is passed over.
 enum ProtobufBody {
-    private indirect enum Shape {
+    private indirect enum Shape: Sendable {
         case text, flag, number, base64
         case message([Int: (name: String, shape: Shape)])
         case list(Shape)

@@ -49,11 +49,12 @@ public struct StrategicMerge: Sendable, Equatable {
             let retained = Set(names)
             for entry in target?.map?.entries ?? [] where !retained.contains(entry.key) { result[entry.key] = nil }
         }
+        var orders: [(name: String, wanted: Node)] = []
         for change in changes.entries {
             let (key, value) = (change.key, change.value)
             if key == "$patch" || key == "$retainKeys" { continue }
             if let name = key.behind("$setElementOrder/") {
-                try order(&result, name, value, path)
+                orders.append((name, value))
             } else if let name = key.behind("$deleteFromPrimitiveList/") {
                 guard let gone = value.list else { throw wrong("\(key) is no list") }
                 try checkLength(gone, key)
@@ -68,6 +69,7 @@ public struct StrategicMerge: Sendable, Equatable {
                 result[key] = try merged(result[key], value, path + [key])
             }
         }
+        for (name, wanted) in orders { try order(&result, name, wanted, path) }
         return result.node
     }
 
