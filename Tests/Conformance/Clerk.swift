@@ -49,7 +49,7 @@ package struct Clerk {
             hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
         }
         return try request(
-            .apply(
+            .write(
                 Request.Write.apply(
                     key: key, node: node, manager: "test", force: true, dryRun: false, source: "test.yaml:1",
                     freshUID: UID(high: hash, low: UInt64(requests)))))
