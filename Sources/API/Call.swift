@@ -11,6 +11,7 @@ final class Call {
     let route: Route
     let principal: Principal
     let parameters: Parameters
+    let trace: Trace
     /// Values of Secrets may be shown.
     var mayReveal = false
     /// What stands at the names of the route's pattern, in their order.
@@ -26,6 +27,7 @@ final class Call {
         self.names = names
         self.principal = principal
         self.parameters = parameters
+        trace = Trace(exchange.header("traceparent"))
         self.answered = answered
     }
 
@@ -63,7 +65,7 @@ final class Call {
 
     func respond(_ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = []) {
         answered(self, status)
-        exchange.respond(status, type, chunks, headers: headers)
+        exchange.respond(status, type, chunks, headers: headers + [trace.header])
     }
 
     func respond(_ status: Int, json chunks: [[UInt8]], headers: [(String, String)] = []) {
@@ -71,7 +73,7 @@ final class Call {
     }
 
     func fail(_ failure: Failure) {
-        respond(failure.code, failure.status, headers: failure.headers)
+        respond(failure.code, failure.status(trace), headers: failure.headers)
     }
 
     /// Begins an answer without an end: as HTTP, or in messages of WebSocket when the client has asked for those. False

@@ -125,10 +125,10 @@ public final class Server {
             try limit(call)
             call.route.serve(self, call)
         } catch {
-            let failure = error.failure
+            let (failure, trace) = (error.failure, Trace(exchange.header("traceparent")))
             exchange.respond(
-                failure.code, "application/json", JSONWriter.bytes(failure.status),
-                headers: failure.headers + error.headers)
+                failure.code, "application/json", JSONWriter.bytes(failure.status(trace)),
+                headers: failure.headers + error.headers + [trace.header])
         }
     }
 

@@ -84,11 +84,15 @@ public final class Loop {
     }
 
     /// Takes a request; `answer` is called after the commit. Back-pressure: a full inbox refuses.
-    public func submit(actor: Principal, _ verb: Request.Verb, answer: @escaping (Answer) -> Void) {
+    ///
+    /// - Parameter trace: what the change is part of, for its event and its audit entry.
+    public func submit(
+        actor: Principal, trace: String? = nil, _ verb: Request.Verb, answer: @escaping (Answer) -> Void
+    ) {
         guard conductor.takesRequests else { return answer(.failure(.unavailable)) }
         let number = nextNumber()
         answers[number] = answer
-        report(.inputs([.request(Request(id: number, principal: actor, verb: verb))]))
+        report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace))]))
     }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.

@@ -192,4 +192,22 @@ import Values
             #expect(ask("GET", "\(Self.maps)/a").status == 404)
         }
     }
+
+    @Test func aTraceGoesThroughTheDaemon() {
+        inWorld { world in
+            world.startDaemon()
+            let ask = Asker(world: world)
+            let trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+            let made = ask(
+                "POST", Self.maps, #"{"metadata":{"name":"a"}}"#, type: nil,
+                "traceparent: 00-\(trace)-00f067aa0ba902b7-01")
+            #expect(made.head.contains("traceparent: 00-\(trace)-"), "\(made.head)")
+            #expect(world.events().contains { $0["trace_id"]?.string == trace })
+            for header in ["traceparent: 00-\(String(repeating: "0", count: 32))-00f067aa0ba902b7-01", "X: y"] {
+                let missing = ask("GET", "\(Self.maps)/none", "", type: nil, header)
+                let begun = missing.node[path: "details", "trace_id"]?.string ?? ""
+                #expect(begun.count == 32 && begun != trace && missing.head.contains("traceparent: 00-\(begun)-"))
+            }
+        }
+    }
 }

@@ -7,7 +7,9 @@ import Values
 @Suite struct SchemaTests {
     private static let metadata = """
         metadata: name namespace labels annotations finalizers uid resourceVersion generation creationTimestamp
-        deletionTimestamp deletionGracePeriodSeconds managedFields declaredBy
+        deletionTimestamp deletionGracePeriodSeconds managedFields declaredBy generateName selfLink ownerReferences
+        ownerReferences[].apiVersion ownerReferences[].kind ownerReferences[].name ownerReferences[].uid
+        ownerReferences[].controller ownerReferences[].blockOwnerDeletion
         """
 
     private static func probe(_ name: String) -> String {

@@ -83,7 +83,9 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
 
     @Test(arguments: rows) func stepsApplyAsTheStandardSays(_ row: PatchRow) throws {
         let patch = try JSONPatch(read(row.patch))
-        let (found, expected): (Node?, Node?) = (try? patch.applied(to: read(row.document)), row.result.map { read($0) })
+        let (found, expected): (Node?, Node?) = (
+            try? patch.applied(to: read(row.document)), row.result.map { read($0) }
+        )
         #expect(found == expected)
     }
 
@@ -163,7 +165,9 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
         PatchRow(#"{}"#, #"{"$spam":1}"#, nil),
     ]) func listsOfKubernetesKindsAreMerged(_ row: PatchRow) throws {
         let patch = try StrategicMerge(read(row.patch))
-        let (result, expected): (Node?, Node?) = (try? patch.applied(to: read(row.document)), row.result.map { read($0) })
+        let (result, expected): (Node?, Node?) = (
+            try? patch.applied(to: read(row.document)), row.result.map { read($0) }
+        )
         #expect(result == expected)
         if let result, let row = row.result { #expect(JSONWriter.text(result) == row) }
     }

@@ -10,7 +10,7 @@ extension Server {
         do throws(Failure) {
             let deletion = try DeleteOptions(call).deletion(of: call.key)
             let uid = loop.engine.state.objects[call.key]?.uid.text
-            loop.submit(actor: call.principal, .delete(deletion)) { [loop] answer in
+            loop.submit(actor: call.principal, trace: call.trace.id, .delete(deletion)) { [loop] answer in
                 // What is gone is named once more; what ends is shown.
                 if case .deleted(nil) = answer { return call.succeed(details: call.details(uid: uid)) }
                 call.reply(answer, loop.engine.state)
@@ -39,7 +39,7 @@ extension Server {
                 var deletion = options.deletion(of: object.key)
                 // Another object of the same name was not chosen.
                 deletion.preconditions.uid = object.uid.text
-                loop.submit(actor: call.principal, .delete(deletion)) { answer in
+                loop.submit(actor: call.principal, trace: call.trace.id, .delete(deletion)) { answer in
                     left -= 1
                     switch answer {
                     // Gone already, by whoever it was.

@@ -36,7 +36,7 @@ extension Server {
         node["metadata"] = metadata
         do throws(Failure) {
             let write = try write(call, key, .create(node), body.duplicates)
-            loop.submit(actor: call.principal, .write(write)) { [self] answer in
+            loop.submit(actor: call.principal, trace: call.trace.id, .write(write)) { [self] answer in
                 if case .failure(.conflict(_, .exists)) = answer, triesLeft > 1 {
                     return create(call, body, prefix, triesLeft: triesLeft - 1)
                 }
@@ -104,7 +104,9 @@ extension Server {
     }
 
     private func submit(_ call: Call, _ write: Request.Write) {
-        loop.submit(actor: call.principal, .write(write)) { [loop] in call.reply($0, loop.engine.state) }
+        loop.submit(actor: call.principal, trace: call.trace.id, .write(write)) { [loop] in
+            call.reply($0, loop.engine.state)
+        }
     }
 
     /// The call of the engine, with what the query and the head say of it.

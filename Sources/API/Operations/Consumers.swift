@@ -23,12 +23,13 @@ extension Server {
             return call.fail(.badRequest("position and offset must be of an event that was read"))
         }
         loop.submit(
-            actor: call.principal, .acknowledge(consumer: call.name, position: position, journalOffset: offset)
+            actor: call.principal, trace: call.trace.id,
+            .acknowledge(consumer: call.name, position: position, journalOffset: offset)
         ) { [loop] in call.reply($0, loop.engine.state) }
     }
 
     func removeConsumer(_ call: Call) {
-        loop.submit(actor: call.principal, .removeConsumer(call.name)) { [loop] in
+        loop.submit(actor: call.principal, trace: call.trace.id, .removeConsumer(call.name)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }

@@ -40,14 +40,14 @@ extension Server {
 
     func replay(_ call: Call) {
         guard let position = position(call) else { return }
-        loop.submit(actor: call.principal, .replay(position: position)) { [loop] in
+        loop.submit(actor: call.principal, trace: call.trace.id, .replay(position: position)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }
 
     func skip(_ call: Call) {
         guard let position = position(call) else { return }
-        loop.submit(actor: call.principal, .skip(position: position)) { [loop] in
+        loop.submit(actor: call.principal, trace: call.trace.id, .skip(position: position)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }

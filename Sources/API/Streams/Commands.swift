@@ -18,7 +18,8 @@ extension Server {
             let ordinal = wanted.ordinal ?? replica.ordinal
             let face = try CommandFace(call, wanted.streams)
             loop.submit(
-                actor: call.principal, .execute(replica.agent, ordinal: ordinal, command: wanted.command)
+                actor: call.principal, trace: call.trace.id,
+                .execute(replica.agent, ordinal: ordinal, command: wanted.command)
             ) { [self] answer in
                 guard case .execution(let run, let driver) = answer else {
                     return call.reply(answer, loop.engine.state)

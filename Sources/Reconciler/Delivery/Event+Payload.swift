@@ -5,14 +5,15 @@ import Values
 /// How events are written: for consumers in the envelope of `manifest.md`, for the audit as verb and detail.
 extension Event {
     /// The envelope as JSON, version 1.
-    func payload(_ object: StoredObject, sequence: Int64, position: Int64, _ now: Moment) -> String {
-        let trace = UID(
+    func payload(_ object: StoredObject, sequence: Int64, position: Int64, trace: String?, _ now: Moment) -> String {
+        // What nobody has asked for is part of the object's own trace.
+        let own = UID(
             high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
         return JSONWriter.text(
             .map([
                 ("event_id", .text("\(object.uid.text)-\(sequence)")),
                 ("event_type", .text(type(of: object.key.kind).text)), ("schema_version", 1),
-                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace.hex)),
+                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace ?? own.hex)),
                 ("tenant_id", .text(object.key.namespace)),
                 ("agent_id", object.agent != nil ? .text(object.uid.text) : nil),
                 (

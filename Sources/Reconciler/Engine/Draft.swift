@@ -22,6 +22,8 @@ struct Draft: Sendable {
     let base: EngineState
     let settings: EngineSettings
     let now: Moment
+    /// The trace of the request that is carried out.
+    var trace: String?
     private(set) var overlay: Overlay
     private(set) var changes = ChangeSet()
     private(set) var watch: [WatchEvent] = []
@@ -134,11 +136,11 @@ struct Draft: Sendable {
                 position: overlay.position, uid: object.uid, sequence: ledger.lastSequence,
                 type: event.type(of: object.key.kind).text, namespace: object.key.namespace, atMs: now.wallMs,
                 payload: event.payload(
-                    object, sequence: ledger.lastSequence, position: overlay.position, now)))
+                    object, sequence: ledger.lastSequence, position: overlay.position, trace: trace, now)))
         changes.audit.append(
             AuditRecord(
                 atMs: now.wallMs, principal: principal, verb: event.auditVerb, key: object.key, uid: object.uid,
-                source: place, detail: event.auditDetail, position: overlay.position))
+                source: place, detail: traced(event.auditDetail), position: overlay.position))
     }
 
     /// A command that changes no object, for the audit alone.
@@ -147,8 +149,15 @@ struct Draft: Sendable {
     ) {
         changes.audit.append(
             AuditRecord(
-                atMs: now.wallMs, principal: principal, verb: verb, key: key, uid: uid, source: place, detail: detail,
+                atMs: now.wallMs, principal: principal, verb: verb, key: key, uid: uid, source: place,
+                detail: traced(detail),
                 position: nil))
+    }
+
+    /// What an audit entry tells, with the trace that it is part of.
+    private func traced(_ detail: String) -> String {
+        guard let trace else { return detail }
+        return detail.isEmpty ? "trace \(trace)" : "\(detail); trace \(trace)"
     }
 
     private mutating func write(_ object: StoredObject, statusOnly: Bool) {

@@ -69,11 +69,14 @@ public struct Request: Sendable {
     public var id: Int
     public var principal: Principal
     public var verb: Verb
+    /// What the request is part of, as 32 hex digits.
+    public var trace: String?
 
-    public init(id: Int, principal: Principal, verb: Verb) {
+    public init(id: Int, principal: Principal, verb: Verb, trace: String? = nil) {
         self.id = id
         self.principal = principal
         self.verb = verb
+        self.trace = trace
     }
 }
 

@@ -4,6 +4,8 @@ import Values
 
 extension Work {
     mutating func answer(_ request: Request) -> Answer {
+        draft.trace = request.trace
+        defer { draft.trace = nil }
         do throws(Refusal) {
             let principal = request.principal
             switch request.verb {

@@ -6,6 +6,7 @@ enum NamespaceKind {
         fields: [
             Field("spec", .anything, text: "Empty; accepted for Kubernetes clients."), ObjectFields.status,
         ],
+        subresources: [.status],
         columns: [
             .name,
             Column("STATUS", text: "Active, or Terminating.") { .text($0[path: "status", "phase"]?.string ?? "") },
