@@ -111,12 +111,12 @@ final class Call {
         return exchange.upgrade(handshake)
     }
 
-    func succeed(details: Node? = nil) {
+    func succeed(details: Node? = nil, headers: [(String, String)] = []) {
         respond(
             200,
             .map([
                 ("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Success"),
                 ("details", details),
-            ]))
+            ]), headers: headers)
     }
 }

@@ -50,7 +50,7 @@ struct Failure: Error {
         case .notFound, .noReplica, .notStuck, .noConsumer: (404, "NotFound")
         case .malformed: (400, "BadRequest")
         case .unfitting(_, .tooCostly): (413, "RequestEntityTooLarge")
-        case .invalid, .unfitting: (422, "Invalid")
+        case .invalid, .unfitting, .keyReused: (422, "Invalid")
         case .conflict(_, .exists): (409, "AlreadyExists")
         case .conflict: (409, "Conflict")
         case .forbidden: (403, "Forbidden")

@@ -25,6 +25,7 @@ extension Limits {
     static let sampleAgeMs = 60_000
     /// Names that are drawn for one new object before it is refused.
     static let generatedNamesMax = 8
+    static let idempotencyKeyBytesMax = 255
     /// Warnings of one answer, and characters of each.
     static let warningsMax = 16
     static let warningLengthMax = 256

@@ -86,13 +86,15 @@ public final class Loop {
     /// Takes a request; `answer` is called after the commit. Back-pressure: a full inbox refuses.
     ///
     /// - Parameter trace: what the change is part of, for its event and its audit entry.
+    /// - Parameter once: by what the request is known when it comes again.
     public func submit(
-        actor: Principal, trace: String? = nil, _ verb: Request.Verb, answer: @escaping (Answer) -> Void
+        actor: Principal, trace: String? = nil, once: Request.Once? = nil, _ verb: Request.Verb,
+        answer: @escaping (Answer) -> Void
     ) {
         guard conductor.takesRequests else { return answer(.failure(.unavailable)) }
         let number = nextNumber()
         answers[number] = answer
-        report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace))]))
+        report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace, once: once))]))
     }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.

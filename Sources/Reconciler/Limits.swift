@@ -33,6 +33,9 @@ extension Limits {
     public static let patchCostMax = 1_000_000
     /// Items of a list that a strategic merge takes one by one.
     public static let mergedItemsMax = 1000
+    /// Answers to requests with an `Idempotency-Key`, and how long they are kept.
+    public static let keptAnswersMax = 50_000
+    public static let keptAnswerMs: Int64 = 24 * 3_600_000
     /// Owners of one object.
     public static let ownersMax = 32
 }

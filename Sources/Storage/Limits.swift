@@ -9,7 +9,4 @@ extension Limits {
     public static let backupsMax = 3
     /// Of a file with keys.
     static let keyFileBytesMax = 64 << 10
-    /// Answers to requests with an `Idempotency-Key`, and how long they are kept.
-    public static let keptAnswersMax = 50_000
-    public static let keptAnswerMs: Int64 = 24 * 3_600_000
 }

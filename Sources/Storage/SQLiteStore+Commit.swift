@@ -187,7 +187,7 @@ extension SQLiteStore {
 
     private func save(_ answer: KeptAnswer) throws(StoreFailure) {
         try database.run(
-            "INSERT INTO idempotency VALUES (?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)",
             [
                 .text(answer.principal), .text(answer.key), .text(answer.digest), .text(answer.answer),
                 .int(answer.atMs),

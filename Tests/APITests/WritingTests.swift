@@ -210,4 +210,24 @@ import Values
             }
         }
     }
+
+    @Test func aRequestWithAKeyIsCarriedOutOnceOverACrash() {
+        inWorld { world in
+            world.startDaemon()
+            let ask = Asker(world: world)
+            let body = #"{"metadata":{"generateName":"a-"}}"#
+            let first = ask("POST", Self.maps, body, type: nil, "Idempotency-Key: one")
+            #expect(first.status == 201)
+            world.killDaemon()
+            world.startDaemon()
+            let again = ask("POST", Self.maps, body, type: nil, "Idempotency-Key: one")
+            #expect(again.status == 201 && again.head.contains("Idempotency-Replayed: true"), "\(again)")
+            #expect(again.node[path: "metadata", "uid"] == first.node[path: "metadata", "uid"])
+            let other = ask(
+                "POST", Self.maps, #"{"metadata":{"generateName":"b-"}}"#, type: nil, "Idempotency-Key: one")
+            #expect(other.status == 422, "\(other)")
+            #expect(ask("POST", Self.maps, body, type: nil, "Idempotency-Key: a b").status == 400)
+            #expect(ask("GET", Self.maps).node["items"]?.list?.count == 1)
+        }
+    }
 }

@@ -19,7 +19,7 @@ extension Server {
                 throw .invalid(key, [Refusal.Cause(reason: .required, message: message, field: "metadata.name")])
             }
             if name.isEmpty { return create(call, body, prefix, triesLeft: Limits.generatedNamesMax) }
-            submit(call, try write(call, key, .create(body.node), body.duplicates))
+            try submit(call, try write(call, key, .create(body.node), body.duplicates))
         } catch {
             call.fail(error)
         }
@@ -36,7 +36,8 @@ extension Server {
         node["metadata"] = metadata
         do throws(Failure) {
             let write = try write(call, key, .create(node), body.duplicates)
-            loop.submit(actor: call.principal, trace: call.trace.id, .write(write)) { [self] answer in
+            loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) {
+                [self] answer in
                 if case .failure(.conflict(_, .exists)) = answer, triesLeft > 1 {
                     return create(call, body, prefix, triesLeft: triesLeft - 1)
                 }
@@ -51,7 +52,7 @@ extension Server {
     func update(_ call: Call) {
         do throws(Failure) {
             let body = try WriteBody(call, as: try WriteBody.form(call, among: WriteBody.Form.objects))
-            submit(call, try write(call, call.key, .update(body.node), body.duplicates))
+            try submit(call, try write(call, call.key, .update(body.node), body.duplicates))
         } catch {
             call.fail(error)
         }
@@ -67,7 +68,7 @@ extension Server {
                 throw .forbidden(call.principal, call.attributes(Self.reveal))
             }
             let body = try WriteBody(call, as: form)
-            submit(call, try write(call, call.key, try operation(call, form, body.node), body.duplicates))
+            try submit(call, try write(call, call.key, try operation(call, form, body.node), body.duplicates))
         } catch {
             call.fail(error)
         }
@@ -103,8 +104,8 @@ extension Server {
         throw .invalid(call.key, [cause])
     }
 
-    private func submit(_ call: Call, _ write: Request.Write) {
-        loop.submit(actor: call.principal, trace: call.trace.id, .write(write)) { [loop] in
+    private func submit(_ call: Call, _ write: Request.Write) throws(Failure) {
+        loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }
@@ -166,11 +167,12 @@ extension Call {
         case .deleted(let object?): respond(200, shown(object, state))
         case .deleted(nil): succeed(details: route.kind == nil ? nil : details(uid: nil))
         case .execution, .done: succeed()
+        case .kept(let kept): repeatAnswer(kept, state)
         case .failure(let refusal): fail(Failure(refusal))
         }
     }
 
-    private func shown(_ object: StoredObject, _ state: EngineState) -> Node {
+    func shown(_ object: StoredObject, _ state: EngineState) -> Node {
         if subresource == .scale, let scale = object.scale { return scale }
         let node = state.render(object)
         return mayReveal ? node : withoutValues(node, object.key.kind)

@@ -55,6 +55,10 @@ struct Draft: Sendable {
         return base.consumers[name]
     }
 
+    func keptAnswer(_ id: KeptAnswer.ID) -> KeptAnswer? {
+        changes.answers.first { $0.id == id } ?? base.keptAnswers[id]
+    }
+
     var usage: Usage { overlay.usage }
 
     func dependents(of key: ObjectKey) -> Set<ObjectKey> {
@@ -239,6 +243,8 @@ struct Draft: Sendable {
         overlay.consumers[name] = .some(nil)
         changes.consumers.append(.removed(name))
     }
+
+    mutating func keep(_ answer: KeptAnswer) { changes.answers.append(answer) }
 
     mutating func homesRemoved(of uid: UID) { changes.tombstonesCleared.append(uid) }
 

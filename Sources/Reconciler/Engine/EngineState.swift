@@ -29,6 +29,8 @@ public struct EngineState: Sendable {
     /// Objects whose delivery is stuck at a record.
     var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
+    /// So many kept answers are looked through for old ones.
+    private var nextSweep = 1024
 
     public init() {}
 
@@ -82,7 +84,7 @@ public struct EngineState: Sendable {
             if ledger.stuck != nil { stuck.insert(uid) } else { stuck.remove(uid) }
         }
         for (name, consumer) in overlay.consumers { consumers[name] = consumer }
-        for answer in step.changes.answers { keptAnswers[answer.id] = answer }
+        for answer in step.changes.answers { keep(answer) }
         tombstones.formUnion(step.changes.tombstones)
         tombstones.subtract(step.changes.tombstonesCleared)
         resourceVersion = overlay.resourceVersion
@@ -90,6 +92,14 @@ public struct EngineState: Sendable {
         backlog = overlay.backlog
         usage = overlay.usage
         nextUser = overlay.nextUser
+    }
+
+    /// What is too old goes from time to time, so that it is looked for once per many answers.
+    private mutating func keep(_ answer: KeptAnswer) {
+        keptAnswers[answer.id] = answer
+        guard keptAnswers.count >= nextSweep else { return }
+        keptAnswers = keptAnswers.filter { answer.atMs - $0.value.atMs < Limits.keptAnswerMs }
+        nextSweep = min(max(1024, 2 * keptAnswers.count), Limits.keptAnswersMax)
     }
 
     mutating func rebuildIndexes() {

@@ -24,6 +24,7 @@ extension Refusal {
             return
                 "consumer \"\(consumer.name)\" has expired: events after position \(consumer.position) were dropped before it "
                 + "acknowledged them; remove it with 'agentos-apply events --consumer \(consumer.name) --remove' to start anew"
+        case .keyReused(let key): return "the Idempotency-Key \"\(key)\" was used for another request"
         case .tooMany(let retryAfterMs): return "too many requests; try again in \((retryAfterMs + 999) / 1000) s"
         case .unavailable: return "the change could not be stored; nothing was changed; try again"
         }
@@ -36,7 +37,7 @@ extension Refusal {
             .malformed(let key, _), .unfitting(let key, _):
             key
         case .forbidden(let key, _): key
-        case .notStuck, .noConsumer, .expired, .tooMany, .unavailable: nil
+        case .notStuck, .noConsumer, .expired, .keyReused, .tooMany, .unavailable: nil
         }
     }
 
@@ -49,7 +50,7 @@ extension Refusal {
                 Cause(reason: .managerConflict, message: "conflict with \"\($0.manager)\"", field: $0.path)
             }
         case .notFound, .noReplica, .notStuck, .noConsumer, .malformed, .unfitting, .conflict, .forbidden, .expired,
-            .tooMany, .unavailable:
+            .keyReused, .tooMany, .unavailable:
             []
         }
     }

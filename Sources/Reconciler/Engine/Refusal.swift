@@ -19,6 +19,8 @@ public enum Refusal: Error, Sendable, Equatable {
     case forbidden(ObjectKey?, Forbidden)
     /// What was asked for is not held any more: the consumer begins anew.
     case expired(Consumer)
+    /// The key of a request that was carried out came with another request.
+    case keyReused(String)
     /// Too much at a time; the same may be asked again after so long.
     case tooMany(retryAfterMs: Int64)
     /// Nothing was changed; the same may be asked again.

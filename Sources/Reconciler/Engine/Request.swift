@@ -71,12 +71,27 @@ public struct Request: Sendable {
     public var verb: Verb
     /// What the request is part of, as 32 hex digits.
     public var trace: String?
+    /// It is carried out once, however often it comes.
+    public var once: Once?
 
-    public init(id: Int, principal: Principal, verb: Verb, trace: String? = nil) {
+    /// What tells a request that comes again from another.
+    public struct Once: Sendable, Equatable {
+        public var key: String
+        /// Of the request as a whole; the same key with another is refused.
+        public var digest: String
+
+        public init(key: String, digest: String) {
+            self.key = key
+            self.digest = digest
+        }
+    }
+
+    public init(id: Int, principal: Principal, verb: Verb, trace: String? = nil, once: Once? = nil) {
         self.id = id
         self.principal = principal
         self.verb = verb
         self.trace = trace
+        self.once = once
     }
 }
 
@@ -88,6 +103,8 @@ public enum Answer: Sendable {
     /// The command may run beside this run.
     case execution(RunID, driver: String)
     case done
+    /// The request was carried out before.
+    case kept(KeptAnswer)
     case failure(Refusal)
 
     /// What a write has come to, or would come to.

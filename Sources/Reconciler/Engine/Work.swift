@@ -58,7 +58,7 @@ struct Work: Sendable {
                 rehearsals.append((answers.count, request))
                 answers.append((request.id, .done))
             } else {
-                answers.append((request.id, answer(request)))
+                answers.append((request.id, once(request)))
             }
         case .observed(let driver, let seen, let complete): observe(driver, seen, complete: complete)
         case .finished(let operation, let result): finish(operation, result)

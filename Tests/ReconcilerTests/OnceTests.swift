@@ -1,0 +1,53 @@
+import Manifests
+import Planner
+import Testing
+import Values
+
+@testable import Reconciler
+
+/// Requests that come again.
+@Suite struct OnceTests {
+    private var house = House()
+    private let key = ObjectKey.map("a")
+
+    private mutating func create(_ name: String, key: String?, digest: String = "d", by user: String = "test")
+        -> Answer?
+    {
+        house.now.wallMs += 1000
+        let write = Request.Write(
+            key: .map(name), .create(.emptyMap), manager: "test",
+            freshUID: UID(high: 2, low: UInt64(house.now.wallMs)))
+        let request = Request(
+            id: 1, principal: Principal(user: user, via: .socket), verb: .write(write),
+            once: key.map { Request.Once(key: $0, digest: digest) })
+        return house.take([.request(request)]).answers.first?.answer
+    }
+
+    @Test mutating func theSameRequestIsCarriedOutOnce() throws {
+        #expect(create("a", key: "k")?.applied?.result == .created)
+        let uid = try #require(house[key]?.uid)
+        guard case .kept(let kept)? = create("a", key: "k") else {
+            Issue.record("it was carried out again")
+            return
+        }
+        #expect(kept.object?.uid == uid && kept.object?.isCreated == true)
+        #expect(create("a", key: "k", digest: "e")?.refusal == .keyReused("k"))
+        #expect(create("a", key: "l")?.refusal == .conflict(key, .exists))
+        #expect(create("a", key: "k", by: "other")?.refusal == .conflict(key, .exists), "keys are of one principal")
+        // It is kept when the object is gone, and for a day.
+        house.ask(.delete(key, graceMs: nil))
+        guard case .kept? = create("a", key: "k") else {
+            Issue.record("it was forgotten")
+            return
+        }
+        house.now.wallMs += Limits.keptAnswerMs
+        #expect(create("a", key: "k")?.applied?.result == .created)
+    }
+
+    @Test mutating func aRefusalIsNotKept() {
+        #expect(create("a", key: nil)?.applied != nil)
+        #expect(create("a", key: "k")?.refusal != nil)
+        house.ask(.delete(key, graceMs: nil))
+        #expect(create("a", key: "k")?.applied?.result == .created)
+    }
+}
