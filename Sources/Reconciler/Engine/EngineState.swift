@@ -98,7 +98,7 @@ public struct EngineState: Sendable {
     private mutating func keep(_ answer: KeptAnswer) {
         keptAnswers[answer.id] = answer
         guard keptAnswers.count >= nextSweep else { return }
-        keptAnswers = keptAnswers.filter { answer.atMs - $0.value.atMs < Limits.keptAnswerMs }
+        keptAnswers = keptAnswers.filter { $0.value.atMs > answer.atMs - Limits.keptAnswerMs }
         nextSweep = min(max(1024, 2 * keptAnswers.count), Limits.keptAnswersMax)
     }
 

@@ -1,5 +1,5 @@
 import Manifests
-import Planner
+public import Planner
 import Values
 
 /// Requests that carry a key are carried out once: the row of the answer is of the same transaction as the change.
@@ -7,7 +7,7 @@ extension Work {
     mutating func once(_ request: Request) -> Answer {
         guard let once = request.once else { return answer(request) }
         let id = KeptAnswer.ID(principal: request.principal.user, key: once.key)
-        if let kept = draft.keptAnswer(id), now.wallMs - kept.atMs < Limits.keptAnswerMs {
+        if let kept = draft.keptAnswer(id), kept.atMs > now.wallMs - Limits.keptAnswerMs {
             return kept.digest == once.digest ? .kept(kept) : .failure(.keyReused(once.key))
         }
         if base.keptAnswers.count + draft.changes.answers.count >= Limits.keptAnswersMax {
