@@ -115,7 +115,7 @@ extension StoredObject {
     fileprivate func field(_ path: String) -> String? {
         guard path == "status.phase" else { return content.scalar(at: path) }
         if let agent { return agent.summary.phase.rawValue }
-        return key.kind == .namespace ? (deletion == nil ? "Active" : "Terminating") : nil
+        return key.kind.traits.state == .tenant ? (deletion == nil ? "Active" : "Terminating") : nil
     }
 
     /// About what its text takes. Counted without making the text: most changes are never read.

@@ -8,7 +8,6 @@ import Testing
 
     /// Where one kind is still asked for by its name.
     private static let known: [String: String] = [
-        "Sources/API/Access/AccessRule.swift: kind == .namespace": "a namespace is read by those who have a role in it",
         "Sources/API/Streams/CommandRequest.swift: kind == .agent": "commands are of agents and of their pods",
         "Sources/API/Streams/Commands.swift: kind == .agent": "commands are of agents and of their pods",
         "Sources/GitOps/ManifestFile.swift: kind == .secret":

@@ -43,7 +43,9 @@ extension Route {
                 ) { $0.deleteCollection($1) })
         }
         let below = kind.definition.subresources
-        if below.contains(.status) { routes += part("status", [Query.resourceVersion, Query.includeObject]) { $0.get($1) } }
+        if below.contains(.status) {
+            routes += part("status", [Query.resourceVersion, Query.includeObject]) { $0.get($1) }
+        }
         if below.contains(.scale) { routes += part("scale", [Query.resourceVersion]) { $0.scale($1) } }
         return routes
     }

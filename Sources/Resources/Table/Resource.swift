@@ -94,7 +94,8 @@ public struct Resource: Sendable {
         self.init(
             group: kind.group, version: kind.version, kind.resource, singular: kind.singular, kind: kind.rawValue,
             shortNames: kind.shortNames, categories: definition.categories, isNamespaced: kind.isNamespaced,
-            verbs: Self.objectVerbs.filter { kind.isNamespaced || $0 != .deletecollection }, home: .objects(kind), fields: kind.fields, columns: definition.columns,
+            verbs: Self.objectVerbs.filter { kind.isNamespaced || $0 != .deletecollection }, home: .objects(kind),
+            fields: kind.fields, columns: definition.columns,
             selectableFields: definition.selectableFields,
             subresources: Manifests.Subresource.allCases.filter(definition.subresources.contains).map {
                 Subresource($0, of: kind)
@@ -137,7 +138,8 @@ extension Resource.Subresource {
                 text: "What is observed of it, with what others keep there.")
         case .scale:
             self.init(
-                "scale", [.get, .update, .patch], group: "autoscaling", kind: "Scale", text: "How many replicas it has.")
+                "scale", [.get, .update, .patch], group: "autoscaling", kind: "Scale", text: "How many replicas it has."
+            )
         case .log: self.init("log", [.get], group: group, kind: kind.rawValue, text: "What it has written.")
         case .exec:
             self.init("exec", [.create], group: group, kind: kind.rawValue, text: "A command beside a running replica.")
