@@ -20,14 +20,14 @@ final class Call {
 
     init(
         _ exchange: Exchange, _ route: Route, names: [String], _ principal: Principal, _ parameters: Parameters,
-        answered: @escaping (Call, Int) -> Void
+        _ trace: Trace, answered: @escaping (Call, Int) -> Void
     ) {
         self.exchange = exchange
         self.route = route
         self.names = names
         self.principal = principal
         self.parameters = parameters
-        trace = Trace(exchange.header("traceparent"))
+        self.trace = trace
         self.answered = answered
     }
 

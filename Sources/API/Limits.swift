@@ -4,6 +4,15 @@ extension Limits {
     /// Bytes of a bearer token.
     static let tokenBytesMax = 4096
     public static let tokenBytesMin = 16
+    /// Requests of one user, for a while and at once; masters are not counted.
+    static let requestsPerSecond = 500
+    static let requestBurst = 1000
+    static let throttledUsersMax = 4096
+    /// Lines about requests: what is handed over at once, what waits for the disk, and what is kept.
+    static let requestLogPieceBytes = 65_536
+    public static let requestLogQueueBytes = 4 << 20
+    public static let requestLogFileBytes = 16 << 20
+    public static let requestLogFiles = 4
     /// Tokens of a file.
     static let staticTokensMax = 10_000
     /// How long a client's certificate is good at most.

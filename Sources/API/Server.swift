@@ -24,6 +24,11 @@ public final class Server {
     public var onRotate: @Sendable () throws(StoreFailure) -> SecretKeys = { () throws(StoreFailure) in
         throw .retry("there are no keys")
     }
+    /// Makes and reads tokens of ServiceAccounts.
+    public var accountTokens: AccountTokens
+    private var throttle = Throttle()
+    private var numbers = TraceNumbers()
+    private var requestLog: RequestLog?
     let http: HTTPServer
     private let router = Router<Route>()
     /// Reads the event journal for those who ask for it, away from the loop.
@@ -57,7 +62,8 @@ public final class Server {
         }
     }
 
-    public init(loop: Loop, eventLog: any EventLog, settings: Settings) {
+    public init(loop: Loop, eventLog: any EventLog, accountTokens: AccountTokens, settings: Settings) {
+        self.accountTokens = accountTokens
         self.loop = loop
         self.eventLog = eventLog
         self.settings = settings
@@ -100,7 +106,13 @@ public final class Server {
         http.drain(ms: Limits.drainMs, done)
     }
 
-    public func stop() { http.stop() }
+    /// Tells of every request from now on.
+    public func logRequests(to file: any RequestLogFile) { requestLog = RequestLog(file, loop.events) }
+
+    public func stop() {
+        http.stop()
+        requestLog?.flush()
+    }
 
     /// A number for a stream, never given out again: what comes late for one that is gone finds nobody.
     func nextStream() -> Int {
@@ -112,23 +124,39 @@ public final class Server {
 
     /// Who is it, what do they want, may they, is there room: then the handler, or a refusal.
     private func serve(_ exchange: Exchange) {
+        let trace = Trace(exchange.header("traceparent"), numbers.next())
+        var asker: Principal?
+        var asked: Attributes?
         do throws(Rejection) {
             let principal = try self.principal(exchange)
+            asker = principal
             let call: Call
             do throws(Rejection) {
-                call = try understand(exchange, principal)
+                try admit(exchange, principal)
+                call = try understand(exchange, principal, trace)
             } catch {
                 // A stranger learns nothing, not even which paths there are.
-                throw principal.via == .nothing ? Rejection(.unauthorized) : error
+                throw principal.via == .nothing && error.failure.code != 429 ? Rejection(.unauthorized) : error
             }
+            asked = call.attributes
             try authorize(call)
             try limit(call)
             call.route.serve(self, call)
         } catch {
-            let (failure, trace) = (error.failure, Trace(exchange.header("traceparent")))
+            let failure = error.failure
+            let path = Attributes(exchange.method.lowercased(), .path(exchange.target?.path ?? ""))
+            requestLog?.note(asker, asked ?? path, method: exchange.method, trace: trace.id, code: failure.code)
             exchange.respond(
                 failure.code, "application/json", JSONWriter.bytes(failure.status(trace)),
                 headers: failure.headers + error.headers + [trace.header])
+        }
+    }
+
+    /// Not in another's name, and not more than others leave room for.
+    private func admit(_ exchange: Exchange, _ principal: Principal) throws(Rejection) {
+        do throws(Failure) { try refuseImpersonation(exchange, principal) } catch { throw Rejection(error) }
+        if !principal.isMaster, !throttle.admits(principal.user, nowMs: agentos_boot_ms()) {
+            throw Rejection(.tooMany("User \"\(principal.user)\" asks for too much at a time"))
         }
     }
 
@@ -149,7 +177,9 @@ public final class Server {
     /// What must be allowed beside get, list or watch, to be shown the values of Secrets.
     static let reveal = "reveal"
 
-    private func understand(_ exchange: Exchange, _ principal: Principal) throws(Rejection) -> Call {
+    private func understand(
+        _ exchange: Exchange, _ principal: Principal, _ trace: Trace
+    ) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }
         guard let target = exchange.target else { throw Rejection(.noPath("")) }
         // HEAD is GET whose answer has no body.
@@ -164,7 +194,7 @@ public final class Server {
         case .found(let route, let names):
             do throws(ParameterProblem) {
                 let parameters = try Parameters(target.query, allowed: route.parameters)
-                return Call(exchange, route, names: names, principal, parameters) { [unowned self] in count($0, $1) }
+                return Call(exchange, route, names: names, principal, parameters, trace) { [unowned self] in count($0, $1) }
             } catch {
                 throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }
@@ -183,6 +213,8 @@ public final class Server {
     }
 
     private func count(_ call: Call, _ code: Int) {
+        requestLog?.note(
+            call.principal, call.attributes, method: call.exchange.method, trace: call.trace.id, code: code)
         requests[RequestLabels(call.action, code: code), default: 0] += 1
     }
 }

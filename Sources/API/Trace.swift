@@ -5,10 +5,14 @@ import Planner
 struct Trace: Sendable, Equatable {
     /// 32 hex digits.
     let id: String
+    /// 16 hex digits: the daemon's own part of the trace.
+    private let span: String
 
     /// Reads `traceparent`; what is malformed begins a new trace, as the specification asks.
-    init(_ header: String?) {
-        id = header.flatMap(Self.id) ?? Self.random(of: 32)
+    init(_ header: String?, _ fresh: UID) {
+        let digits = fresh.hex
+        id = header.flatMap(Self.id) ?? digits
+        span = String(digits.suffix(16))
     }
 
     private static func id(_ header: String) -> String? {
@@ -25,10 +29,22 @@ struct Trace: Sendable, Equatable {
     }
 
     /// What the answer says: the trace, and a span of the daemon's own.
-    var header: (String, String) { ("traceparent", "00-\(id)-\(Self.random(of: 16))-01") }
+    var header: (String, String) { ("traceparent", "00-\(id)-\(span)-01") }
+}
 
-    private static func random(of digits: Int) -> String {
+/// What new traces and spans are named by: random once, then counted.
+struct TraceNumbers {
+    private let base: UInt64
+    private var count: UInt64
+
+    init() {
         var generator = SystemRandomNumberGenerator()
-        return String(UID(high: generator.next() | 1, low: generator.next() | 1).hex.prefix(digits))
+        base = generator.next() | 1
+        count = generator.next() >> 1
+    }
+
+    mutating func next() -> UID {
+        count += 1
+        return UID(high: base, low: count)
     }
 }

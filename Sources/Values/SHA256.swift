@@ -15,11 +15,23 @@ public struct SHA256Digest: ~Copyable {
 
     public mutating func add(_ bytes: [UInt8]) { EVP_DigestUpdate(context, bytes, bytes.count) }
 
-    /// 64 hex digits.
-    public consuming func hex() -> String {
+    /// 32 bytes.
+    public consuming func bytes() -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
         EVP_DigestFinal_ex(context, &digest, nil)
-        return digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        return digest
+    }
+
+    /// 64 hex digits.
+    public consuming func hex() -> String {
+        bytes().map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    /// 32 bytes.
+    public static func bytes(_ bytes: [UInt8]) -> [UInt8] {
+        var digest = SHA256Digest()
+        digest.add(bytes)
+        return digest.bytes()
     }
 
     public static func hex(_ bytes: [UInt8]) -> String {

@@ -224,38 +224,61 @@ final class TLSClient {
     private static let code = """
         import json, socket, ssl, sys
         work = json.loads(sys.stdin.read())
-        def connect():
+        version, kept = work["version"], []
+        def context():
+            made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            made.load_verify_locations(work["ca"])
+            if version.startswith("TLS"):
+                made.set_ciphers("ALL:@SECLEVEL=0")
+                made.minimum_version = made.maximum_version = getattr(ssl.TLSVersion, version)
+            if work["cert"]: made.load_cert_chain(work["cert"], work["key"])
+            return made
+        one = context()
+        def connect(session=None):
             plain = socket.create_connection(("127.0.0.1", work["port"]), 20)
-            if work["version"] == "plain": return plain
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            context.load_verify_locations(work["ca"])
-            if work["version"]:
-                context.set_ciphers("ALL:@SECLEVEL=0")
-                context.minimum_version = context.maximum_version = getattr(ssl.TLSVersion, work["version"])
-            if work["cert"]: context.load_cert_chain(work["cert"], work["key"])
-            return context.wrap_socket(plain, server_hostname="localhost")
+            if version == "plain": return plain
+            return one.wrap_socket(plain, server_hostname="localhost", session=session)
+        def answer(client):
+            got = b""
+            while b"\\r\\n\\r\\n" not in got:
+                part = client.recv(65536)
+                if not part: raise OSError("closed")
+                got += part
+            head, rest = got.split(b"\\r\\n\\r\\n", 1)
+            for line in head.split(b"\\r\\n"):
+                if line.lower().startswith(b"content-length:"):
+                    while len(rest) < int(line.split(b":")[1]): rest += client.recv(65536)
+            return head, rest
         def ask(line):
             method, target = line.split(" ", 1)
             try:
-                client = connect()
-                head = f"{method} {target} HTTP/1.1\\r\\nHost: localhost\\r\\nConnection: close\\r\\n"
+                client = kept[0] if kept else connect()
+                if version == "keep": kept[:] = [client]
+                head = f"{method} {target} HTTP/1.1\\r\\nHost: localhost\\r\\n"
+                if version != "keep": head += "Connection: close\\r\\n"
                 if work["header"]: head += work["header"] + "\\r\\n"
-                client.sendall((head + "Content-Length: 0\\r\\n\\r\\n").encode())
-                got = b""
-                while b"\\r\\n" not in got:
-                    part = client.recv(65536)
-                    if not part: return "refused: closed"
-                    got += part
+                body = work["body"].encode()
+                client.sendall((head + f"Content-Length: {len(body)}\\r\\n\\r\\n").encode() + body)
+                if version in ("whole", "keep", "resume"):
+                    head, rest = answer(client)
+                    if version == "whole": return (head + rest).decode()
+                    if version == "resume":
+                        if client.session is None: return "new"
+                        return "resumed" if connect(client.session).session_reused else "new"
+                    return head.split(b" ", 2)[1].decode()
+                got = client.recv(65536)
                 return got.split(b" ", 2)[1].decode() if got.startswith(b"HTTP/1.1 ") else "refused: no HTTP"
             except (OSError, ssl.SSLError) as problem: return f"refused: {problem}"
         print(json.dumps([ask(line) for line in work["lines"]]))
         """
 
     /// The codes of answers, each on a connection of its own.
-    func ask(_ lines: [String], as credential: Credential? = nil, version: String = "", header: String = "") -> [String]
-    {
+    func ask(
+        _ lines: [String], as credential: Credential? = nil, version: String = "", header: String = "",
+        body: String = ""
+    ) -> [String] {
         let work = Node.map([
-            ("port", .number(port)), ("version", .text(version)), ("header", .text(header)),
+            ("port", .number(port)), ("version", .text(version)), ("header", .text(header)), ("body", .text(body)),
             ("lines", .list(lines.map(Node.text))), ("ca", .text("\(world.state)/pki/authority.crt")),
             ("cert", .text(credential.map { world.write("client.crt", $0.certificate) } ?? "")),
             ("key", .text(credential.map { world.write("client.key", $0.key) } ?? "")),
@@ -265,6 +288,11 @@ final class TLSClient {
         let answers = JSONReader.read(result.output)?.list?.compactMap(\.string)
         #expect(answers?.count == lines.count, "\(result.text)")
         return answers ?? lines.map { _ in "no answer" }
+    }
+
+    /// A whole answer.
+    func text(_ line: String, as credential: Credential?, header: String, body: String) -> String {
+        ask([line], as: credential, version: "whole", header: header, body: body)[0]
     }
 
     private var configurations = 0

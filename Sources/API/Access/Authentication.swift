@@ -33,6 +33,16 @@ extension Server {
         }
     }
 
+    /// Nobody speaks for another here; a client that believes it does must not be served as itself.
+    func refuseImpersonation(_ exchange: Exchange, _ principal: Principal) throws(Failure) {
+        let headers = ["Impersonate-User", "Impersonate-Group", "Impersonate-Uid"]
+        guard let header = headers.first(where: { exchange.header($0) != nil }) else { return }
+        throw Failure(
+            code: 403, reason: "Forbidden",
+            message:
+                "\(header): User \"\(principal.user)\" cannot impersonate others here; ask with their own credentials")
+    }
+
     private func bearer(_ authorization: String) -> Principal? {
         let words = authorization.split(separator: " ", maxSplits: 1)
         guard words.count == 2, words[0].lowercased() == "bearer" else { return nil }
@@ -41,10 +51,11 @@ extension Server {
 
     /// Whom a token names; nil: nobody, or nobody any more.
     ///
-    /// Tokens are found by their digests: how long that takes tells nothing of any token.
+    /// Tokens of the file are found by their digests: how long that takes tells nothing of any token.
     func principal(token: String) -> Principal? {
         guard !token.isEmpty, token.utf8.count <= Limits.tokenBytesMax else { return nil }
         return staticTokens[SHA256Digest.hex(Array(token.utf8))]
+            ?? accountTokens.principal(token, loop.engine.state, nowMs: agentos_wall_ms())
     }
 }
 

@@ -19,14 +19,6 @@ public struct Listening: Sendable {
     }
 }
 
-extension Route {
-    static let access: [Route] = [
-        .resource(
-            .post, "/apis/agentos.dev/v1/kubeconfigs", [.create], group: "agentos.dev", "kubeconfigs", rule: .masters
-        ) { $0.kubeconfig($1) }
-    ]
-}
-
 extension Server {
     /// `{"user": NAME, "groups": […], "expirationSeconds": N}`: what a client needs to be that user.
     ///

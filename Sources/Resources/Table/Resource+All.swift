@@ -2,7 +2,7 @@ public import Manifests
 
 extension Resource {
     /// The table of all resources of the API.
-    public static let all: [Resource] = Kind.allCases.map(Resource.init) + views + records
+    public static let all: [Resource] = Kind.allCases.map(Resource.init) + views + reviews + records
 
     /// The resource of the objects of a kind.
     public static func of(_ kind: Kind) -> Resource { byKind[kind] ?? Resource(kind) }

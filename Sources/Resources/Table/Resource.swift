@@ -146,6 +146,10 @@ extension Resource.Subresource {
         case .attach:
             self.init("attach", [.create], group: group, kind: kind.rawValue, text: "What it writes from now on.")
         case .sync: self.init("sync", [.create], group: group, kind: kind.rawValue, text: "Reads and applies it now.")
+        case .token:
+            self.init(
+                "token", [.create], group: "authentication.k8s.io", kind: "TokenRequest",
+                text: "Makes a token of the account.")
         case .preview:
             self.init("preview", [.get], group: group, kind: "PreviewList", text: "What the next sync would do.")
         }

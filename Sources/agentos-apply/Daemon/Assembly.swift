@@ -65,9 +65,11 @@ struct Assembly {
             engine: engine, store: store, sink: journal, inbox: inbox, drivers: drivers,
             prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
         server = Server(
-            loop: loop, eventLog: journal,
+            loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),
             settings: Server.Settings(
                 version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs))
+        try LocalFile.makePath("\(paths.state)/audit")
+        server.logRequests(to: RotatingLog("\(paths.state)/audit/requests.jsonl"))
         log.info(
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])

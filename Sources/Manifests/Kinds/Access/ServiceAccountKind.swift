@@ -23,6 +23,7 @@ enum ServiceAccountKind {
                     ]), max: 64, nonEmpty: false),
                 text: "Accepted for Kubernetes clients; has no effect: tokens come from `kubectl create token`."),
         ],
+        subresources: [.token],
         columns: [
             .name, Column("SECRETS", text: "Always none.", type: .integer) { .number($0["secrets"]?.list?.count ?? 0) },
             .age,
