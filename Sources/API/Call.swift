@@ -46,7 +46,7 @@ final class Call {
     }
 
     /// The namespace in the path; nil for all.
-    var namespace: String? { route.pattern.contains("{namespace}") ? names.first : nil }
+    var namespace: String? { route.hasNamespace ? names.first : nil }
     /// The object in the path.
     var key: ObjectKey { ObjectKey(kind, namespace: namespace ?? "", name: names.last ?? "") }
     /// The last name in the path.

@@ -194,7 +194,9 @@ public final class Server {
         case .found(let route, let names):
             do throws(ParameterProblem) {
                 let parameters = try Parameters(target.query, allowed: route.parameters)
-                return Call(exchange, route, names: names, principal, parameters, trace) { [unowned self] in count($0, $1) }
+                return Call(exchange, route, names: names, principal, parameters, trace) { [unowned self] in
+                    count($0, $1)
+                }
             } catch {
                 throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }

@@ -271,8 +271,8 @@ import Values
             ("00-0af7651916cd43dd8448eb211c80319c", false),
         ] as [(String?, Bool)]) func aTraceGoesOnOrBegins(parent: String?, goesOn: Bool)
     {
-        var traces = Traces()
-        let (one, other) = (traces.next(parent), traces.next(parent))
-        #expect(one.utf8.count == 32 && (one == other) == goesOn)
+        var numbers = TraceNumbers()
+        let (one, other) = (Trace(parent, numbers.next()), Trace(parent, numbers.next()))
+        #expect(one.id.utf8.count == 32 && (one.id == other.id) == goesOn && one.header.1 != other.header.1)
     }
 }

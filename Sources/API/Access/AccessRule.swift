@@ -104,7 +104,5 @@ extension Call {
 
 extension Route {
     /// Its path ends at one object, or below one.
-    var hasName: Bool { pattern.contains("{name}") || pattern.contains("{position}") || pattern.contains("{consumer}") }
-
     func takes<Value>(_ parameter: Parameter<Value>) -> Bool { parameters.contains { $0.name == parameter.name } }
 }

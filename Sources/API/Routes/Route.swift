@@ -23,6 +23,8 @@ struct Route: Sendable {
 
     let method: Method
     let pattern: String
+    /// A namespace, and an object, stand in the path.
+    let hasNamespace, hasName: Bool
     /// The first of them, unless the request says that it is another.
     let verbs: [Action.Verb]
     let object: Action.Object
@@ -33,6 +35,24 @@ struct Route: Sendable {
     /// When its answer goes on without an end.
     let stream: Stream
     let serve: @Sendable (Server, Call) -> Void
+
+    private init(
+        method: Method, pattern: String, verbs: [Action.Verb], object: Action.Object, resource: Resource?,
+        rule: AccessRule, parameters: [any AnyParameter], stream: Stream,
+        serve: @escaping @Sendable (Server, Call) -> Void
+    ) {
+        self.method = method
+        self.pattern = pattern
+        hasNamespace = pattern.contains("{namespace}")
+        hasName = ["{name}", "{position}", "{consumer}"].contains { pattern.contains($0) }
+        self.verbs = verbs
+        self.object = object
+        self.resource = resource
+        self.rule = rule
+        self.parameters = parameters
+        self.stream = stream
+        self.serve = serve
+    }
 
     /// Parameters that every route takes: what clients send with any request.
     static let common: [any AnyParameter] = [Query.pretty, Query.timeout]
