@@ -103,6 +103,5 @@ extension Call {
 }
 
 extension Route {
-    /// Its path ends at one object, or below one.
     func takes<Value>(_ parameter: Parameter<Value>) -> Bool { parameters.contains { $0.name == parameter.name } }
 }

@@ -37,6 +37,7 @@ final class Watch {
     private let wantsInitialEvents: Bool
     private let resource: Resource
     private let representation: Representation
+    private let trace: Trace
     private var hasColumns = false
 
     init(server: Server, call: Call, selector: Selector) {
@@ -46,6 +47,7 @@ final class Watch {
         exchange = call.exchange
         kind = call.kind
         namespace = call.namespace
+        trace = call.trace
         wantsBookmarks = call.parameters.has(Query.allowWatchBookmarks)
         resource = call.resource
         representation = Representation(call)
@@ -107,7 +109,7 @@ final class Watch {
     private func expire() {
         var failure = Failure(
             code: 410, reason: "Expired", message: "the resourceVersion is not held any more; list again"
-        ).status
+        ).status(trace)
         failure["details"] = nil
         exchange.write(JSONWriter.bytes(.map([("type", "ERROR"), ("object", failure)])) + [0x0a])
         exchange.end()
