@@ -22,12 +22,8 @@ def fails(code, call, *words, **more):
 
 
 @case
-def version():
+def version_groups_and_resources():
     assert client.VersionApi().get_code().major == "1"
-
-
-@case
-def groups_and_resources():
     names = {group.name for group in client.ApisApi().get_api_versions().groups}
     assert {"agentos.dev", "rbac.authorization.k8s.io", "apps", "coordination.k8s.io"} <= names, names
     kinds = {one.kind for one in core.get_api_resources().resources}
@@ -45,10 +41,6 @@ def create_namespace():
 def create():
     made = custom.create_namespaced_custom_object(**PLACE, body=agent("one", "echo first line; exec sleep 1000"))
     assert made["metadata"]["generation"] == 1 and made["metadata"]["managedFields"]
-
-
-@case
-def create_twice():
     fails(409, custom.create_namespaced_custom_object, **PLACE, body=agent("one"))
 
 
