@@ -42,6 +42,7 @@ import Values
                     $0.hasPrefix("2") && $0.contains("Z ")
                 })
             let followed = world.begin("logs", "-f", "one")
+            World.until("the follower follows") { World.read(followed.output).hasSuffix("third") }
             let run = world.runOf("one")?["id"]?.string ?? ""
             World.kill(world.pid("one"), SIGKILL)
             World.until("it runs again") { world.phase("one") == "Ready" && world.runOf("one")?["id"]?.string != run }
