@@ -74,7 +74,10 @@ import Values
             let other = hands.world.write(
                 "other.yaml", Self.agent.replacing("replicas: 0", with: "replicas: 0\n  priority: 7"))
             let server = ["apply", "--server-side", "--validate=false", "--field-manager=other", "-f"]
-            let taken = hands.kubectl.run(server + [other])
+            // As in Kubernetes: the default that came back is what the other side has written last.
+            let refused = hands.kubectl.run(server + [other])
+            #expect(refused.code == 1 && refused.error.contains("\"kubectl-client-side-apply\""), "\(refused.text)")
+            let taken = hands.kubectl.run(server + [other, "--force-conflicts"])
             #expect(taken.code == 0, "\(taken.text)")
             let second = hands.world.write(
                 "second.yaml", Self.agent.replacing("replicas: 0", with: "replicas: 0\n  priority: 9"))
