@@ -106,7 +106,7 @@ import Values
                 "patch", "agent", "one", "--type=json", "-p",
                 #"[{"op":"replace","path":"/spec/priority","value":2}]"#, needs: "patched")
             #expect(hands.spec("priority") == 2)
-            hands.does("patch", "agent", "one", "-p", "{}", needs: "UnsupportedMediaType", code: 1)
+            hands.does("patch", "agent", "one", "-p", "{}", needs: "accepted media types", code: 1)
             hands.does("create", "configmap", "m", "--from-literal=k=v", needs: "created")
             hands.does("patch", "configmap", "m", "-p", #"{"data":{"l":"w"}}"#, needs: "patched")
             hands.does("label", "agent", "one", "team=b", "--overwrite", needs: "labeled")
@@ -121,7 +121,7 @@ import Values
             hands.does("scale", "agent", "one", "--replicas=1", needs: "scaled")
             #expect(hands.spec("replicas") == 1)
             hands.does("scale", "agent", "one", "--replicas=0", "--current-replicas=1", needs: "scaled")
-            hands.does("scale", "agent", "one", "--replicas=3", "--current-replicas=2", needs: "one", code: 1)
+            hands.does("scale", "agent", "one", "--replicas=3", "--current-replicas=2", needs: "to be 2, was 0", code: 1)
             #expect(hands.spec("replicas") == 0)
         }
     }
