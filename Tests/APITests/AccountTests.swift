@@ -153,11 +153,10 @@ import Values
     @Test(arguments: Kubectl.programs) func kubectlAsksWhatItMay(program: String) throws {
         try inWorld { world in
             let client = try TLSClient(world)
-            world.apply(
-                Self.objects
-                    + Self.objects.replacing(
-                        "kind: ServiceAccount, name: robot, namespace: default", with: "kind: User, name: jane"
-                    ).replacing("name: robots", with: "name: janes"))
+            let robots = Self.objects.split(separator: "---").last { $0.contains("robots") }.map(String.init) ?? ""
+            let janes = robots.replacing(
+                "{kind: ServiceAccount, name: robot, namespace: default}", with: "{kind: User, name: jane}")
+            #expect(world.apply(Self.objects + janes.replacing("name: robots", with: "name: janes")).code == 0)
             let jane = client.kubectl(program, "--user", "jane")
             let admin = client.kubectl(program)
             func answers(_ kubectl: ([String]) -> World.Result, _ words: String..., text: String) {
