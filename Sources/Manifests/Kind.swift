@@ -9,6 +9,9 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
     case role = "Role"
     case clusterRoleBinding = "ClusterRoleBinding"
     case roleBinding = "RoleBinding"
+    case event = "Event"
+    case lease = "Lease"
+    case resourceQuota = "ResourceQuota"
     case source = "Source"
     case agent = "Agent"
 
@@ -23,6 +26,9 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .role: RoleKinds.role
         case .clusterRoleBinding: BindingKinds.clusterRoleBinding
         case .roleBinding: BindingKinds.roleBinding
+        case .event: EventKind.definition
+        case .lease: LeaseKind.definition
+        case .resourceQuota: ResourceQuotaKind.definition
         case .source: SourceKind.definition
         case .agent: AgentKind.definition
         }

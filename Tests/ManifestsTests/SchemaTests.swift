@@ -72,6 +72,17 @@ import Values
             "apiVersion kind", metadata.replacing("namespace ", with: ""), "roleRef: apiGroup kind name",
             "subjects[]: kind name namespace apiGroup",
         ],
+        .event: [
+            "apiVersion kind reason message firstTimestamp lastTimestamp count type eventTime action", metadata,
+            "reportingComponent reportingInstance", "source: component host", "series: count lastObservedTime",
+            "involvedObject: apiVersion kind namespace name uid resourceVersion fieldPath",
+            "related: apiVersion kind namespace name uid resourceVersion fieldPath",
+        ],
+        .lease: [
+            "apiVersion kind", metadata,
+            "spec: holderIdentity leaseDurationSeconds acquireTime renewTime leaseTransitions strategy preferredHolder",
+        ],
+        .resourceQuota: ["apiVersion kind status", metadata, "spec: hard scopes"],
         .namespace: ["apiVersion kind spec status", metadata.replacing("namespace ", with: "")],
     ]
 

@@ -27,14 +27,15 @@ public struct AccessIndex: Sendable {
 
     // MARK: Keeping
 
-    static let kinds: Set<Kind> = [.role, .clusterRole, .roleBinding, .clusterRoleBinding]
+    static let kinds = roleKinds.union(bindingKinds)
+    private static let roleKinds: Set<Kind> = [.role, .clusterRole]
+    private static let bindingKinds: Set<Kind> = [.roleBinding, .clusterRoleBinding]
 
     /// Takes a role or a binding as it is now; other kinds are none of its business.
     mutating func put(_ key: ObjectKey, _ content: Node) {
         remove(key)
-        switch key.kind {
-        case .role, .clusterRole: roles[key] = Self.rules(content)
-        case .roleBinding, .clusterRoleBinding:
+        if Self.roleKinds.contains(key.kind) { roles[key] = Self.rules(content) }
+        if Self.bindingKinds.contains(key.kind) {
             let binding = Binding(
                 subjects: Set((content["subjects"]?.list ?? []).compactMap(Self.subject)),
                 role: Self.role(key, content))
@@ -42,7 +43,6 @@ public struct AccessIndex: Sendable {
             for subject in binding.subjects {
                 bySubject[subject, default: [:]][key.namespace, default: []].insert(key)
             }
-        case .agent, .source, .namespace, .secret, .configMap, .serviceAccount: break
         }
     }
 

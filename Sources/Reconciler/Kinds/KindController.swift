@@ -53,6 +53,8 @@ extension Kind {
         case .serviceAccount: ServiceAccountController()
         case .role, .clusterRole: RoleController()
         case .roleBinding, .clusterRoleBinding: BindingController()
+        case .event, .lease: FleetingController()
+        case .resourceQuota: PlainController()
         }
     }
 
@@ -92,16 +94,19 @@ public struct KindTraits: Sendable {
     public var mirror = Mirror.nowhere
     /// Clones of Sources look at it.
     public var feedsSources = false
+    /// Its objects are written again and again: their changes push out no others, and no events tell of them.
+    public var isFleeting = false
 
     init(
         state: State = .none, ownStatus: Set<String> = [], hidesData: Bool = false, mirror: Mirror = .nowhere,
-        feedsSources: Bool = false
+        feedsSources: Bool = false, isFleeting: Bool = false
     ) {
         self.state = state
         self.ownStatus = ownStatus
         self.hidesData = hidesData
         self.mirror = mirror
         self.feedsSources = feedsSources
+        self.isFleeting = isFleeting
     }
 }
 

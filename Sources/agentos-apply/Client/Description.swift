@@ -32,7 +32,7 @@ package struct Description {
             if !source.errors.isEmpty { sections.append(("Errors", source.errors.joined(separator: "\n"))) }
             sections += [("Conditions", conditions(object)), ("Events", self.events(events))]
         case .agent, .source, .namespace, .secret, .configMap, .serviceAccount, .role, .clusterRole, .roleBinding,
-            .clusterRoleBinding:
+            .clusterRoleBinding, .event, .lease, .resourceQuota:
             let data = object.data.map { "\($0.key): \($0.bytes) bytes" }.joined(separator: ", ")
             lines += [("Phase", object.phase), ("Data", data)]
         }

@@ -1,0 +1,7 @@
+/// Kinds that are kept and shown, and from which nothing follows.
+struct PlainController: KindController {}
+
+/// Such kinds whose objects come and go: events of clients, and leases, which are renewed every few seconds.
+struct FleetingController: KindController {
+    var traits: KindTraits { KindTraits(isFleeting: true) }
+}
