@@ -5,6 +5,7 @@ import Machine
 import Manifests
 import Planner
 public import Reconciler
+import Resources
 public import Values
 
 /// The API: Kubernetes-style resources over HTTP on a unix socket.
@@ -81,6 +82,10 @@ public final class Server {
         loop.onCommit = { [unowned self] changes in
             for watch in watches.values { watch.push(changes) }
         }
+        loop.showEvents(
+            in: EventWords { record, key, uid, count, firstMs, version in
+                ToldEvent.document(record, key, uid, count: count, firstMs: firstMs, version: version)
+            })
         loop.onPublished = { [unowned self] in
             for follower in followers.values { follower.pump() }
         }

@@ -24,6 +24,10 @@ extension Limits {
     public static let stepInputsMax = 1000
     /// Changes that a watch can go back.
     public static let watchRingMax = 8192
+    /// The daemon's own events that are shown of one namespace, those of clients that are kept, and how long.
+    public static let toldEventsMax = 1000
+    public static let storedEventsMax = 1000
+    public static let eventAgeMs = 3_600_000
     /// Bytes of all changes in the ring, as text.
     public static let watchRingBytesMax = 32 << 20
     /// After which all drivers are observed again.

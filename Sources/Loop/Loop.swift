@@ -11,7 +11,7 @@ public final class Loop {
     /// The committed state and what it knows of this moment; read in place, never copied.
     public var engine: Engine { _read { yield conductor.engine } }
     /// What is committed, for readers.
-    public private(set) var published: PublishedState
+    public internal(set) var published: PublishedState
     public let events: EventLoop
     /// Called after each commit with the changes that it made visible.
     public var onCommit: ([PublishedChange]) -> Void = { _ in }
@@ -235,6 +235,7 @@ public final class Loop {
     }
 
     private func trim() {
+        expireEvents()
         let now = clock.now().wallMs
         storeThread.run { [store, inbox] in
             do throws(StoreFailure) { try store.trim(nowMs: now) } catch {

@@ -8,8 +8,11 @@ public final class PublishedObject {
     public let key: ObjectKey
     public let uid: UID
     public let resourceVersion: Int64
-    public let selectable: Selectable
+    public private(set) lazy var selectable: Selectable = Selectable(
+        told?() ?? .emptyMap, fields: key.kind.definition.selectableFields)
     private var form: Form
+    /// Makes what is stored nowhere, when it is first asked for.
+    private let told: (() -> Node)?
     /// What it is shown as, by the resource that shows it.
     private var documents: [String: [Document]] = [:]
 
@@ -19,18 +22,30 @@ public final class PublishedObject {
         /// The engine has a later version.
         indirect case old(StoredObject)
         case text([UInt8])
+        /// To be made when it is asked for.
+        case told
     }
 
     init(_ object: StoredObject, isCurrent: Bool = true) {
         key = object.key
         uid = object.uid
         resourceVersion = object.resourceVersion
+        told = nil
+        form = isCurrent ? .current : .old(object)
         selectable = Selectable(
             namespace: object.key.namespace, name: object.key.name, labels: object.content[path: "metadata", "labels"],
             fields: object.key.kind.definition.selectableFields.compactMap { path in
                 object.field(path).map { (path, $0) }
             })
-        form = isCurrent ? .current : .old(object)
+    }
+
+    /// What is stored nowhere.
+    init(_ key: ObjectKey, _ uid: UID, _ resourceVersion: Int64, told: @escaping () -> Node) {
+        self.key = key
+        self.uid = uid
+        self.resourceVersion = resourceVersion
+        self.told = told
+        form = .told
     }
 
     /// The engine is about to change the object: readers that hold this version need it as it was.
@@ -51,6 +66,7 @@ public final class PublishedObject {
         switch form {
         case .text(let bytes): return bytes
         case .old(let object): form = .text(encode(object))
+        case .told: form = .text(JSONWriter.bytes(told?() ?? .emptyMap))
         case .current:
             guard let object = state.objects[key], object.uid == uid else {
                 preconditionFailure("\(key) is published and not committed")

@@ -8,19 +8,34 @@ import Values
 /// Readers use this and not the engine. A copy stays what it was, whatever is committed later.
 public struct PublishedState {
     public private(set) var resourceVersion: Int64
-    /// The latest changes, for watches that resume.
-    public private(set) var changes: ChangeRing
+    /// The latest changes of what is stored, for watches that resume.
+    private var changes: ChangeRing
+    /// Those of objects that are written again and again, so that they do not push the others out.
+    var fleetingChanges: ChangeRing
+    var told = ToldEvents()
+    /// How the daemon's own events are shown; without it they are not.
+    public var words: EventWords?
     private var shelves: [Kind: Shelf] = [:]
 
     public init(_ state: EngineState) {
         resourceVersion = state.resourceVersion
         changes = ChangeRing(from: state.resourceVersion)
+        fleetingChanges = ChangeRing(from: state.resourceVersion)
         for (kind, objects) in Dictionary(grouping: state.objects.values, by: \.key.kind) {
             shelves[kind] = Shelf(objects.map { PublishedObject($0) })
         }
     }
 
     public subscript(_ kind: Kind) -> Shelf { shelves[kind] ?? Shelf([]) }
+
+    /// The changes of a kind after a version, and others among them; nil when not all of them are kept.
+    public func changes(of kind: Kind, since version: Int64) -> ArraySlice<PublishedChange>? {
+        kind.traits.isFleeting ? fleetingChanges.since(version) : changes.since(version)
+    }
+
+    mutating func put(_ object: PublishedObject) { shelves[object.key.kind, default: Shelf([])].put(object) }
+
+    mutating func remove(_ key: ObjectKey) { shelves[key.kind]?.remove(key) }
 
     /// Objects that a step changes or shows differently, with what the readers of their old form still need.
     ///
@@ -61,8 +76,14 @@ public struct PublishedState {
                 object: shown ?? PublishedObject(event.object, isCurrent: false), before: old,
                 bytes: event.object.estimatedBytes)
         }
-        for change in news { changes.append(change) }
-        return news
+        for change in news {
+            if change.object.key.kind.traits.isFleeting {
+                fleetingChanges.append(change)
+            } else {
+                changes.append(change)
+            }
+        }
+        return news + tell(step.changes.events)
     }
 
     /// Other objects that show something of this one.

@@ -67,7 +67,7 @@ final class Watch {
             if wantsInitialEvents, wantsBookmarks { bookmark(endsInitialEvents: true) }
             return planBookmark()
         }
-        guard let changes = published.changes.since(version) else { return expire() }
+        guard let changes = published.changes(of: kind, since: version) else { return expire() }
         push(changes)
         planBookmark()
     }

@@ -17,6 +17,12 @@ extension Resource {
     private static let views: [Resource] = [
         pods,
         Resource(
+            // No short name: kubectl warns of one that two resources have.
+            group: "events.k8s.io", "events", singular: "event", kind: "Event",
+            verbs: [.get, .list, .watch], home: .view(EventView.view), fields: EventView.fields,
+            columns: EventView.columns, selectableFields: EventView.selectableFields,
+            text: "What happened to an object, under the newer names."),
+        Resource(
             group: "apps", "deployments", singular: "deployment", kind: "Deployment", shortNames: ["deploy"],
             verbs: [.get, .list, .watch], home: .view(DeploymentView.view), fields: ViewFields.deployment,
             columns: DeploymentView.columns, text: "An agent as a Deployment; read only."),
