@@ -43,6 +43,8 @@ public final class Server {
     let commandMessages = Mailbox<(id: Int, message: CommandRelay.Message)>()
     var commands: [Int: CommandRelay] = [:]
     var heldLists = HeldLists()
+    /// The documents of OpenAPI that somebody has asked for.
+    var openAPIAnswers: [String: StaticAnswer] = [:]
     /// What runs had used at the last measurement, for rates.
     var samples: [RunID: Sample] = [:]
     private var lastStream = 0

@@ -19,6 +19,7 @@ enum Query {
     static let includeObject = Parameter<String>.word("includeObject", ["None", "Metadata", "Object"])
     /// What clients send with any request and has no effect here.
     static let pretty = Parameter<String>.text("pretty", bytesMax: 16)
+    static let hash = Parameter<String>.text("hash", bytesMax: 128)
     static let timeout = Parameter<String>.text("timeout", bytesMax: 32)
 
     // MARK: Writing

@@ -82,11 +82,12 @@ struct Route: Sendable {
 
     /// A route to what is no resource.
     static func path(
-        _ pattern: String, _ rule: AccessRule = .path, _ serve: @escaping @Sendable (Server, Call) -> Void
+        _ pattern: String, _ rule: AccessRule = .path, _ parameters: [any AnyParameter] = [],
+        _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
         Route(
             method: .get, pattern: pattern, verbs: [.get], object: .path(pattern), resource: nil, rule: rule,
-            parameters: common, stream: .never, serve: serve)
+            parameters: parameters + common, stream: .never, serve: serve)
     }
 
     /// The kind of the stored objects that it serves; nil for views of them.

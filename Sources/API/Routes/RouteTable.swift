@@ -6,9 +6,9 @@ import Values
 extension Route {
     /// All that the API serves.
     static let table: [Route] =
-        paths + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects) + Kind.allCases.flatMap(writing) + agents
-        + streams + sources + views
-        + operations + access + secretKeys
+        paths + openAPI + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects)
+        + Kind.allCases.flatMap(writing)
+        + agents + streams + sources + views + operations + access + secretKeys
 
     private static let paths: [Route] =
         [

@@ -1,0 +1,50 @@
+import HTTP
+import Resources
+import Values
+
+/// `/openapi/v2` and `/openapi/v3`. Documents are made when they are first asked for, and then kept.
+extension Server {
+    func openAPIIndex(_ call: Call) {
+        let paths = Discovery.versions.map { version -> (String, Node?) in
+            let path = String(version.path.dropFirst())
+            let url = "/openapi/v3/\(path)?hash=\(openAPI(version).hash)"
+            return (path, .map([("serverRelativeURL", .text(url))]))
+        }
+        StaticAnswer(.map([("paths", .map(paths))])).send(call)
+    }
+
+    func openAPI(_ call: Call, _ version: Discovery.Version) { openAPI(version).send(call) }
+
+    private func openAPI(_ version: Discovery.Version) -> StaticAnswer {
+        if let known = openAPIAnswers[version.path] { return known }
+        let made = StaticAnswer(OpenAPIDocument(.v3).node(version, program: settings.version))
+        openAPIAnswers[version.path] = made
+        return made
+    }
+
+    /// Protobuf for those who ask for it, by either of its names; JSON for all others.
+    func swagger(_ call: Call) {
+        let wantsProtobuf = call.accepted.ranges.first.map { range in
+            range.type.hasPrefix("application/com.github.") && range.type.hasSuffix("+protobuf")
+        }
+        let type = wantsProtobuf == true ? OpenAPIProtobuf.mediaType : "application/json"
+        if openAPIAnswers[type] == nil {
+            let document = OpenAPIDocument(.v2).node(program: settings.version)
+            openAPIAnswers["application/json"] = StaticAnswer(document)
+            openAPIAnswers[OpenAPIProtobuf.mediaType] = StaticAnswer(OpenAPIProtobuf.bytes(document))
+        }
+        openAPIAnswers[type]?.send(call, type)
+    }
+}
+
+extension Route {
+    /// Everybody who is known may learn what there is.
+    static let openAPI: [Route] =
+        [
+            .path("/openapi/v2", .authenticated) { $0.swagger($1) },
+            .path("/openapi/v3", .authenticated) { $0.openAPIIndex($1) },
+        ]
+        + Discovery.versions.map { version in
+            .path("/openapi/v3\(version.path)", .authenticated, [Query.hash]) { $0.openAPI($1, version) }
+        }
+}

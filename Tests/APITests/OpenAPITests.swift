@@ -1,0 +1,112 @@
+import HTTP
+import Resources
+import Support
+import Testing
+import Values
+
+@testable import API
+
+/// The documents of OpenAPI, made of the tables of resources and routes.
+@Suite(.serialized) struct OpenAPITests {
+    private static let python = "\(World.root)/.build/clients/bin/python3"
+
+    @Test func everyParameterAndEveryFieldHasItsText() {
+        for route in Route.table {
+            for parameter in route.parameters {
+                #expect(!Query.text(of: parameter.name).isEmpty, "\(parameter.name) of \(route.pattern)")
+            }
+        }
+        for (name, schema) in Schemas(.v3).all() { #expect(Self.bare(schema, name) == [], "\(name)") }
+    }
+
+    /// Fields without a text.
+    private static func bare(_ schema: Node, _ path: String) -> [String] {
+        var found: [String] = []
+        for entry in schema["properties"]?.map?.entries ?? [] {
+            let inner = "\(path).\(entry.key)"
+            if entry.value["description"]?.string?.isEmpty != false { found.append(inner) }
+            found += bare(entry.value, inner)
+        }
+        if let items = schema["items"] { found += bare(items, "\(path)[]") }
+        return found
+    }
+
+    /// Every reference leads somewhere, and every operation has a name of its own.
+    @Test func documentsAreWhole() {
+        for version in [nil] + Discovery.versions.map(Optional.some) {
+            let document = OpenAPIDocument(.v3).node(version, program: "1")
+            let text = JSONWriter.text(document)
+            for piece in text.split(separator: "\"#/components/schemas/").dropFirst() {
+                let name = String(piece.prefix { $0 != "\"" })
+                #expect(document[path: "components", "schemas", name] != nil, "\(name)")
+            }
+            var names: Set<String> = []
+            for path in document["paths"]?.map?.entries ?? [] {
+                for operation in path.value.map?.entries ?? [] where operation.key != "parameters" {
+                    let name = operation.value["operationId"]?.string ?? ""
+                    #expect(names.insert(name).inserted, "\(name)")
+                }
+            }
+            #expect(!names.isEmpty)
+        }
+    }
+
+    @Test(.enabled(if: World.isExecutable(python))) func aValidatorOfOpenAPIFindsNothing() {
+        inWorld { world in
+            let documents =
+                [OpenAPIDocument(.v2).node(program: "1"), OpenAPIDocument(.v3).node(program: "1")]
+                + Discovery.versions.map { OpenAPIDocument(.v3).node($0, program: "1") }
+            for (index, document) in documents.enumerated() {
+                world.write("document-\(index).json", JSONWriter.text(document))
+            }
+            let code = """
+                import json, sys, openapi_spec_validator
+                for path in sys.argv[1:]: openapi_spec_validator.validate(json.load(open(path)))
+                print("valid")
+                """
+            let paths = documents.indices.map { "\(world.directory)/document-\($0).json" }
+            let result = world.spawn([Self.python, "-c", code] + paths, timeoutMs: 120_000)
+            #expect(result.code == 0 && result.output == "valid\n", "\(result.text)")
+        }
+    }
+
+    /// kubectl before 1.27 reads protobuf, later ones JSON.
+    @Test(.enabled(if: !Kubectl.programs.isEmpty), arguments: Kubectl.programs)
+    func kubectlExplains(program: String) {
+        inWorld { world in
+            world.startDaemon()
+            guard let kubectl = Kubectl(program, world) else { return }
+            defer { kubectl.close() }
+            for (field, texts) in [
+                ("agents.spec", ["replicas", "How many ordinals run"]),
+                ("agents.spec.resources.limits.memory", ["Bytes at most"]), ("pods.status", ["containerStatuses"]),
+                ("configmaps", ["Values as text"]), ("secrets.metadata.labels", ["Labels to select objects by"]),
+            ] {
+                let result = kubectl.run(["explain", field])
+                #expect(result.code == 0, "\(field): \(result.text)")
+                for text in texts { #expect(result.output.contains(text), "\(field): \(result.text)") }
+            }
+        }
+    }
+
+    @Test func swaggerIsProtobufForThoseWhoAskForIt() {
+        inWorld { world in
+            world.startDaemon()
+            let client = RawClient(world.socket)
+            for (accept, type) in [
+                ("application/com.github.proto-openapi.spec.v2@v1.0+protobuf", OpenAPIProtobuf.mediaType),
+                ("application/json", "application/json"),
+            ] {
+                client.send("GET /openapi/v2 HTTP/1.1\r\nHost: localhost\r\nAccept: \(accept)\r\n\r\n")
+                let answer = client.answer()
+                #expect(answer?.head.contains("Content-Type: \(type)\r\n") == true, "\(answer?.head ?? "")")
+            }
+            let index = RawClient.ask(world.socket, "GET", "/openapi/v3").flatMap { JSONReader.read($0.text) }
+            for entry in index?["paths"]?.map?.entries ?? [] {
+                let url = entry.value["serverRelativeURL"]?.string ?? ""
+                let document = RawClient.ask(world.socket, "GET", url).flatMap { JSONReader.read($0.text) }
+                #expect(document?["openapi"]?.string == "3.0.0", "\(url)")
+            }
+        }
+    }
+}
