@@ -109,7 +109,7 @@ let package = Package(
         tests("MachineTests", ["Support", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
-        tests("TidyTests", ["Support", "Drivers", "Manifests", "Values"]),
+        tests("TidyTests", ["Support", "Drivers", "Manifests", "Resources", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"], exclude: ["image.py"]),
     ]

@@ -1,5 +1,7 @@
 import Drivers
+import Glibc
 import Manifests
+import Resources
 import Support
 import Testing
 import Values
@@ -108,6 +110,15 @@ import Values
                 #expect(World.exists("\(House.root)/\(directory)\(target)"), "\(file.path): \(target)")
             }
         }
+    }
+
+    @Test func thePageOfCompatibilityIsThatOfTheTable() {
+        let path = "\(House.root)/Documentation/api-compatibility.md"
+        if getenv("AGENTOS_WRITE_DOCUMENTS") != nil, let file = fopen(path, "w") {
+            fputs(CompatibilityPage.text, file)
+            fclose(file)
+        }
+        #expect(World.read(path) == CompatibilityPage.text)
     }
 
     /// The table of the architecture has a row for every module, and no other.
