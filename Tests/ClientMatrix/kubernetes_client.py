@@ -1,4 +1,7 @@
-"""The Python client `kubernetes`, as an administrator: kubernetes_client.py KUBECONFIG"""
+"""The Python client `kubernetes`, as an administrator: kubernetes_client.py KUBECONFIG
+
+Longer than 400 lines: one case for each thing that this client can do, read one by one.
+"""
 import datetime, sys, threading, time, uuid
 
 from cases import agent, case, end, until
