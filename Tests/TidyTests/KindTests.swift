@@ -9,7 +9,6 @@ import Testing
     /// Where one kind is still asked for by its name.
     private static let known: [String: String] = [
         "Sources/API/Access/AccountTokens.swift: kind == .serviceAccount": "tokens are of accounts",
-        "Sources/Reconciler/Access/AccessIndex.swift: switch key.kind": "the index is made of roles and bindings",
         "Sources/API/Streams/CommandRequest.swift: kind == .agent": "commands are of agents and of their pods",
         "Sources/API/Streams/Commands.swift: kind == .agent": "commands are of agents and of their pods",
         "Sources/GitOps/ManifestFile.swift: kind == .secret":
