@@ -89,6 +89,35 @@ import Values
         }
     }
 
+    /// kubectl chooses the form of its patch by what the document says of the resource.
+    @Test(.enabled(if: !Kubectl.programs.isEmpty), arguments: Kubectl.programs)
+    func kubectlAppliesChangesAndRefusesUnknownFields(program: String) {
+        inWorld { world in
+            world.startDaemon()
+            guard let kubectl = Kubectl(program, world) else { return }
+            defer { kubectl.close() }
+            func apply(_ replicas: String, _ value: String) -> World.Result {
+                let path = world.write(
+                    "both.yaml",
+                    """
+                    \(World.agent("one", "exec sleep 1000", replicas))
+                    apiVersion: v1
+                    kind: ConfigMap
+                    metadata: {name: c}
+                    data: {a: \(value)}
+                    """)
+                return kubectl.run(["apply", "-f", path])
+            }
+            #expect(apply("replicas: 1", "b").code == 0)
+            let changed = apply("replicas: 2", "c")
+            #expect(changed.code == 0, "\(changed.text)")
+            #expect(changed.output.split(separator: "\n").allSatisfy { $0.hasSuffix(" configured") }, "\(changed.text)")
+            #expect(world.get("one")?[path: "spec", "replicas"] == 2)
+            let wrong = apply("replicaz: 2", "c")
+            #expect(wrong.code == 1 && wrong.error.contains("replicaz"), "\(wrong.text)")
+        }
+    }
+
     @Test func swaggerIsProtobufForThoseWhoAskForIt() {
         inWorld { world in
             world.startDaemon()

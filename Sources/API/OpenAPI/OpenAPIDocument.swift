@@ -113,15 +113,12 @@ struct OpenAPIDocument {
     }
 
     private func consumes(_ route: Route) -> [String] {
-        if route.verbs.contains(.patch) { return Self.patchTypes }
+        // kubectl sends a strategic merge wherever the document says that one is taken.
+        if route.verbs.contains(.patch), let kind = route.kind {
+            return WriteBody.Form.patches(of: kind).map(\.rawValue).sorted()
+        }
         return body(route) == nil ? [] : ["application/json"]
     }
-
-    /// The forms of a change; which of them a resource does not take is told by 415.
-    private static let patchTypes = [
-        "application/apply-patch+yaml", "application/json-patch+json", "application/merge-patch+json",
-        "application/strategic-merge-patch+json",
-    ]
 
     private func produces(_ route: Route) -> String { answersText(route) ? "text/plain" : "application/json" }
 

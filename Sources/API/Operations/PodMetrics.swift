@@ -10,6 +10,9 @@ import Values
 extension Server {
     /// `kubectl top pod`: two measurements make a rate. The first is that of an earlier request, if there was one lately.
     func podMetrics(_ call: Call) {
+        // Lists alone are selected from; the route to one of them knows no selectors.
+        let isOne = call.names.count > 1 || (call.namespace == nil && !call.names.isEmpty)
+        if isOne { return measure(call) { [self] documents in answerOne(call, documents) } }
         do throws(Failure) {
             if call.parameters.has(Query.watch) { throw .badRequest("watch: measurements are not watched") }
             let selector = try Selector(
@@ -21,19 +24,21 @@ extension Server {
         }
     }
 
+    private func bytes(_ node: Node, _ representation: Representation) -> [UInt8] {
+        representation.bytes(Document(Selectable(node, fields: []), node: node)) { JSONWriter.bytes(node) }
+    }
+
+    private func answerOne(_ call: Call, _ all: [Node]) {
+        guard let node = all.first(where: { $0[path: "metadata", "name"]?.string == call.name }) else {
+            return call.fail(.notFound(call))
+        }
+        let representation = Representation(call)
+        call.respond(200, json: [representation.single(bytes(node, representation))])
+    }
+
     private func answer(_ call: Call, _ all: [Node], _ selector: Selector) {
         let representation = Representation(call)
-        func bytes(_ node: Node) -> [UInt8] {
-            let document = Document(Selectable(node, fields: []), node: node)
-            return representation.bytes(document) { JSONWriter.bytes(node) }
-        }
-        if call.names.count > 1 || (call.namespace == nil && !call.names.isEmpty) {
-            guard let node = all.first(where: { $0[path: "metadata", "name"]?.string == call.name }) else {
-                return call.fail(.notFound(call))
-            }
-            return call.respond(200, json: [representation.single(bytes(node))])
-        }
-        let items = all.filter { selector.matches(Selectable($0, fields: [])) }.map(bytes)
+        let items = all.filter { selector.matches(Selectable($0, fields: [])) }.map { bytes($0, representation) }
         call.respond(
             200,
             json: [representation.head(metadata: "")] + [Array(items.joined(separator: Array(",".utf8)))]

@@ -58,7 +58,9 @@ extension Route {
                     ) { $0.collection($1) }
                 }
         case .measurements:
-            let get = Route.resource(.get, item(resource), [.get], resource) { $0.podMetrics($1) }
+            let get = Route.resource(.get, item(resource), [.get], resource, [Query.includeObject]) {
+                $0.podMetrics($1)
+            }
             return [get]
                 + collections(resource).map { pattern in
                     .resource(.get, pattern, [.list], resource, collectionParameters) { $0.podMetrics($1) }
