@@ -134,7 +134,7 @@ def patch_merge():
 @case
 def patch_json():
     operations = [{"op": "replace", "path": "/metadata/labels/team", "value": "b"}]
-    after = custom.patch_namespaced_custom_object(**PLACE, name="one", body=operations)
+    after = custom.patch_namespaced_custom_object(**PLACE, name="one", body=operations, _content_type="application/json-patch+json")
     assert after["metadata"]["labels"]["team"] == "b"
 
 
@@ -163,6 +163,7 @@ def scale():
     until("two are ready", lambda: custom.get_namespaced_custom_object_scale(**PLACE, name="one")["status"]["replicas"] == 2)
     found = custom.get_namespaced_custom_object_scale(**PLACE, name="one")
     found["spec"]["replicas"] = 1
+    del found["metadata"]["resourceVersion"]  # the replicas that start change the object meanwhile
     custom.replace_namespaced_custom_object_scale(**PLACE, name="one", body=found)
 
 

@@ -67,10 +67,10 @@ def lists():
 
 @case
 def replace():
-    one = client.get(Agent, "one")
-    one.metadata.annotations = {"a": "1"}
-    client.replace(one)
-    fails(409, client.replace, one)
+    body = client.get(Agent, "one").to_dict()
+    body["metadata"]["annotations"] = {"a": "1"}
+    client.replace(Agent.from_dict(body))
+    fails(409, client.replace, Agent.from_dict(body))
 
 
 @case

@@ -9,6 +9,7 @@ extension Server {
             200,
             .map([
                 ("major", "1"), ("minor", "30"), ("gitVersion", .text("v1.30.0+agentos.\(settings.version)")),
+                ("gitCommit", ""), ("gitTreeState", ""), ("buildDate", ""), ("goVersion", ""), ("compiler", "swiftc"),
                 ("agentos", .text(settings.version)), ("platform", "linux"),
             ]))
     }

@@ -47,11 +47,16 @@ extension Route {
     private static func reading(_ resource: Resource) -> [Route] {
         switch resource.home {
         case .objects, .view:
-            let get = Route.resource(
-                .get, item(resource), [.get], resource,
-                [Query.resourceVersion, Query.includeObject]
-            ) { $0.get($1) }
-            return [get]
+            let options: [any AnyParameter] = [Query.resourceVersion, Query.includeObject]
+            var items = [Route.resource(.get, item(resource), [.get], resource, options) { $0.get($1) }]
+            // The status of stored objects is also written: its routes stand with those.
+            if resource.storedKind == nil, resource.subresources.contains(where: { $0.name == "status" }) {
+                items.append(
+                    .resource(.get, "\(item(resource))/status", [.get], resource, subresource: "status", options) {
+                        $0.get($1)
+                    })
+            }
+            return items
                 + collections(resource).map { pattern in
                     .resource(
                         .get, pattern, [.list, .watch], resource, stream: .when(Query.watch), collectionParameters

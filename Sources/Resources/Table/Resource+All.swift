@@ -25,7 +25,9 @@ extension Resource {
         Resource(
             group: "apps", "deployments", singular: "deployment", kind: "Deployment", shortNames: ["deploy"],
             verbs: [.get, .list, .watch], home: .view(DeploymentView.view), fields: ViewFields.deployment,
-            columns: DeploymentView.columns, text: "An agent as a Deployment; read only."),
+            columns: DeploymentView.columns,
+            subresources: [Subresource("status", [.get], group: "apps", kind: "Deployment", text: "The same object.")],
+            text: "An agent as a Deployment; read only."),
         Resource(
             group: "metrics.k8s.io", version: "v1beta1", "pods", singular: "pod", kind: "PodMetrics",
             verbs: [.get, .list], home: .measurements, fields: ViewFields.podMetrics,
@@ -38,6 +40,7 @@ extension Resource {
         home: .view(PodView.view), fields: ViewFields.pod, columns: PodView.columns,
         selectableFields: ["spec.nodeName", "spec.restartPolicy", "status.phase", "status.podIP"],
         subresources: [
+            Subresource("status", [.get], group: "", kind: "Pod", text: "The same object."),
             Subresource("log", [.get], group: "", kind: "Pod", text: "What the replica has written."),
             Subresource("exec", [.create], group: "", kind: "PodExecOptions", text: "A command beside the replica."),
             Subresource(
