@@ -121,7 +121,8 @@ import Values
             hands.does("scale", "agent", "one", "--replicas=1", needs: "scaled")
             #expect(hands.spec("replicas") == 1)
             hands.does("scale", "agent", "one", "--replicas=0", "--current-replicas=1", needs: "scaled")
-            hands.does("scale", "agent", "one", "--replicas=3", "--current-replicas=2", needs: "to be 2, was 0", code: 1)
+            hands.does(
+                "scale", "agent", "one", "--replicas=3", "--current-replicas=2", needs: "to be 2, was 0", code: 1)
             #expect(hands.spec("replicas") == 0)
         }
     }
