@@ -50,7 +50,7 @@ extension Route {
             let options: [any AnyParameter] = [Query.resourceVersion, Query.includeObject]
             var items = [Route.resource(.get, item(resource), [.get], resource, options) { $0.get($1) }]
             // The status of stored objects is also written: its routes stand with those.
-            if resource.storedKind == nil, resource.subresources.contains(where: { $0.name == "status" }) {
+            if case .view = resource.home, resource.subresources.contains(where: { $0.name == "status" }) {
                 items.append(
                     .resource(.get, "\(item(resource))/status", [.get], resource, subresource: "status", options) {
                         $0.get($1)
