@@ -154,6 +154,17 @@ static int open_file(sqlite3_vfs *vfs, const char *name, sqlite3_file *base, int
     return code;
 }
 
+int64_t agentos_pages_committed_frames(sqlite3 *database) {
+    sqlite3_file *file = 0;
+    void volatile *index = 0;
+    uint32_t frames = 0;
+    enum { INDEX_PAGE = 32768, LAST_FRAME = 16 };
+    if (sqlite3_file_control(database, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || !file->pMethods) return 0;
+    if (file->pMethods->xShmMap(file, 0, INDEX_PAGE, 0, &index) != SQLITE_OK || !index) return 0;
+    memcpy(&frames, (const char *)index + LAST_FRAME, sizeof frames);
+    return frames;
+}
+
 int agentos_pages_register(void) {
     below = sqlite3_vfs_find(0);
     if (!below) return SQLITE_ERROR;

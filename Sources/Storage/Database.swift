@@ -89,6 +89,9 @@ struct Database: ~Copyable {
         }
     }
 
+    /// Frames of the write-ahead log that are committed; in a transaction that has read.
+    var committedFrames: Int { Int(agentos_pages_committed_frames(handle)) }
+
     private mutating func prepare(_ sql: String) throws(StoreFailure) -> OpaquePointer {
         if let cached = statements[sql] { return cached }
         var statement: OpaquePointer?

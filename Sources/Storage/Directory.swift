@@ -12,11 +12,12 @@ enum Directory {
         close(fd)
     }
 
-    /// Files by a pattern, sorted.
-    static func files(_ pattern: String) -> [String] {
+    /// Files whose path is this one with a suffix of a pattern, sorted.
+    static func files(_ path: String, _ suffix: String) -> [String] {
         var found = glob_t()
         defer { globfree(&found) }
-        guard glob(pattern, 0, nil, &found) == 0 else { return [] }
+        let literal = path.map { "*?[\\".contains($0) ? "\\\($0)" : String($0) }.joined()
+        guard glob(literal + suffix, 0, nil, &found) == 0 else { return [] }
         return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }
     }
 }

@@ -7,11 +7,10 @@ import Values
 /// A step that changes a table makes a new one, copies the rows, drops the old one and renames, as SQLite's documentation
 /// of ALTER TABLE says. References are not enforced in between; they and all pages are checked before the commit.
 enum Migrator {
-    /// - Returns: whether Secrets were sealed that had stood there in plain.
-    @discardableResult
+    /// A copy from before stays, unless Secrets stand there in plain.
     static func migrate(
-        _ database: inout Database, _ path: String, _ nowMs: Int64, _ keys: SecretKeys, keepsCopy: Bool = true
-    ) throws(StoreFailure) -> Bool {
+        _ database: inout Database, _ path: String, _ nowMs: Int64, _ keys: SecretKeys
+    ) throws(StoreFailure) {
         try database.execute(
             "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
         )
@@ -30,7 +29,7 @@ enum Migrator {
             }
         }
         let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
-        if let first = missing.first, !applied.isEmpty, keepsCopy {
+        if let first = missing.first, applied.contains(where: { $0.0 >= SealedSecrets.since }) {
             let copy = "\(path).before-\(first.number)"
             unlink(copy)
             try database.copy(to: copy)
@@ -47,7 +46,6 @@ enum Migrator {
             }
         }
         try database.execute("PRAGMA foreign_keys=ON")
-        return !applied.isEmpty && missing.contains { $0.number == SealedSecrets.since }
     }
 
     private static func check(_ database: inout Database, _ number: Int) throws(StoreFailure) {

@@ -21,6 +21,8 @@ enum Pages {
     }
 
     /// Whether the pages of a file have checksums.
+    ///
+    /// Assumes: this process does not have it open in SQLite, whose locks would be gone afterwards.
     static func areChecked(_ path: String) -> Bool {
         let fd = open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else { return false }

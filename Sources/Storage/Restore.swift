@@ -53,7 +53,7 @@ public enum Restore {
             try setAside(path, as: kept)
         }
         try rename(waiting, to: path)
-        dropOldest("\(path).replaced-*")
+        dropOldest(of: path)
         return kept
     }
 
@@ -145,8 +145,8 @@ public enum Restore {
     }
 
     /// Keeps the newest of the databases that restores have replaced.
-    private static func dropOldest(_ pattern: String) {
-        let paths = Directory.files(pattern)
+    private static func dropOldest(of path: String) {
+        let paths = Directory.files(path, ".replaced-*")
         // Sorted by name, and the names end with a time of equal length.
         let databases = paths.filter { !$0.hasSuffix("-wal") && !$0.hasSuffix("-journal") }
         for path in databases.dropLast(Limits.backupsMax) {

@@ -42,19 +42,22 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
     ) throws(StoreFailure) -> SQLiteStore {
         var status = stat()
         let wasThere = stat(path, &status) == 0 && status.st_size > 0
+        // Asked before SQLite has it open: a file that is closed takes all locks of this process on it along.
+        let isUnchecked = wasThere && !Pages.areChecked(path)
         var database = try Database.open(path)
         do throws(StoreFailure) { try Integrity.check(&database, path) } catch { throw damaged(path, error.words) }
         try database.execute(settings)
         let ring = keyring ?? SecretKeyFile("\(Directory.of(path))/secrets.key")
         let keys = try SealedSecrets.keys(&database, ring)
-        let wasPlain = try Migrator.migrate(&database, path, nowMs, keys)
-        if wasThere, !Pages.areChecked(path) {
+        try Migrator.migrate(&database, path, nowMs, keys)
+        if isUnchecked {
             _ = consume database
+            // The checksums come last: whoever has them has no plain copies any more, whenever it was killed.
+            KeptCopies.seal(path, nowMs, keys)
             try Pages.renew(path)
             database = try Database.open(path)
             try database.execute(settings)
         }
-        if wasPlain { KeptCopies.seal(path, nowMs, keys) }
         try SealedSecrets.forgetLost(&database, keys, path)
         try registerKinds(&database)
         try registerSchemas(&database)
@@ -216,7 +219,7 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         do throws(StoreFailure) { try Integrity.check(&database, path) } catch {
             throw Self.damaged(path, error.words)
         }
-        let frames = WriteAheadLog.committedFrames(path)
+        let frames = database.committedFrames
         if let frame = WriteAheadLog.damagedFrame(path, among: frames) {
             throw Self.damaged("\(path)-wal", "frame \(frame) of \(frames) is not as it was written")
         }

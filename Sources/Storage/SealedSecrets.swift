@@ -101,10 +101,7 @@ enum SealedSecrets {
     /// The keys of the ring. The first key is made only where nothing is sealed yet.
     static func keys(_ database: inout Database, _ ring: any SecretKeyring) throws(StoreFailure) -> SecretKeys {
         if let keys = try ring.read() { return keys }
-        let isSealing = try database.query("SELECT count(*) FROM pragma_table_info('secrets') WHERE name = 'key_id'") {
-            row throws(StoreFailure) in try row.flag(0)
-        }
-        if isSealing.first == true, let row = try rows(&database, "LIMIT 1").first {
+        if try isSealing(&database), let row = try rows(&database, "LIMIT 1").first {
             throw .fatal(
                 "the Secret \(row.title) and others are sealed with the key \(row.keyID), but \(ring.place) is not there: "
                     + "put it back. Nothing was changed")
@@ -131,12 +128,16 @@ enum SealedSecrets {
 
     /// A key that sealed a Secret of a database, and that is not there.
     static func missingKey(_ database: inout Database, _ keys: SecretKeys?) throws(StoreFailure) -> String? {
-        let isSealing = try database.query("SELECT count(*) FROM pragma_table_info('secrets') WHERE name = 'key_id'") {
-            row throws(StoreFailure) in try row.flag(0)
-        }
-        guard isSealing.first == true else { return nil }
+        guard try isSealing(&database) else { return nil }
         return try database.query("SELECT DISTINCT key_id FROM secrets") { row throws(StoreFailure) in try row.text(0) }
             .sorted().first { keys?[$0] == nil }
+    }
+
+    /// The database has values that are sealed, or room for them: it is of `since` or later.
+    private static func isSealing(_ database: inout Database) throws(StoreFailure) -> Bool {
+        try database.query("SELECT count(*) FROM pragma_table_info('secrets') WHERE name = 'key_id'") {
+            row throws(StoreFailure) in try row.flag(0)
+        }.first == true
     }
 
     /// What was plain before `since`.

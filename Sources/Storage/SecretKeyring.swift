@@ -29,7 +29,7 @@ public struct SecretKeyFile: SecretKeyring {
         guard access(path, F_OK) == 0 || errno != ENOENT else { return nil }
         let keys = try Self.keys(in: path)
         var older: [SealingKey] = keys.older
-        for name in Self.names(beside: path) {
+        for name in Directory.files(path, ".????????????????") {
             let found = try Self.keys(in: name)
             older += [found.current] + found.older
         }
@@ -64,13 +64,6 @@ public struct SecretKeyFile: SecretKeyring {
             throw .fatal("the key file \(path) does not hold keys: expected lines of 64 hex digits, the newest first")
         }
         return keys
-    }
-
-    private static func names(beside path: String) -> [String] {
-        var found = glob_t()
-        defer { globfree(&found) }
-        guard glob("\(path).????????????????", GLOB_NOSORT, nil, &found) == 0 else { return [] }
-        return (0..<Int(found.gl_pathc)).compactMap { found.gl_pathv[$0].map { String(cString: $0) } }.sorted()
     }
 
     private static func write(_ key: SealingKey, to path: String) throws(StoreFailure) {

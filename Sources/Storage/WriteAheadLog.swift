@@ -35,15 +35,6 @@ enum WriteAheadLog {
         return nil
     }
 
-    /// How many frames of the log are committed, as the index that all connections share says.
-    static func committedFrames(_ path: String) -> Int {
-        let fd = open("\(path)-shm", O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return 0 }
-        defer { close(fd) }
-        guard let bytes = read(fd, 16, 4) else { return 0 }
-        return Int(bytes.withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })
-    }
-
     private static func isSame(_ fd: Int32, _ head: [UInt8]) -> Bool { read(fd, 0, headBytes) == head }
 
     private static func read(_ fd: Int32, _ offset: Int, _ count: Int) -> [UInt8]? {

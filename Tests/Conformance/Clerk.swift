@@ -35,15 +35,16 @@ package struct Clerk {
     }
 
     @discardableResult
-    package mutating func request(_ verb: Request.Verb) throws -> Answer? {
+    package mutating func request(_ verb: Request.Verb, once: Request.Once? = nil) throws -> Answer? {
         requests += 1
-        return try take([.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: verb))])
-            .first
+        var request = Request(id: requests, principal: Principal(user: "test", via: .socket), verb: verb)
+        request.once = once
+        return try take([.request(request)]).first
     }
 
     /// An object that is new gets an id made of its name.
     @discardableResult
-    package mutating func apply(_ key: ObjectKey, _ node: Node) throws -> Answer? {
+    package mutating func apply(_ key: ObjectKey, _ node: Node, once: Request.Once? = nil) throws -> Answer? {
         var hash: UInt64 = 0xcbf2_9ce4_8422_2325
         for byte in "\(key.kind.rawValue)/\(key.namespace)/\(key.name)".utf8 {
             hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01b3
@@ -52,15 +53,16 @@ package struct Clerk {
             .write(
                 Request.Write.apply(
                     key: key, node: node, manager: "test", force: true, dryRun: false, source: "test.yaml:1",
-                    freshUID: UID(high: hash, low: UInt64(requests)))))
+                    freshUID: UID(high: hash, low: UInt64(requests)))), once: once)
     }
 
     package mutating func delete(_ key: ObjectKey) throws { _ = try request(.delete(key, graceMs: 0)) }
 
     /// Changes a namespace, which makes one event.
-    package mutating func note(_ name: String, _ note: String) throws {
+    @discardableResult
+    package mutating func note(_ name: String, _ note: String, once: Request.Once? = nil) throws -> Answer? {
         let metadata = Node.map([("annotations", .map([("note", .text(note))]))])
-        try apply(.namespace(name), .map([("metadata", metadata)]))
+        return try apply(.namespace(name), .map([("metadata", metadata)]), once: once)
     }
 
     /// Hands over what waits, as far as the sink takes it; what it says of each event is taken.

@@ -14,6 +14,7 @@ package struct StoreConformance {
         case aStatusIsWrittenAlone, aRemovedObjectLeavesOnlyItsEvents, tombstonesStayUntilTheyAreCleared
         case unpublishedEventsComeInOrder, eachStateOfDeliveryIsKept, consumersAreKept
         case eventsOfAnObjectComeNewestFirst, recordsOfTheOutboxAreFound, whatWaitsIsNeverTrimmed
+        case answersAreKept
     }
 
     private let open: () throws -> any Store
@@ -38,6 +39,7 @@ package struct StoreConformance {
         case .eventsOfAnObjectComeNewestFirst: try eventsOfAnObjectComeNewestFirst()
         case .recordsOfTheOutboxAreFound: try recordsOfTheOutboxAreFound()
         case .whatWaitsIsNeverTrimmed: try whatWaitsIsNeverTrimmed()
+        case .answersAreKept: try answersAreKept()
         }
     }
 
@@ -193,6 +195,25 @@ package struct StoreConformance {
         #expect(try open().load().tombstones.isEmpty)
     }
 
+    private func answersAreKept() throws {
+        var clerk = try clerk()
+        func note(_ text: String) throws -> Answer? {
+            try clerk.note("team", text, once: Request.Once(key: "k", digest: text))
+        }
+        guard case .applied = try note("one") else { return Issue.record("the first is carried out") }
+        #expect(try Self.difference(open().load(), clerk.engine.state) == nil)
+        #expect(clerk.engine.state.keptAnswers.count == 1)
+        try clerk.restart()
+        guard case .kept = try note("one") else { return Issue.record("the same again is not carried out") }
+        guard case .failure(.keyReused) = try note("two") else { return Issue.record("another is refused") }
+        clerk.now.wallMs += Limits.keptAnswerMs + 1
+        guard case .applied = try note("two") else { return Issue.record("after a day the key is free") }
+        try open().trim(nowMs: clerk.now.wallMs)
+        #expect(try open().load().keptAnswers.values.map(\.digest) == ["two"])
+        try open().trim(nowMs: clerk.now.wallMs + Limits.keptAnswerMs + 1)
+        #expect(try open().load().keptAnswers.isEmpty)
+    }
+
     // MARK: Differences
 
     /// What of a state is not as expected, if anything.
@@ -217,6 +238,7 @@ package struct StoreConformance {
                 "ledger \(uid.hex): \(String(describing: found.ledgers[uid])) is not \(String(describing: expected.ledgers[uid]))"
         }
         if found.consumers != expected.consumers { return "consumers" }
+        if found.keptAnswers != expected.keptAnswers { return "answers" }
         if found.tombstones != expected.tombstones { return "tombstones" }
         if found.backlog != expected.backlog { return "backlog \(found.backlog) is not \(expected.backlog)" }
         return (found.resourceVersion, found.position) == (expected.resourceVersion, expected.position)

@@ -50,6 +50,35 @@ import Values
         }
     }
 
+    @Test func aRotationThatWasCutOffIsFinishedByTheNextDaemon() {
+        inWorld { world in
+            let (a, b) = (String(repeating: "a1", count: 32), String(repeating: "b2", count: 32))
+            let file = world.write("key", "\(a)\n")
+            chmod(file, 0o600)
+            func start() -> World.Result { world.run("daemon", "start", "--secrets-key-file", file) }
+            let code = """
+                import sqlite3, sys
+                database = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+                print(database.execute("SELECT key_id FROM secrets").fetchone()[0])
+                """
+            func sealedWith() -> String {
+                world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 20_000).output
+            }
+            #expect(start().code == 0)
+            #expect(world.apply(Self.secret).code == 0)
+            let old = sealedWith()
+            // The new key was taken, and the daemon died before anything was sealed with it.
+            world.killDaemon()
+            world.write("key", "\(b)\n\(a)\n")
+            #expect(start().code == 0)
+            World.until("all is sealed with the new key") { !["", old].contains(sealedWith()) }
+            #expect(world.run("daemon", "stop").code == 0)
+            world.write("key", "\(b)\n")
+            #expect(start().code == 0)
+            #expect(world.get("llm", kind: "secret") != nil)
+        }
+    }
+
     @Test func aLostKeyStopsTheDaemonAndNoAgent() {
         inWorld { world in
             #expect(world.apply(Self.secret + Self.reader, "--wait").code == 0)

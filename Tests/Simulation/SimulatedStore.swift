@@ -96,7 +96,7 @@ struct SimulatedStore {
             }
         }
         for answer in changes.answers {
-            guard answers.updateValue(answer, forKey: answer.id) == nil else {
+            if let old = answers.updateValue(answer, forKey: answer.id), answer.atMs - old.atMs < Limits.keptAnswerMs {
                 throw .fatal("the key \(answer.key) is taken")
             }
         }
@@ -175,7 +175,7 @@ struct SimulatedStore {
             let isWanted = row.state == .published && position > wanted
             return !row.isDone || isWanted || row.event.atMs >= nowMs - Limits.retentionMs
         }
-        answers = answers.filter { $0.value.atMs >= nowMs - 24 * 3_600_000 }
+        answers = answers.filter { $0.value.atMs >= nowMs - Limits.keptAnswerMs }
         for (uid, last) in lastSequence where objects[uid] == nil && published[uid] == last {
             if !outbox.values.contains(where: { $0.event.uid == uid }) { lastSequence[uid] = nil }
         }

@@ -67,6 +67,29 @@ import Values
         }
     }
 
+    /// SQLite's locks are those of the process: they go with any descriptor of the file that it closes. Whoever looks then
+    /// takes himself for the last, and takes the log away that commits go to.
+    @Test func othersWhoLookTakeNoCommitsAlong() throws {
+        try inDirectory { directory in
+            let (path, copy) = ("\(directory)/agentos.db", "\(directory)/copy")
+            let store = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            var clerk = try Clerk(store)
+            try clerk.note("one", "1")
+            try store.scrub()
+            let look =
+                "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM meta').fetchall(); c.close()"
+            #expect(Outside.run(["python3", "-c", look, path]) == 0)
+            try clerk.note("two", "2")
+            // As after a SIGKILL.
+            mkdir(copy, 0o700)
+            for name in ["agentos.db", "agentos.db-wal", "committed", "secrets.key"] {
+                #expect(Outside.run(["cp", "-p", "\(directory)/\(name)", "\(copy)/\(name)"]) == 0)
+            }
+            let found = try SQLiteStore.open("\(copy)/agentos.db", freshID: "id", nowMs: 2).load()
+            #expect(StoreConformance.difference(found, clerk.engine.state) == nil)
+        }
+    }
+
     @Test func aScrubFindsWhatFlipsWhileTheStoreIsOpen() throws {
         for isInLog in [true, false] {
             try inDirectory { directory in

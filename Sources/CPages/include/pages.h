@@ -22,4 +22,10 @@ int agentos_pages_register(void);
 /// The first page, from 1 on, that was found to differ on this thread since it was asked last; 0: none.
 int64_t agentos_pages_damaged(void);
 
+struct sqlite3;
+
+/// How many frames of the write-ahead log are committed, from SQLite's own index of it: a file of ours beside it would
+/// take SQLite's locks along when it is closed. Assumes: the connection is in a transaction that has read.
+int64_t agentos_pages_committed_frames(struct sqlite3 *database);
+
 #endif

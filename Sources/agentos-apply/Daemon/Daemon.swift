@@ -78,6 +78,7 @@ final class Daemon {
         ensureDefaultNamespace()
         ensureRoles()
         ensureWatches()
+        finishRotation()
         guard parts.server.start(listenFD: listener) else {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
