@@ -12,6 +12,8 @@ final class Call {
     let principal: Principal
     let parameters: Parameters
     let trace: Trace
+    /// What is asked for, with where and on which object.
+    private(set) lazy var attributes: Attributes = self.attributes(action.verb.rawValue)
     /// Values of Secrets may be shown.
     var mayReveal = false
     /// What stands at the names of the route's pattern, in their order.

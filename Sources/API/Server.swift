@@ -72,7 +72,9 @@ public final class Server {
         self.settings = settings
         var limits = HTTPLimits()
         limits.connectionsMax = Limits.connectionsMax
-        limits.streamsMax = Limits.connectionsMax - Limits.connectionsReserved
+        limits.remoteMax = Limits.remoteConnectionsMax
+        limits.streamsMax = limits.connectionsMax - Limits.connectionsReserved
+        limits.remoteStreamsMax = limits.remoteMax - Limits.connectionsReserved
         limits.bodyBytesMax = Limits.inputBytesMax
         limits.streamBytesMax = Limits.watchQueueBytesMax
         http = HTTPServer(events: loop.events, limits: limits)
@@ -216,8 +218,12 @@ public final class Server {
 
     /// Answers that go on without an end leave room for short ones.
     private func limit(_ call: Call) throws(Rejection) {
-        if call.route.isEndless(call.parameters), http.openStreams >= http.limits.streamsMax {
+        guard call.route.isEndless(call.parameters) else { return }
+        if http.openStreams >= http.limits.streamsMax {
             throw Rejection(.tooMany("\(http.openStreams) streams are open; more are not served"))
+        }
+        if call.exchange.peer.isRemote, http.openRemoteStreams >= http.limits.remoteStreamsMax {
+            throw Rejection(.tooMany("\(http.openRemoteStreams) streams are open over TLS; more are not served"))
         }
     }
 

@@ -9,16 +9,31 @@
 
 // Much of OpenSSL is macros, which Swift cannot call. Texts are PEM; nothing here keeps what it is given.
 
+/// Without it OpenSSL would ask for passwords on the terminal.
+static inline int agentos_no_password(char *text, int max, int is_writing, void *user) { return -1; }
+
+/// The next certificate of a text; NULL at its end, and where one cannot be read.
+static inline X509 *agentos_next_certificate(BIO *bio) {
+    ERR_clear_error();
+    return PEM_read_bio_X509(bio, NULL, agentos_no_password, NULL);
+}
+
+/// Why there was no next one: 1 at the end of the text, 0 where one cannot be read.
+static inline int agentos_pem_is_at_end(void) {
+    unsigned long error = ERR_peek_last_error();
+    return ERR_GET_LIB(error) == ERR_LIB_PEM && ERR_GET_REASON(error) == PEM_R_NO_START_LINE;
+}
+
 static inline X509 *agentos_pem_certificate(const char *pem) {
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
+    X509 *certificate = bio ? agentos_next_certificate(bio) : NULL;
     BIO_free(bio);
     return certificate;
 }
 
 static inline EVP_PKEY *agentos_pem_key(const char *pem) {
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL) : NULL;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, agentos_no_password, NULL) : NULL;
     BIO_free(bio);
     return key;
 }
@@ -45,15 +60,16 @@ static inline int agentos_choose_http1(
 /// Certificates that sign those of clients; how many there were, -1 when one cannot be read.
 static inline int agentos_tls_trust(SSL_CTX *context, const char *pem) {
     int count = 0;
-    X509 *certificate;
+    X509 *certificate = NULL;
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    while (bio && (certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+    while (bio && (certificate = agentos_next_certificate(bio))) {
         int fine = X509_STORE_add_cert(SSL_CTX_get_cert_store(context), certificate) == 1 &&
                    SSL_CTX_add_client_CA(context, certificate) == 1;
         X509_free(certificate);
-        if (!fine) { count = -1; break; }
+        if (!fine) break;
         count++;
     }
+    if (certificate || !agentos_pem_is_at_end()) count = -1;
     BIO_free(bio);
     ERR_clear_error();
     return count;
@@ -62,12 +78,13 @@ static inline int agentos_tls_trust(SSL_CTX *context, const char *pem) {
 /// The certificate of the server, those that signed it behind it, and its key; 0 when they are not, or not together.
 static inline int agentos_tls_identity(SSL_CTX *context, const char *chain, const char *key) {
     BIO *bio = BIO_new_mem_buf(chain, -1);
-    X509 *leaf = PEM_read_bio_X509(bio, NULL, NULL, NULL), *more;
+    X509 *leaf = bio ? agentos_next_certificate(bio) : NULL, *more;
     EVP_PKEY *secret = agentos_pem_key(key);
     int fine = leaf && secret && SSL_CTX_use_certificate(context, leaf) == 1 &&
                SSL_CTX_use_PrivateKey(context, secret) == 1 && SSL_CTX_check_private_key(context) == 1;
-    while (fine && (more = PEM_read_bio_X509(bio, NULL, NULL, NULL)))
+    while (fine && (more = agentos_next_certificate(bio)))
         if (SSL_CTX_add_extra_chain_cert(context, more) != 1) { X509_free(more); fine = 0; }
+    if (fine && !agentos_pem_is_at_end()) fine = 0;
     X509_free(leaf);
     EVP_PKEY_free(secret);
     BIO_free(bio);

@@ -9,6 +9,8 @@ public enum Peer: Sendable, Equatable {
     case remote(PeerCertificate?)
     /// It cannot be told.
     case unknown
+
+    public var isRemote: Bool { if case .remote = self { true } else { false } }
 }
 
 /// One client's connection, as the server has to know it: what it waits for, and since when.
@@ -38,8 +40,6 @@ final class Connection {
         var pid: pid_t = 0
         return agentos_peer(fd, &uid, &pid) == 0 ? .user(uid) : .unknown
     }
-
-    var isRemote: Bool { if case .remote = peer { true } else { false } }
 
     var isIdle: Bool { exchange == nil && !isDropped }
 

@@ -108,7 +108,7 @@ public final class Exchange {
     public func startStream(_ type: String) {
         guard answer == nil, !isClosed else { return }
         isStream = true
-        server.openStreams += 1
+        countStreams(1)
         answer = .stream([("Content-Type", type)])
         resume()
     }
@@ -164,7 +164,7 @@ public final class Exchange {
     public func upgrade(to name: String, headers: [(String, String)] = []) -> UpgradedConnection? {
         guard answer == nil, !isClosed else { return nil }
         isStream = true
-        server.openStreams += 1
+        countStreams(1)
         let link = UpgradedConnection(
             server.events, account: { [unowned self] in account($0) }, release: { [unowned self] in endUpgrade() })
         self.link = link
@@ -193,6 +193,11 @@ public final class Exchange {
     }
 
     private static let skippedBytesMax: UInt64 = 1 << 16
+
+    private func countStreams(_ change: Int) {
+        server.openStreams += change
+        if peer.isRemote { server.openRemoteStreams += change }
+    }
 
     private func account(_ count: Int) {
         server.queuedBytes += count
@@ -314,7 +319,7 @@ public final class Exchange {
         guard !isClosed else { return }
         isClosed = true
         if isStream {
-            server.openStreams -= 1
+            countStreams(-1)
             server.queuedBytes -= queue.count
         }
         link?.cut()

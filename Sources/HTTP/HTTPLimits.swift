@@ -5,6 +5,8 @@ public struct HTTPLimits: Sendable {
     public var remoteMax = 448
     /// Exchanges that go on without an end, such as watches; the other connections stay free for short requests.
     public var streamsMax = 448
+    /// Of them, those over TLS.
+    public var remoteStreamsMax = 384
     public var bodyBytesMax = 16 << 20
     /// Bodies of all requests together.
     public var bodiesBytesMax = 128 << 20

@@ -11,6 +11,8 @@ public final class HTTPServer {
     public let limits: HTTPLimits
     /// Exchanges whose answer has no end yet.
     public internal(set) var openStreams = 0
+    /// Of them, those over TLS.
+    public internal(set) var openRemoteStreams = 0
     /// Bytes of streams that clients have not taken yet.
     var queuedBytes = 0
 
@@ -121,7 +123,7 @@ public final class HTTPServer {
     public func serve(_ front: TLSFront) {
         events.receive(front.arrivals) { [unowned self] arrivals in
             for arrival in arrivals {
-                let remote = connections.values.filter(\.isRemote)
+                let remote = connections.values.filter(\.peer.isRemote)
                 if remote.count < limits.remoteMax || dropTheIdlest(of: remote) {
                     add(arrival.fd, .remote(arrival.certificate))
                 } else {

@@ -4,4 +4,6 @@ extension Limits {
     public static let connectionsMax = 2048
     /// Of these, what streams without an end leave to short requests.
     public static let connectionsReserved = 64
+    /// Those that come over TLS: fewer than a front takes, whose others are in their handshakes.
+    public static let remoteConnectionsMax = 448
 }

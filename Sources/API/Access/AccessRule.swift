@@ -68,9 +68,7 @@ extension Failure {
 }
 
 extension Call {
-    /// What is asked for, with where and on which object.
-    var attributes: Attributes { attributes(action.verb.rawValue) }
-
+    /// What is asked for with another verb, with where and on which object.
     func attributes(_ verb: String) -> Attributes {
         switch action.object {
         case .path: return Attributes(verb, .path(exchange.target?.path ?? ""))

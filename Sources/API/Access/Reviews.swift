@@ -92,6 +92,9 @@ extension Server {
                 word("verb"), group: word("group"), word("resource"), subresource: word("subresource"),
                 namespace: word("namespace"), name: word("name"))
         case (nil, let path?):
+            if call.namespace != nil {
+                throw .badRequest("spec.nonResourceAttributes: disallowed on this kind of request")
+            }
             asked = Attributes(path["verb"]?.string ?? "", .path(path["path"]?.string ?? ""))
         case (nil, nil), (.some, .some):
             throw .badRequest("spec: exactly one of resourceAttributes and nonResourceAttributes must be given")

@@ -98,7 +98,7 @@ enum CommandFace {
     private static let spdy = "SPDY/3.1"
     private static let spdyVersion = "X-Stream-Protocol-Version"
 
-    init(_ call: Call, _ streams: CommandRequest.Streams) throws(Failure) {
+    init(_ call: Call) throws(Failure) {
         if call.exchange.header("Upgrade")?.uppercased() == Self.spdy {
             let asked = call.exchange.headers(Self.spdyVersion).flatMap { line in
                 line.split(separator: ",").map { String($0.drop { $0 == " " }.prefix { $0 != " " }) }

@@ -69,6 +69,7 @@ final class CommandRelay {
     }
 
     private func start() {
+        guard !isOver else { return }
         if let deadline { server.loop.events.cancel(deadline) }
         guard let source = open() else { return finish(.failed("no such driver serves here")) }
         self.source = source
@@ -88,6 +89,8 @@ final class CommandRelay {
     private func receive(_ bytes: [UInt8]) {
         let received = channels.receive(bytes)
         connection.write(received.reply)
+        // Who takes nothing any more is found by that.
+        guard !isOver else { return }
         inputs += received.inputs.filter { streams.hasInput || $0.isSize }
         if received.isOver {
             hangUp()

@@ -14,7 +14,7 @@ struct CommandRequest {
     }
 
     let command: [String]
-    /// Nil: the one that the path names.
+    /// What a body says of it; nil: the one that the path, or the query, names.
     let ordinal: Int?
     let timeoutMs: Int64
     let streams: Streams
@@ -25,7 +25,7 @@ struct CommandRequest {
         let parameters = call.parameters
         if call.exchange.body.isEmpty {
             command = parameters[Query.command] ?? []
-            ordinal = call.route.kind == .agent ? parameters[Query.ordinal].map { Int($0) } : nil
+            ordinal = nil
             timeoutMs = (call.route.kind == .agent ? parameters[Query.commandTimeout] ?? 0 : 0) * 1000
             streams = Streams(parameters)
         } else {
@@ -36,11 +36,7 @@ struct CommandRequest {
             let words = body["command"]?.list ?? []
             command = words.compactMap(\.string)
             guard command.count == words.count else { throw .badRequest("command: expected strings") }
-            let number = body["ordinal"]?.int ?? 0
-            guard (0...Int64(Limits.replicasMax)).contains(Int64(number)) else {
-                throw .badRequest("ordinal: must be from 0 to \(Limits.replicasMax)")
-            }
-            ordinal = Int(number)
+            ordinal = try Self.ordinal(body["ordinal"], call)
             let seconds = Int64(body["timeoutSeconds"]?.int ?? 0)
             guard (0...86_400).contains(seconds) else { throw .badRequest("timeoutSeconds: must be from 0 to 86400") }
             timeoutMs = seconds * 1000
@@ -54,6 +50,16 @@ struct CommandRequest {
         guard streams.hasInput || streams.hasOutput || streams.hasError else {
             throw .badRequest("you must specify at least 1 of stdin, stdout, stderr")
         }
+    }
+
+    /// A pod is one replica: what may be done with it was decided by its name.
+    private static func ordinal(_ node: Node?, _ call: Call) throws(Failure) -> Int? {
+        guard let node, !node.isNull else { return nil }
+        guard call.route.kind == .agent else { throw .badRequest("ordinal: the path names the replica of a pod") }
+        guard let number = node.int, (0...Limits.replicasMax).contains(number) else {
+            throw .badRequest("ordinal: must be from 0 to \(Limits.replicasMax)")
+        }
+        return number
     }
 }
 

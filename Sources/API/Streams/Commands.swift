@@ -16,7 +16,7 @@ extension Server {
             let replica = try ReplicaName(call)
             let wanted = try CommandRequest(call)
             let ordinal = wanted.ordinal ?? replica.ordinal
-            let face = try CommandFace(call, wanted.streams)
+            let face = try CommandFace(call)
             loop.submit(
                 actor: call.principal, trace: call.trace.id,
                 .execute(replica.agent, ordinal: ordinal, command: wanted.command)
@@ -40,20 +40,18 @@ extension Server {
     func attach(_ call: Call) {
         do throws(Failure) {
             let replica = try ReplicaName(call)
-            let isAgent = call.route.kind == .agent
-            let ordinal = isAgent ? call.parameters[Query.ordinal].map { Int($0) } ?? 0 : replica.ordinal
             let streams = CommandRequest.Streams(call.parameters)
             if streams.hasInput || streams.isTerminal {
                 let what = streams.hasInput ? "standard input" : "terminal"
                 throw .badRequest("agent \"\(replica.agent.name)\" has no \(what) to attach to", key: replica.agent)
             }
-            let face = try CommandFace(call, streams)
+            let face = try CommandFace(call)
             guard let agent = loop.engine.state.objects[replica.agent]?.agent else { throw .notFound(replica.agent) }
-            guard let found = agent.replicas.first(where: { $0.ordinal == ordinal }) else {
-                throw Failure(.noReplica(replica.agent, ordinal: ordinal))
+            guard let found = agent.replicas.first(where: { $0.ordinal == replica.ordinal }) else {
+                throw Failure(.noReplica(replica.agent, ordinal: replica.ordinal))
             }
             guard let run = found.phase.run, found.phase.isLive else {
-                throw Failure(.conflict(replica.agent, .notRunning(ordinal: ordinal, found.phase.name)))
+                throw Failure(.conflict(replica.agent, .notRunning(ordinal: replica.ordinal, found.phase.name)))
             }
             let request = LogRequest(run: run.id, tail: 0, follows: true)
             relay(call, face, streams, lateAfterMs: 0) { [loop] in
@@ -78,7 +76,7 @@ extension Server {
     }
 }
 
-/// The replica that a path names: `NAME` of an agent, whose first it is, or `NAME-ORDINAL` of a pod.
+/// The replica that a request names: `NAME` of an agent, with `ordinal=0` in the query, or `NAME-ORDINAL` of a pod.
 struct ReplicaName: Equatable {
     let agent: ObjectKey
     let ordinal: Int
@@ -87,10 +85,11 @@ struct ReplicaName: Equatable {
         let namespace = call.namespace ?? ""
         if let container = call.parameters[Query.container], container != Resource.podContainer {
             throw .badRequest(
-                "container \(container) is not valid for pod \(call.name): its one is \(Resource.podContainer)")
+                "container \(container) is not valid for \(call.name): its one is \(Resource.podContainer)")
         }
         if call.route.kind == .agent {
-            (agent, ordinal) = (ObjectKey(.agent, namespace: namespace, name: call.name), 0)
+            agent = ObjectKey(.agent, namespace: namespace, name: call.name)
+            ordinal = call.parameters[Query.ordinal].map { Int($0) } ?? 0
             return
         }
         guard let (name, ordinal) = Resource.replica(ofPod: call.name) else {

@@ -111,7 +111,7 @@ private final class TLSThread {
         setsockopt(fd, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
         let link = TLSLink(
             fd: fd, context: context, events: events, nowMs: agentos_boot_ms(),
-            arrived: { [unowned self] _, certificate in handOver(certificate) },
+            arrived: { [unowned self] certificate in handOver(certificate) },
             left: { [unowned self] link in
                 links[link.fd] = nil
                 for listener in listeners { listener.arm() }

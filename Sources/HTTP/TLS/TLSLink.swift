@@ -20,19 +20,18 @@ final class TLSLink {
 
     private let ssl: OpaquePointer
     private let events: EventLoop
-    private let arrived: (TLSLink, PeerCertificate?) -> Int32?
+    private let arrived: (PeerCertificate?) -> Int32?
     private let left: (TLSLink) -> Void
     private var inner: Int32 = -1
     private var inward: ArraySlice<UInt8> = []
     private var outward: ArraySlice<UInt8> = []
-    private var innerEnded = false
     private var wantsWrite = false
     private var watched: (outer: UInt32, inner: UInt32) = (0, 0)
 
     /// - Parameter arrived: called when the client is known; returns our end of the pair that leads to the server.
     init?(
         fd: Int32, context: TLSContext, events: EventLoop, nowMs: Int64,
-        arrived: @escaping (TLSLink, PeerCertificate?) -> Int32?, left: @escaping (TLSLink) -> Void
+        arrived: @escaping (PeerCertificate?) -> Int32?, left: @escaping (TLSLink) -> Void
     ) {
         guard let ssl = SSL_new(context.pointer) else { return nil }
         SSL_set_fd(ssl, fd)
@@ -64,7 +63,7 @@ final class TLSLink {
         if isBusy {
             events.after(ms: 0) { [weak self] in
                 guard let self, state == .open else { return }
-                pump(scratch, nowMs: nowMs)
+                onEvent()
             }
         }
     }
@@ -108,7 +107,7 @@ final class TLSLink {
                 return false
             }
         }
-        guard let end = arrived(self, certificate) else {
+        guard let end = arrived(certificate) else {
             close()
             return false
         }
@@ -122,6 +121,7 @@ final class TLSLink {
     /// From the client to the server; true when something has moved.
     private func moveInward(_ scratch: UnsafeMutableRawBufferPointer) -> Bool {
         if inward.isEmpty {
+            wantsWrite = false
             let count = SSL_read(ssl, scratch.baseAddress, Int32(scratch.count))
             guard count > 0 else {
                 switch SSL_get_error(ssl, count) {
@@ -149,16 +149,9 @@ final class TLSLink {
     private func moveOutward(_ scratch: UnsafeMutableRawBufferPointer) -> Bool {
         guard state == .open else { return false }
         if outward.isEmpty {
-            if innerEnded {
-                close()
-                return false
-            }
             let count = recv(inner, scratch.baseAddress, scratch.count, Int32(MSG_DONTWAIT))
             guard count > 0 else {
-                if count == 0 || (errno != EAGAIN && errno != EINTR) {
-                    innerEnded = true
-                    close()
-                }
+                if count == 0 || (errno != EAGAIN && errno != EINTR) { close() }
                 return false
             }
             let sent = write(UnsafeRawBufferPointer(rebasing: scratch[..<count]))
@@ -206,13 +199,10 @@ final class TLSLink {
         if wanted == 0 {
             events.unwatch(fd)
         } else if !events.watch(fd, events: wanted, { [weak self] _ in self?.onEvent() }) {
-            return events.cancelLater { [weak self] in self?.close() }
+            // The kernel has no room for a watch. Not in the middle of what is going on.
+            events.after(ms: 0) { [weak self] in self?.close() }
+            return
         }
         current = wanted
     }
-}
-
-extension EventLoop {
-    /// When the kernel has no room for a watch: not in the middle of what is going on.
-    fileprivate func cancelLater(_ body: @escaping () -> Void) { after(ms: 0, body) }
 }
