@@ -51,31 +51,12 @@ struct Kubectl {
     private let relay: pid_t
     private let port: String
 
-    private static let relayCode = """
-        import socket, sys, threading
-        listener = socket.create_server(("127.0.0.1", 0))
-        print(listener.getsockname()[1], flush=True)
-        def copy(source, target):
-            try:
-                while data := source.recv(65536): target.sendall(data)
-            except OSError: pass
-            for end in (source, target):
-                try: end.shutdown(socket.SHUT_RDWR)
-                except OSError: pass
-        while True:
-            client, _ = listener.accept()
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(sys.argv[1])
-            for pair in ((client, server), (server, client)):
-                threading.Thread(target=copy, args=pair, daemon=True).start()
-        """
-
     init?(_ program: String, _ world: World) {
         self.program = program
         self.world = world
         let output = "\(world.directory)/relay.out"
         relay = World.start(
-            ["/usr/bin/python3", "-c", Self.relayCode, world.socket], world.environment, nil, output,
+            ["/usr/bin/python3", "\(World.root)/scripts/relay.py", world.socket], world.environment, nil, output,
             "\(world.directory)/relay.err")
         World.until("the relay listens") { World.read(output).hasSuffix("\n") }
         port = World.read(output).filter(\.isNumber)
