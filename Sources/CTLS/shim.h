@@ -9,8 +9,11 @@
 
 // Much of OpenSSL is macros, which Swift cannot call. Texts are PEM; nothing here keeps what it is given.
 
-/// Without it OpenSSL would ask for passwords on the terminal.
-static inline int agentos_no_password(char *text, int max, int is_writing, void *user) { return -1; }
+/// Without it OpenSSL would ask for passwords on the terminal. Where there is an `int` for it, that it was asked is told.
+static inline int agentos_no_password(char *text, int max, int is_writing, void *user) {
+    if (user) *(int *)user = 1;
+    return -1;
+}
 
 /// The next certificate of a text; NULL at its end, and where one cannot be read.
 static inline X509 *agentos_next_certificate(BIO *bio) {
@@ -31,9 +34,9 @@ static inline X509 *agentos_pem_certificate(const char *pem) {
     return certificate;
 }
 
-static inline EVP_PKEY *agentos_pem_key(const char *pem) {
+static inline EVP_PKEY *agentos_pem_key(const char *pem, int *is_encrypted) {
     BIO *bio = BIO_new_mem_buf(pem, -1);
-    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, agentos_no_password, NULL) : NULL;
+    EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, agentos_no_password, is_encrypted) : NULL;
     BIO_free(bio);
     return key;
 }
@@ -75,21 +78,40 @@ static inline int agentos_tls_trust(SSL_CTX *context, const char *pem) {
     return count;
 }
 
-/// The certificate of the server, those that signed it behind it, and its key; 0 when they are not, or not together.
-static inline int agentos_tls_identity(SSL_CTX *context, const char *chain, const char *key) {
+/// What becomes of an identity that is given to a context.
+enum agentos_identity {
+    agentos_identity_fine, agentos_identity_certificate, agentos_identity_key, agentos_identity_encrypted,
+    agentos_identity_pair
+};
+
+/// The certificate of the server and those that signed it behind it.
+static inline int agentos_tls_chain(SSL_CTX *context, const char *chain) {
     BIO *bio = BIO_new_mem_buf(chain, -1);
     X509 *leaf = bio ? agentos_next_certificate(bio) : NULL, *more;
-    EVP_PKEY *secret = agentos_pem_key(key);
-    int fine = leaf && secret && SSL_CTX_use_certificate(context, leaf) == 1 &&
-               SSL_CTX_use_PrivateKey(context, secret) == 1 && SSL_CTX_check_private_key(context) == 1;
+    int fine = leaf && SSL_CTX_use_certificate(context, leaf) == 1;
     while (fine && (more = agentos_next_certificate(bio)))
         if (SSL_CTX_add_extra_chain_cert(context, more) != 1) { X509_free(more); fine = 0; }
-    if (fine && !agentos_pem_is_at_end()) fine = 0;
+    fine = fine && agentos_pem_is_at_end();
     X509_free(leaf);
-    EVP_PKEY_free(secret);
     BIO_free(bio);
     ERR_clear_error();
     return fine;
+}
+
+/// The certificates of the server and its key; which of them cannot be read, or that they do not belong together.
+static inline enum agentos_identity agentos_tls_identity(SSL_CTX *context, const char *chain, const char *pem) {
+    int is_encrypted = 0;
+    if (!agentos_tls_chain(context, chain)) return agentos_identity_certificate;
+    EVP_PKEY *key = agentos_pem_key(pem, &is_encrypted);
+    enum agentos_identity result = agentos_identity_fine;
+    if (!key) {
+        result = is_encrypted ? agentos_identity_encrypted : agentos_identity_key;
+    } else if (SSL_CTX_use_PrivateKey(context, key) != 1 || SSL_CTX_check_private_key(context) != 1) {
+        result = agentos_identity_pair;
+    }
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return result;
 }
 
 /// TLS 1.2 and 1.3 only. A client's certificate is asked for; one that is shown must be good. No session is resumed: a
@@ -162,7 +184,7 @@ static inline int agentos_make_certificate(
     int key_max) {
     unsigned char serial[16];
     X509 *issuer = issuer_pem ? agentos_pem_certificate(issuer_pem) : NULL;
-    EVP_PKEY *issuer_key = issuer_key_pem ? agentos_pem_key(issuer_key_pem) : NULL;
+    EVP_PKEY *issuer_key = issuer_key_pem ? agentos_pem_key(issuer_key_pem, NULL) : NULL;
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *certificate = X509_new();
     BIO *out = BIO_new(BIO_s_mem()), *key_out = BIO_new(BIO_s_mem());

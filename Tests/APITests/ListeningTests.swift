@@ -179,7 +179,7 @@ import Values
         arguments: [
             ("127.0.0.1:6443", "127.0.0.1:6443"), ("[::1]:0", "[::1]:0"), ("0.0.0.0:65535", "0.0.0.0:65535"),
             ("localhost:1", nil), (":6443", nil), ("::1:6443", nil), ("127.0.0.1", nil), ("127.0.0.1:65536", nil),
-            ("[127.0.0.1]:1", nil), ("127.0.0.1:-1", nil), ("", nil), ("[::1]", nil),
+            ("[127.0.0.1]:1", nil), ("127.0.0.1:-1", nil), ("127.0.0.1:+1", nil), ("", nil), ("[::1]", nil),
         ] as [(String, String?)]) func addressesAreNumericWithAPort(text: String, read: String?)
     {
         #expect(ListenAddress(text)?.text == read)
@@ -191,6 +191,43 @@ import Values
     ]) func aLineThatNamesNobodyIsRefused(csv: String) {
         #expect(throws: TokenFileProblem.self) { try StaticTokens(csv: csv) }
     }
+
+    /// Nothing is half taken, and nobody is asked for a password.
+    @Test func identitiesThatAreNotWholeAreRefusedEachWithItsReason() throws {
+        let authority = try #require(Authority.make("test", seconds: 60))
+        let served = try #require(authority.issue(.server(names: ["DNS:localhost"]), seconds: 60))
+        let other = try #require(authority.issue(.server(names: ["DNS:localhost"]), seconds: 60))
+        let second = authority.credential.certificate
+        func problem(_ certificate: String, _ key: String, trusting authorities: String = "") -> TLSProblem? {
+            let more = authorities.isEmpty ? [] : [authorities]
+            return TLSSettings(
+                identity: Credential(certificate: certificate, key: key), clientAuthorities: more
+            ).problem
+        }
+        #expect(problem(served.certificate + second, served.key, trusting: second + second) == nil)
+        for damaged in [
+            String(second.prefix(200)), second.replacing("MII", with: "M!I"), second.replacing("M", with: "A"),
+        ] {
+            #expect(problem(served.certificate + damaged, served.key) == .certificate, "\(damaged)")
+            #expect(problem(served.certificate, served.key, trusting: second + damaged) == .authorities, "\(damaged)")
+        }
+        #expect(problem("", served.key) == .certificate && problem(served.certificate, "") == .key)
+        #expect(problem(served.certificate, other.key) == .pair)
+        #expect(problem(served.certificate, Self.encryptedKey) == .encryptedKey)
+        #expect(problem(served.certificate, served.key, trusting: "none") == .authorities)
+    }
+
+    /// Its password is `x`.
+    private static let encryptedKey = """
+        -----BEGIN ENCRYPTED PRIVATE KEY-----
+        MIHsMFcGCSqGSIb3DQEFDTBKMCkGCSqGSIb3DQEFDDAcBAjQFsZC+KNlHgICCAAw
+        DAYIKoZIhvcNAgkFADAdBglghkgBZQMEASoEEAkCmVMtBgscUg08zQjmQUEEgZA6
+        svSqYdbOplLl3/uIj/6k+G1q1t8BZW4+dsljK0IZ6jFSRAnEXpMmntLz+OaLui8i
+        ed1ttA1vzaUNu7QzQVUnMM2XdCSn2InpZEI/q3Nc2KbbBrWnLpdvBzDPz5OQtpJt
+        Yfc50fzTtjxZiDmtkkrY1eMvNqy151+jc9mQSJI94QdPB1WPJ3ytc2WI7mb70Lc=
+        -----END ENCRYPTED PRIVATE KEY-----
+
+        """
 
     @Test func namesThatNoCertificateHoldsAreRefused() throws {
         let authority = try #require(Authority.make("test", seconds: 60))
@@ -252,10 +289,11 @@ final class TLSClient {
         def ask(line):
             method, target = line.split(" ", 1)
             try:
-                client = kept[0] if kept else connect()
+                client = kept[0] if kept and version == "keep" else connect()
                 if version == "keep": kept[:] = [client]
+                if version == "hold": kept.append(client)
                 head = f"{method} {target} HTTP/1.1\\r\\nHost: localhost\\r\\n"
-                if version != "keep": head += "Connection: close\\r\\n"
+                if version not in ("keep", "hold"): head += "Connection: close\\r\\n"
                 if work["header"]: head += work["header"] + "\\r\\n"
                 body = work["body"].encode()
                 client.sendall((head + f"Content-Length: {len(body)}\\r\\n\\r\\n").encode() + body)

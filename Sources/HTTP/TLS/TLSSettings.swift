@@ -24,9 +24,15 @@ public struct TLSSettings: Sendable, Equatable {
 
 /// Why settings cannot be served with.
 public enum TLSProblem: Error, Sendable, Equatable {
-    /// The certificate or the key cannot be read, or they do not belong together.
-    case identity
-    /// A list of authorities holds no certificate that can be read.
+    /// One of the server's certificates cannot be read.
+    case certificate
+    /// Its key cannot be read.
+    case key
+    /// Its key can be read with a password only.
+    case encryptedKey
+    /// The key belongs to another certificate.
+    case pair
+    /// A list of authorities holds no certificate, or one that cannot be read.
     case authorities
     case noMemory
 }
@@ -38,8 +44,12 @@ final class TLSContext {
     init(_ settings: TLSSettings) throws(TLSProblem) {
         guard let context = agentos_tls_context() else { throw .noMemory }
         pointer = context
-        if agentos_tls_identity(context, settings.identity.certificate, settings.identity.key) != 1 {
-            throw .identity
+        switch agentos_tls_identity(context, settings.identity.certificate, settings.identity.key) {
+        case agentos_identity_fine: break
+        case agentos_identity_key: throw .key
+        case agentos_identity_encrypted: throw .encryptedKey
+        case agentos_identity_pair: throw .pair
+        default: throw .certificate
         }
         for authorities in settings.clientAuthorities where agentos_tls_trust(context, authorities) < 1 {
             throw .authorities

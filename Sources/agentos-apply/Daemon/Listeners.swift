@@ -153,8 +153,11 @@ final class Listeners {
 extension TLSProblem {
     fileprivate var words: String {
         switch self {
-        case .identity: "the certificate and its key cannot be read, or do not belong together"
-        case .authorities: "the file of client authorities holds no certificate that can be read"
+        case .certificate: "the file of the certificate holds none, or one that cannot be read; expected PEM"
+        case .key: "the file of the key holds none that can be read; expected PEM"
+        case .encryptedKey: "the key is encrypted; give one without a password, such as `openssl pkey -in KEY` writes"
+        case .pair: "the key does not belong to the certificate"
+        case .authorities: "the file of client authorities holds no certificate, or one that cannot be read"
         case .noMemory: "there is no memory for it"
         }
     }
