@@ -86,6 +86,42 @@ public struct PublishedChange {
     public let before: PublishedObject?
     /// About so much memory does it take.
     let bytes: Int
+    private let told = Told()
+
+    init(
+        change: WatchEvent.Change, resourceVersion: Int64, object: PublishedObject, before: PublishedObject?, bytes: Int
+    ) {
+        self.change = change
+        self.resourceVersion = resourceVersion
+        self.object = object
+        self.before = before
+        self.bytes = bytes
+    }
+
+    /// What the change means for those who watch one document.
+    public struct Difference {
+        /// As it is or, when it is gone, as it was.
+        public let document: Document
+        /// What selected it before; nil when it was not there.
+        public let before: Selectable?
+        public let isGone: Bool
+
+        public init(_ document: Document, before: Selectable?, isGone: Bool) {
+            self.document = document
+            self.before = before
+            self.isGone = isGone
+        }
+    }
+
+    private final class Told { var differences: [String: [Difference]] = [:] }
+
+    /// What it means for those who watch a resource; made when that is first asked for, once for all of them.
+    public func differences(of resource: String, make: () -> [Difference]) -> [Difference] {
+        if let known = told.differences[resource] { return known }
+        let made = make()
+        told.differences[resource] = made
+        return made
+    }
 }
 
 /// The latest changes, oldest first, within a number and an amount of memory.

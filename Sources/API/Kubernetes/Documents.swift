@@ -20,41 +20,41 @@ extension Server {
         }
     }
 
-    /// The documents that a change has taken away, as they were, with the version of the change.
-    private func removed(_ change: PublishedChange, _ resource: Resource) -> [Document] {
-        guard let before = change.before else { return [] }
-        return change.object.documents(of: "\(resource.qualifiedName) removed") {
-            let left = change.change == .deleted ? [] : documents(change.object, resource)
-            return documents(before, resource).filter { old in
-                !left.contains { $0.selectable.name == old.selectable.name }
-            }.map { old in
-                var node = old.node ?? .emptyMap
-                var metadata = node["metadata"] ?? .emptyMap
-                metadata["resourceVersion"] = .text(String(change.resourceVersion))
-                node["metadata"] = metadata
-                return Document(old.selectable, node: node)
+    /// What one change means for those who watch a resource: each document that it touches.
+    func differences(_ change: PublishedChange, _ resource: Resource) -> [PublishedChange.Difference] {
+        change.differences(of: resource.qualifiedName) {
+            guard case .view = resource.home else {
+                let document = documents(change.object, resource)[0]
+                let isGone = change.change == .deleted
+                return [PublishedChange.Difference(document, before: change.before?.selectable, isGone: isGone)]
             }
+            let before = change.before.map { documents($0, resource) } ?? []
+            let now = change.change == .deleted ? [] : documents(change.object, resource)
+            let (earlier, left) = (byName(before), byName(now))
+            let changed = now.compactMap { document -> PublishedChange.Difference? in
+                let old = earlier[document.selectable.name]
+                if let old, isSame(old, document) { return nil }
+                return PublishedChange.Difference(document, before: old?.selectable, isGone: false)
+            }
+            let removed = before.filter { left[$0.selectable.name] == nil }.map { old in
+                PublishedChange.Difference(
+                    gone(old, at: change.resourceVersion), before: old.selectable, isGone: true)
+            }
+            return changed + removed
         }
     }
 
-    /// What one change means for those who watch a resource.
-    ///
-    /// - Returns: each document that it touches, as it is or, when it is gone, as it was; and how it was before.
-    func differences(
-        _ change: PublishedChange, _ resource: Resource
-    ) -> [(document: Document, before: Selectable?, isGone: Bool)] {
-        guard case .view = resource.home else {
-            let document = documents(change.object, resource)[0]
-            return [(document, change.before?.selectable, change.change == .deleted)]
-        }
-        let before = change.before.map { documents($0, resource) } ?? []
-        let now = change.change == .deleted ? [] : documents(change.object, resource)
-        let changed = now.compactMap { document -> (document: Document, before: Selectable?, isGone: Bool)? in
-            let old = before.first { $0.selectable.name == document.selectable.name }
-            if let old, isSame(old, document) { return nil }
-            return (document, old?.selectable, false)
-        }
-        return changed + removed(change, resource).map { ($0, $0.selectable, true) }
+    private func byName(_ documents: [Document]) -> [String: Document] {
+        Dictionary(documents.map { ($0.selectable.name, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// A document that a change has taken away, as it was, with the version of the change.
+    private func gone(_ old: Document, at version: Int64) -> Document {
+        var node = old.node ?? .emptyMap
+        var metadata = node["metadata"] ?? .emptyMap
+        metadata["resourceVersion"] = .text(String(version))
+        node["metadata"] = metadata
+        return Document(old.selectable, node: node)
     }
 
     /// Nothing but the version of the object that they are made of differs.

@@ -80,13 +80,13 @@ final class Watch {
     func push(_ changes: some Sequence<PublishedChange>) {
         for change in changes where change.object.key.kind == kind {
             guard namespace == nil || change.object.key.namespace == namespace else { continue }
-            for (document, before, isGone) in server.differences(change, resource) {
-                let isIn = !isGone && selector.matches(document.selectable)
-                let wasIn = before.map(selector.matches) ?? false
+            for difference in server.differences(change, resource) {
+                let isIn = !difference.isGone && selector.matches(difference.document.selectable)
+                let wasIn = difference.before.map(selector.matches) ?? false
                 if isIn {
-                    send(wasIn ? .modified : .added, document, change.object)
+                    send(wasIn ? .modified : .added, difference.document, change.object)
                 } else if wasIn {
-                    send(.deleted, document, change.object)
+                    send(.deleted, difference.document, change.object)
                 }
             }
         }
