@@ -73,10 +73,13 @@ import Values
     private struct SPDYClient {
         private let writer = SPDYHeaderWriter()
 
-        mutating func open(_ stream: UInt8, _ type: String) -> [UInt8] {
+        mutating func open(_ stream: UInt8, _ type: String, isLast: Bool = false) -> [UInt8] {
             let block = writer.write([("streamtype", type)])
             let length = block.count + 10
-            return [0x80, 3, 0, 1, 0, 0, UInt8(length >> 8), UInt8(length & 255), 0, 0, 0, stream, 0, 0, 0, 0, 0, 0]
+            return [
+                0x80, 3, 0, 1, isLast ? 1 : 0, 0, UInt8(length >> 8), UInt8(length & 255), 0, 0, 0, stream, 0, 0, 0, 0,
+                0, 0,
+            ]
                 + block
         }
 
@@ -101,6 +104,13 @@ import Values
         #expect(channels.probe() == [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 2])
         #expect(channels.output([65], isError: false) == [0, 0, 0, 5, 0, 0, 0, 1, 65])
         #expect(String(decoding: channels.end(CommandEnd(.exited(0))), as: UTF8.self).hasSuffix("\"Success\"}"))
+    }
+
+    /// A client that has no input may say so as it opens the stream.
+    @Test func aStreamMayEndAsItIsOpened() {
+        var (client, channels) = (SPDYClient(), SPDYChannels(.v4, Self.all))
+        #expect(channels.receive(client.open(1, "error", isLast: true)).inputs.isEmpty)
+        #expect(channels.receive(client.open(3, "stdin", isLast: true)).inputs == [.end])
     }
 
     @Test func whatBreaksSPDYEndsTheConversation() {

@@ -67,7 +67,7 @@ public final class SPDYSession {
                 continue
             }
             guard let frame = try nextFrame(&rest) else { break }
-            if let event = try take(frame, &reply) { events.append(event) }
+            events += try take(frame, &reply)
         }
         return events
     }
@@ -97,8 +97,8 @@ public final class SPDYSession {
         bytes.prefix(4).reduce(0) { $0 << 8 | UInt32($1) } & 0x7fff_ffff
     }
 
-    private func take(_ frame: [UInt8], _ reply: inout [UInt8]) throws(Problem) -> Event? {
-        if frame.isEmpty { return nil }
+    private func take(_ frame: [UInt8], _ reply: inout [UInt8]) throws(Problem) -> [Event] {
+        if frame.isEmpty { return [] }
         guard frame[0] == 0x80, frame[1] == 3 else { throw Problem(message: "the version of SPDY is not 3") }
         let kind = UInt16(frame[2]) << 8 | UInt16(frame[3])
         let body = frame[8...]
@@ -114,23 +114,23 @@ public final class SPDYSession {
             try needs(4)
             // They say nothing of interest, and are a part of the compressed stream.
             if reader.read(Array(body.dropFirst(4))) == nil { throw Problem(message: "a header cannot be read") }
-            return nil
+            return []
         case Kind.reset:
             try needs(8)
-            return streams.remove(stream).map { .reset(stream: $0) }
+            return streams.remove(stream).map { [.reset(stream: $0)] } ?? []
         case Kind.ping:
             try needs(4)
             // Those with even numbers answer ours.
             if stream % 2 == 1 { reply += frame }
-            return nil
-        case Kind.goAway: return .goAway
-        default: return nil
+            return []
+        case Kind.goAway: return [.goAway]
+        default: return []
         }
     }
 
     private func open(
         _ stream: UInt32, block: [UInt8], isLast: Bool, _ reply: inout [UInt8]
-    ) throws(Problem) -> Event? {
+    ) throws(Problem) -> [Event] {
         guard stream % 2 == 1, stream > lastStream else { throw Problem(message: "stream \(stream) cannot be opened") }
         guard streams.count < Self.streamsMax else { throw Problem(message: "too many streams") }
         guard let headers = reader.read(block) else { throw Problem(message: "a header cannot be read") }
@@ -138,7 +138,9 @@ public final class SPDYSession {
         streams.insert(stream)
         reply += Self.control(Kind.reply, Self.bytes(stream) + writer.write([]))
         let type = headers.first { $0.name.lowercased() == "streamtype" }?.value ?? ""
-        return .opened(stream: stream, type: type)
+        let opened = Event.opened(stream: stream, type: type)
+        // The client may end its side at once: nothing comes on this stream.
+        return isLast ? [opened, .data(stream: stream, [], isLast: true)] : [opened]
     }
 
     // MARK: To the client
