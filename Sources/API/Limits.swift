@@ -35,9 +35,12 @@ extension Limits {
     /// Names that are drawn for one new object before it is refused.
     static let generatedNamesMax = 8
     static let idempotencyKeyBytesMax = 255
-    /// Warnings of one answer, and characters of each.
-    static let warningsMax = 16
-    static let warningLengthMax = 256
+    /// Warnings of one answer together, as in Kubernetes, and each of them.
+    static let warningsBytesMax = 4096
+    static let warningBytesMax = 256
+    /// What other headers of an answer tell. All together has to fit beside the head of the request.
+    static let waitsBytesMax = 256
+    static let namesBytesMax = 1024
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

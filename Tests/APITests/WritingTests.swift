@@ -44,6 +44,9 @@ import Values
             #expect(unnamed.status == 422, "\(unnamed)")
             #expect(ask("POST", Self.maps, "", type: "application/x-www-form-urlencoded").status == 415)
             #expect(ask("POST", Self.maps, "").status == 400)
+            let named = ask("POST", Self.maps, "metadata: {name: y}")
+            #expect(named.status == 400 && named.node["message"]?.string?.hasPrefix("body:1:1") == true, "\(named)")
+            #expect(ask("POST", "\(Self.maps)?dryRun=All", "metadata: {name: y}", type: nil).status == 201)
             #expect(ask("POST", Self.maps, #"{"metadata":{"name":"x","namespace":"y"}}"#).status == 400)
             #expect(ask("POST", Self.maps, #"{"kind":"Secret","metadata":{"name":"x"}}"#).status == 400)
 
@@ -121,6 +124,15 @@ import Values
             let ignored = ask("POST", "\(Self.agents)?fieldValidation=Ignore", body)
             #expect(ignored.status == 201 && !ignored.head.contains("Warning"))
             #expect(ignored.node[path: "spec", "spam"] == nil)
+            // The head of an answer has little room.
+            let fields = (0..<200).map { "\"\(String(repeating: "😀\\\\", count: 100))\($0)\":1" }.joined(separator: ",")
+            let many = ask(
+                "POST", "\(Self.agents)?fieldValidation=Warn&dryRun=All",
+                "{\"metadata\":{\"name\":\"b\"},\"spec\":{\"command\":[\"x\"],\(fields)}}")
+            #expect(many.status == 201, "\(many.head)")
+            let warnings = many.head.split(separator: "\r\n").filter { $0.hasPrefix("Warning: ") }
+            let bytes = warnings.reduce(0) { $0 + $1.utf8.count - "Warning: ".utf8.count }
+            #expect(warnings.count > 5 && bytes <= 4096, "\(bytes) bytes")
             #expect(ask("POST", "\(Self.agents)?fieldValidation=Spam", body).status == 400)
         }
     }
@@ -202,7 +214,7 @@ import Values
                 "POST", Self.maps, #"{"metadata":{"name":"a"}}"#, type: nil,
                 "traceparent: 00-\(trace)-00f067aa0ba902b7-01")
             #expect(made.head.contains("traceparent: 00-\(trace)-"), "\(made.head)")
-            #expect(world.events().contains { $0["trace_id"]?.string == trace })
+            World.until("the event is delivered") { world.events().contains { $0["trace_id"]?.string == trace } }
             for header in ["traceparent: 00-\(String(repeating: "0", count: 32))-00f067aa0ba902b7-01", "X: y"] {
                 let missing = ask("GET", "\(Self.maps)/none", "", type: nil, header)
                 let begun = missing.node[path: "details", "trace_id"]?.string ?? ""

@@ -155,14 +155,12 @@ extension Call {
         case .applied(let applied):
             var headers = [("Agentos-Result", applied.result.rawValue)]
             if !applied.restarts.isEmpty {
-                headers.append(("Agentos-Restarts", applied.restarts.joined(separator: ",")))
+                headers.append(("Agentos-Restarts", Self.names(applied.restarts)))
             }
             if let waits = applied.waits {
-                headers.append(("Agentos-Waits", Percent.encode(waits.message)))
+                headers.append(("Agentos-Waits", Percent.encode(waits.message.cut(Limits.waitsBytesMax))))
             }
-            for warning in applied.warnings.prefix(Limits.warningsMax) {
-                headers.append(("Warning", "299 - \(Self.quoted(warning))"))
-            }
+            headers += Self.warnings(applied.warnings)
             respond(applied.result == .created ? 201 : 200, shown(applied.object, state), headers: headers)
         case .deleted(let object?): respond(200, shown(object, state))
         case .deleted(nil): succeed(details: route.kind == nil ? nil : details(uid: nil))
@@ -186,13 +184,46 @@ extension Call {
         ])
     }
 
+    /// Headers that warn, as many as the head of an answer has room for.
+    static func warnings(_ texts: [String]) -> [(String, String)] {
+        var (headers, left): ([(String, String)], Int) = ([], Limits.warningsBytesMax)
+        for text in texts {
+            let line = "299 - \(quoted(text))"
+            left -= line.utf8.count
+            guard left >= 0 else { break }
+            headers.append(("Warning", line))
+        }
+        return headers
+    }
+
     /// A quoted string of a header.
     private static func quoted(_ text: String) -> String {
         var result = "\""
-        for character in text.unicodeScalars.prefix(Limits.warningLengthMax) {
+        for character in text.cut(Limits.warningBytesMax).unicodeScalars {
             if character == "\"" || character == "\\" { result += "\\" }
             result.unicodeScalars.append(character.value < 0x20 || character.value == 0x7f ? " " : character)
         }
         return result + "\""
+    }
+
+    /// Names for a header, as many as it has room for.
+    private static func names(_ names: [String]) -> String {
+        let all = names.joined(separator: ",")
+        guard all.utf8.count > Limits.namesBytesMax else { return all }
+        return all.cut(Limits.namesBytesMax).split(separator: ",").dropLast().joined(separator: ",")
+    }
+}
+
+extension String {
+    /// The beginning that fits into so many bytes, without half a letter.
+    fileprivate func cut(_ bytesMax: Int) -> String {
+        guard utf8.count > bytesMax else { return self }
+        var (bytes, end) = (0, unicodeScalars.startIndex)
+        for index in unicodeScalars.indices {
+            bytes += UTF8.width(unicodeScalars[index])
+            if bytes > bytesMax { break }
+            end = unicodeScalars.index(after: index)
+        }
+        return String(self[..<end])
     }
 }
