@@ -1,5 +1,4 @@
 import GRPC
-import Manifests
 import Testing
 import Values
 
@@ -29,7 +28,7 @@ import Values
             object.putAlways(3, [])
         }
         let expected = #"{"metadata":{"name":"team","labels":{"a":"b"}},"apiVersion":"v1","kind":"Namespace"}"#
-        #expect(try ProtobufBody.read(bytes, .namespace) == JSONReader.read(expected))
+        #expect(try ProtobufBody.read(bytes, "Namespace") == JSONReader.read(expected))
     }
 
     @Test func aSecretHasItsValuesInBase64() throws {
@@ -41,8 +40,31 @@ import Values
             }
             object.put(3, "Opaque")
         }
-        let node = try ProtobufBody.read(bytes, .secret)
+        let node = try ProtobufBody.read(bytes, "Secret")
         #expect(node[path: "data", "k"]?.string == "/wA=" && node["type"]?.string == "Opaque")
+    }
+
+    /// `kubectl auth can-i`, and the options of a typed client's deletion.
+    @Test func questionsAndOptionsAreRead() throws {
+        let review = Self.envelope("SelfSubjectAccessReview") { review in
+            review.putAlways(1, [])
+            review.put(2) { spec in
+                spec.put(1) { attributes in
+                    attributes.put(2, "get")
+                    attributes.put(5, "pods")
+                    attributes.putAlways(9, [])
+                }
+            }
+            review.putAlways(3, [])
+        }
+        let node = try ProtobufBody.read(review, "SelfSubjectAccessReview")
+        #expect(node["spec"] == JSONReader.read(#"{"resourceAttributes":{"verb":"get","resource":"pods"}}"#))
+        let deletion = Self.envelope("DeleteOptions") { options in
+            options.put(2) { $0.put(1, "u") }
+            options.put(5, "All")
+        }
+        let options = try ProtobufBody.read(deletion, "DeleteOptions")
+        #expect(options[path: "preconditions", "uid"] == "u" && options["dryRun"] == ["All"])
     }
 
     @Test func whatIsNoObjectIsRefused() {
@@ -50,15 +72,15 @@ import Values
         let text = Self.envelope("Namespace") { $0.put(1) { $0.put(1, [0xff] as [UInt8]) } }
         let whole = Self.envelope("Namespace") { $0.put(1) { $0.put(1, "team") } }
         for bytes in [[], [1, 2, 3, 4], unknown, text, Array(whole.dropLast(2)), Array(whole.dropFirst(1))] {
-            #expect(throws: (any Error).self) { try ProtobufBody.read(bytes, .namespace) }
+            #expect(throws: (any Error).self) { try ProtobufBody.read(bytes, "Namespace") }
         }
-        #expect(throws: (any Error).self) { try ProtobufBody.read(whole, .agent) }
+        #expect(throws: (any Error).self) { try ProtobufBody.read(whole, "Agent") }
         // Whatever is flipped, reading ends.
         for index in whole.indices {
             for bit in 0..<8 {
                 var bytes = whole
                 bytes[index] ^= 1 << UInt8(bit)
-                _ = try? ProtobufBody.read(bytes, .namespace)
+                _ = try? ProtobufBody.read(bytes, "Namespace")
             }
         }
     }

@@ -30,8 +30,8 @@ extension Server {
         guard let listening else {
             return call.fail(.badRequest("the daemon listens on its socket only; start it with --listen ADDRESS:PORT"))
         }
-        var diagnostics = Diagnostics()
-        let body = JSONReader.read(call.exchange.body, file: "body", diagnostics: &diagnostics)
+        let body: Node?
+        do throws(Failure) { body = try call.bodyObject("Kubeconfig") } catch { return call.fail(error) }
         let groups = (body?["groups"]?.list ?? []).compactMap(\.string)
         guard let user = body?["user"]?.string, groups.count == body?["groups"]?.list?.count ?? 0,
             ([user] + groups).allSatisfy({ (1...64).contains($0.utf8.count) }), groups.count <= 64

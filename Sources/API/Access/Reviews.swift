@@ -60,7 +60,7 @@ extension Server {
     /// Answers a review with what was asked, beside the verdict; a token that was asked about is not repeated.
     private func answer(_ call: Call, _ verdict: (Node) throws(Failure) -> Node) {
         do throws(Failure) {
-            let body = try ReviewBody.read(call)
+            let body = try call.bodyObject(call.resource.kind) ?? .emptyMap
             let status = try verdict(body)
             var spec = body["spec"]
             spec?["token"] = nil

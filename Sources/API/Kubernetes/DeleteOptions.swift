@@ -22,12 +22,8 @@ struct DeleteOptions {
         dryRun = call.parameters[Query.dryRun] != nil
         if call.parameters.has(Query.orphanDependents) { propagation = .orphan }
         if let word = call.parameters[Query.propagationPolicy].flatMap(Request.Propagation.init) { propagation = word }
-        if call.exchange.body.isEmpty { return }
-        var diagnostics = Diagnostics()
-        guard let body = JSONReader.read(call.exchange.body, file: "body", diagnostics: &diagnostics),
-            diagnostics.isEmpty, let map = body.map
-        else { throw .badRequest(diagnostics.kept.first?.description ?? "the body is no object of kind DeleteOptions") }
-        if let unknown = map.entries.first(where: { !Self.fields.contains($0.key) }) {
+        guard let body = try call.bodyObject("DeleteOptions") else { return }
+        if let unknown = body.map?.entries.first(where: { !Self.fields.contains($0.key) }) {
             throw .badRequest("unknown field \"\(unknown.key)\" of DeleteOptions")
         }
         if let kind = body["kind"], kind.string != "DeleteOptions" {
@@ -35,9 +31,7 @@ struct DeleteOptions {
         }
         if let grace = body["gracePeriodSeconds"], !grace.isNull {
             guard let seconds = grace.int, (0...86_400).contains(seconds) else {
-                let cause = Refusal.Cause(
-                    message: "must be from 0 to 86400", field: "gracePeriodSeconds")
-                throw .invalid(call.key, [cause])
+                throw Self.invalid(Refusal.Cause(message: "must be from 0 to 86400", field: "gracePeriodSeconds"))
             }
             graceSeconds = seconds
         }
@@ -56,11 +50,18 @@ struct DeleteOptions {
                 let words = Request.Propagation.allCases.map(\.rawValue).joined(separator: ", ")
                 let cause = Refusal.Cause(
                     reason: .notSupported, message: "expected one of \(words)", field: "propagationPolicy")
-                throw .invalid(call.key, [cause])
+                throw Self.invalid(cause)
             }
             propagation = word
         }
         try readPreconditions(body["preconditions"])
+    }
+
+    /// It is the options that are wrong, and not any object.
+    private static func invalid(_ cause: Refusal.Cause) -> Failure {
+        Failure(
+            code: 422, reason: "Invalid", message: "DeleteOptions is invalid: \(cause.field): \(cause.message)",
+            causes: [cause])
     }
 
     func deletion(of key: ObjectKey) -> Request.Deletion {

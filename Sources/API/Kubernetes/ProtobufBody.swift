@@ -1,10 +1,10 @@
 import GRPC
-import Manifests
 import Values
 
-/// Objects of Kubernetes' own kinds as its newer clients send them: a magic number, an envelope, and the object in it.
+/// Objects of Kubernetes' own kinds, reviews and options as its newer clients send them: a magic number, an envelope, and
+/// the object in it.
 ///
-/// Source: Kubernetes' `generated.proto` of the groups core, meta and rbac. Guarantee: reading ends for all bytes; a field
+/// Source: Kubernetes' `generated.proto` of the groups core, meta, rbac, authentication and authorization. Guarantee: reading ends for all bytes; a field
 /// that is not described here is refused by its number, and what servers alone write is passed over.
 enum ProtobufBody {
     private indirect enum Shape: Sendable {
@@ -18,14 +18,14 @@ enum ProtobufBody {
 
     private static let magic: [UInt8] = [0x6b, 0x38, 0x73, 0]
 
-    static func read(_ bytes: [UInt8], _ kind: Kind) throws(Failure) -> Node {
+    static func read(_ bytes: [UInt8], _ kind: String) throws(Failure) -> Node {
         guard bytes.starts(with: magic) else {
             throw .badRequest("the body does not begin as Kubernetes' protobuf does")
         }
-        guard let shape = objects[kind.rawValue] else {
+        guard let shape = objects[kind] ?? questions[kind] else {
             throw Failure(
                 code: 415, reason: "UnsupportedMediaType",
-                message: "\(kind.rawValue) is not read from protobuf; use JSON")
+                message: "\(kind) is not read from protobuf; use JSON")
         }
         do throws(ProtoMessage.Malformed) {
             let envelope = try ProtoMessage(bytes.dropFirst(4))
@@ -35,7 +35,7 @@ enum ProtobufBody {
             if !type.string(2).isEmpty { node["kind"] = .text(type.string(2)) }
             return node
         } catch {
-            throw .badRequest("the body is no protobuf message of \(kind.rawValue)")
+            throw .badRequest("the body is no protobuf message of \(kind)")
         }
     }
 
@@ -160,5 +160,48 @@ enum ProtobufBody {
             4: ("automountServiceAccountToken", .flag),
         ],
         "Role": role, "ClusterRole": role, "RoleBinding": binding, "ClusterRoleBinding": binding,
+    ]
+
+    // MARK: Questions
+
+    private static let user: Fields = [3: ("user", .text), 4: ("groups", .list(.text)), 5: ("extra", .passedOver)]
+
+    private static func review(_ spec: Fields) -> Fields {
+        [1: ("metadata", .passedOver), 2: ("spec", .message(spec)), 3: ("status", .passedOver)]
+    }
+
+    /// Selectors narrow what is asked about; without them the question is about more.
+    private static let access: Fields = [
+        1: (
+            "resourceAttributes",
+            .message([
+                1: ("namespace", .text), 2: ("verb", .text), 3: ("group", .text), 4: ("version", .text),
+                5: ("resource", .text), 6: ("subresource", .text), 7: ("name", .text),
+                8: ("fieldSelector", .passedOver), 9: ("labelSelector", .passedOver),
+            ])
+        ), 2: ("nonResourceAttributes", .message([1: ("path", .text), 2: ("verb", .text)])),
+    ]
+    private static let accessOfOthers = access.merging(user) { first, _ in first }
+        .merging([6: ("uid", .text)]) { first, _ in first }
+
+    private static let questions: [String: Fields] = [
+        "SelfSubjectReview": [1: ("metadata", .passedOver), 2: ("status", .passedOver)],
+        "SelfSubjectAccessReview": review(access), "SubjectAccessReview": review(accessOfOthers),
+        "LocalSubjectAccessReview": review(accessOfOthers),
+        "SelfSubjectRulesReview": review([1: ("namespace", .text)]),
+        "TokenReview": review([1: ("token", .text), 2: ("audiences", .list(.text))]),
+        "TokenRequest": review([
+            1: ("audiences", .list(.text)),
+            3: (
+                "boundObjectRef",
+                .message([1: ("kind", .text), 2: ("apiVersion", .text), 3: ("name", .text), 4: ("uid", .text)])
+            ), 4: ("expirationSeconds", .number),
+        ]),
+        "DeleteOptions": [
+            1: ("gracePeriodSeconds", .number),
+            2: ("preconditions", .message([1: ("uid", .text), 2: ("resourceVersion", .text)])),
+            3: ("orphanDependents", .flag), 4: ("propagationPolicy", .text), 5: ("dryRun", .list(.text)),
+            6: ("ignoreStoreReadErrorWithClusterBreakingPotential", .passedOver),
+        ],
     ]
 }

@@ -28,10 +28,10 @@ struct WriteBody {
         }
     }
 
-    /// The form that a request names; objects may come without one.
+    /// The form that a request names; objects may come without one, and are YAML then, as JSON is.
     static func form(_ call: Call, among forms: [Form]) throws(Failure) -> Form {
-        let type = call.exchange.header("Content-Type")?.prefix { $0 != ";" && $0 != " " }.lowercased() ?? ""
-        if type.isEmpty, forms.contains(.json) { return .json }
+        let type = call.contentType
+        if type.isEmpty, forms.contains(.yaml) { return .yaml }
         if let form = Form(rawValue: type), forms.contains(form) { return form }
         let names = forms.map(\.rawValue).joined(separator: ", ")
         throw Failure(
@@ -42,7 +42,7 @@ struct WriteBody {
     init(_ call: Call, as form: Form) throws(Failure) {
         let bytes = call.exchange.body
         if form == .protobuf {
-            node = try ProtobufBody.read(bytes, call.kind)
+            node = try ProtobufBody.read(bytes, call.kind.rawValue)
             duplicates = []
             return
         }
@@ -53,11 +53,11 @@ struct WriteBody {
             duplicates = doubles.map { Refusal.Cause(reason: .duplicate, message: $0.message, field: $0.path) }
             return
         }
-        // What names no form may be YAML, too; what names JSON is told what is wrong with its JSON.
+        // What names JSON is told what is wrong with its JSON.
         switch form {
-        case .jsonPatch, .mergePatch, .strategicPatch:
+        case .json, .jsonPatch, .mergePatch, .strategicPatch:
             throw .badRequest(diagnostics.kept.first?.description ?? "the body is no JSON")
-        case .json, .yaml, .apply, .protobuf: break
+        case .yaml, .apply, .protobuf: break
         }
         diagnostics = Diagnostics()
         let documents = ManifestReader.documents(bytes, file: "body", diagnostics: &diagnostics)
@@ -67,6 +67,25 @@ struct WriteBody {
         if documents.count > 1 { throw .badRequest("the body has \(documents.count) documents; one is expected") }
         self.node = node
         duplicates = []
+    }
+}
+
+extension Call {
+    /// The form of the body, as the head names it, without its parameters; empty when it names none.
+    fileprivate var contentType: String {
+        exchange.header("Content-Type")?.prefix { $0 != ";" && $0 != " " }.lowercased() ?? ""
+    }
+
+    /// The body as one object that is not kept: JSON or, of Kubernetes' own kinds, protobuf. Nil: there is no body.
+    func bodyObject(_ kind: String) throws(Failure) -> Node? {
+        let bytes = exchange.body
+        if bytes.isEmpty { return nil }
+        if contentType == WriteBody.Form.protobuf.rawValue { return try ProtobufBody.read(bytes, kind) }
+        var diagnostics = Diagnostics()
+        guard let node = JSONReader.read(bytes, file: "body", diagnostics: &diagnostics), diagnostics.isEmpty,
+            node.map != nil
+        else { throw .badRequest(diagnostics.kept.first?.description ?? "the body is no object of kind \(kind)") }
+        return node
     }
 }
 

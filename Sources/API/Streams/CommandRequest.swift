@@ -23,16 +23,8 @@ struct CommandRequest {
 
     init(_ call: Call) throws(Failure) {
         let parameters = call.parameters
-        if call.exchange.body.isEmpty {
-            command = parameters[Query.command] ?? []
-            ordinal = nil
-            timeoutMs = (call.route.kind == .agent ? parameters[Query.commandTimeout] ?? 0 : 0) * 1000
-            streams = Streams(parameters)
-        } else {
-            // A command may be longer than a query.
-            var diagnostics = Diagnostics()
-            let body = JSONReader.read(call.exchange.body, file: "body", diagnostics: &diagnostics)
-            guard let body, diagnostics.isEmpty else { throw .badRequest("the body is not JSON") }
+        // A command may be longer than a query.
+        if let body = try call.bodyObject("Command") {
             let words = body["command"]?.list ?? []
             command = words.compactMap(\.string)
             guard command.count == words.count else { throw .badRequest("command: expected strings") }
@@ -43,6 +35,11 @@ struct CommandRequest {
             let isTerminal = body["terminal"]?.bool ?? false
             streams = Streams(
                 hasInput: body["stdin"]?.bool ?? false, hasOutput: true, hasError: !isTerminal, isTerminal: isTerminal)
+        } else {
+            command = parameters[Query.command] ?? []
+            ordinal = nil
+            timeoutMs = (call.route.kind == .agent ? parameters[Query.commandTimeout] ?? 0 : 0) * 1000
+            streams = Streams(parameters)
         }
         guard (1...Self.wordsMax).contains(command.count), !command.contains(where: { $0.utf8.contains(0) }) else {
             throw .badRequest("command: expected 1 to \(Self.wordsMax) strings without zero bytes")
