@@ -54,11 +54,6 @@ final class Call {
     /// The last name in the path.
     var name: String { names.last ?? "" }
 
-    /// Whether the client has named a type of answer as one that it takes.
-    func accepts(_ type: String) -> Bool {
-        exchange.headers("Accept").contains { $0.lowercased().contains(type) }
-    }
-
     // MARK: Answering
 
     func respond(_ status: Int, _ node: Node, headers: [(String, String)] = []) {

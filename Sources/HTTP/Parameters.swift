@@ -1,3 +1,5 @@
+import Values
+
 /// What a value of a query may look like.
 public enum ParameterForm: Sendable, Equatable {
     case integer(ClosedRange<Int64>)
@@ -124,10 +126,7 @@ private enum Raw: Sendable, Equatable {
     init?(_ text: String, _ form: ParameterForm) {
         switch form {
         case .integer(let range):
-            let digits = text.hasPrefix("-") ? text.dropFirst() : text[...]
-            guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int64(text),
-                range.contains(number)
-            else { return nil }
+            guard let number = WholeNumber.read(text, in: range) else { return nil }
             self = .integer(number)
         case .flag:
             // Clients in Python write True and False.

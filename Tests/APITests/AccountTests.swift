@@ -37,8 +37,10 @@ import Values
         """
     private static let list = "GET /apis/agentos.dev/v1/namespaces/default/agents"
 
-    private static func token(_ world: World, _ spec: String = "{}") -> (status: Int, token: String) {
-        let path = "/api/v1/namespaces/default/serviceaccounts/robot/token"
+    private static func token(
+        _ world: World, _ spec: String = "{}", query: String = ""
+    ) -> (status: Int, token: String) {
+        let path = "/api/v1/namespaces/default/serviceaccounts/robot/token\(query)"
         let answer = RawClient.ask(world.socket, "POST", path, "{\"spec\":\(spec)}")
         let node = JSONReader.read(answer?.text ?? "")
         return (answer?.status ?? 0, node?[path: "status", "token"]?.string ?? "")
@@ -77,6 +79,8 @@ import Values
             world.run("delete", "secret", "life")
             #expect(ask(bound) == "401" && ask(token) == "200")
             #expect(Self.token(world, #"{"expirationSeconds":600}"#).status == 201)
+            let tried = Self.token(world, query: "?dryRun=All")
+            #expect(tried.status == 201 && tried.token.isEmpty, "what is only tried is no token")
         }
     }
 
@@ -198,6 +202,10 @@ import Values
             for (path, spec) in [
                 ("subjectaccessreviews", "{\(list)}"), ("subjectaccessreviews", "{\(robot)}"),
                 ("namespaces/other/localsubjectaccessreviews", "{\(robot),\(list)}"),
+                (
+                    "namespaces/default/localsubjectaccessreviews",
+                    "{\(robot),\"nonResourceAttributes\":{\"verb\":\"get\",\"path\":\"/metrics\"}}"
+                ),
             ] {
                 let answer = RawClient.ask(world.socket, "POST", "\(group)/\(path)", "{\"spec\":\(spec)}")
                 #expect(answer?.status == 400, "\(path) \(spec)")

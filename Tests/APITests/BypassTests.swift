@@ -20,6 +20,7 @@ import Values
         rules:
         - {apiGroups: [agentos.dev], resources: [agents], resourceNames: [one], verbs: [get, list, watch]}
         - {apiGroups: [""], resources: [secrets], verbs: [get, list, patch]}
+        - {apiGroups: [""], resources: [pods/exec], resourceNames: [pair-0], verbs: [create]}
         ---
         apiVersion: rbac.authorization.k8s.io/v1
         kind: RoleBinding
@@ -37,7 +38,7 @@ import Values
             let client = try TLSClient(world)
             world.apply(
                 World.agent("one", "exec sleep 1000") + World.agent("two", "exec sleep 1000")
-                    + Self.rights, "--wait")
+                    + World.agent("pair", "exec sleep 1000", "replicas: 2") + Self.rights, "--wait")
             try body(world, client, client.authority?.issue(.client(user: "jane", groups: []), seconds: 600))
         }
     }
@@ -77,6 +78,23 @@ import Values
             let both = "fieldSelector=metadata.name%3Done&fieldSelector=metadata.name%3Dtwo"
             #expect(client.ask(["GET \(Self.agents)?\(both)"], as: jane) == ["400"])
             #expect(client.ask(["GET \(Self.agents)?watch=true&watch=false"], as: jane) == ["400"])
+        }
+    }
+
+    /// A pod is one replica: what was allowed by its name is not led to another by what a body says.
+    @Test func aBodyNamesNoOtherPod() throws {
+        try Self.inDaemon { _, client, jane in
+            let head =
+                "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                + "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Protocol: v5.channel.k8s.io"
+            func code(_ pod: String, _ more: String) -> String {
+                let body = "{\"command\":[\"true\"]\(more)}"
+                let line = "POST /api/v1/namespaces/default/pods/\(pod)/exec"
+                return client.ask([line], as: jane, version: "keep", header: head, body: body)[0]
+            }
+            #expect(code("pair-0", "") == "101" && code("pair-1", "") == "403")
+            #expect(code("pair-0", ",\"ordinal\":1") == "400" && code("pair-0", ",\"ordinal\":0") == "400")
+            #expect(code("pair-0", ",\"ordinal\":null") == "101")
         }
     }
 

@@ -67,7 +67,7 @@ import Values
         ("a/b;q=0, c/d;q=x, e/f", "e/f"), (",;, ;q", ""),
     ])
     func whatClientsAcceptIsReadInTheirOrder(header: String, types: String) {
-        #expect(Accepted(header).ranges.map(\.type).joined(separator: " ") == types)
+        #expect(Accepted([header]).ranges.map(\.type).joined(separator: " ") == types)
     }
 
     /// Without a role nobody may do more than find out what there is; only what tells of life asks nobody who he is.

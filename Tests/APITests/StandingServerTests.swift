@@ -3,6 +3,8 @@ import Support
 import Testing
 import Values
 
+@testable import HTTP
+
 /// A server that stands: whatever many clients hold open, send slowly or leave unread.
 @Suite(.serialized) struct StandingServerTests {
     private static func residentBytes(_ pid: pid_t) -> Int {
@@ -59,6 +61,19 @@ import Values
             #expect(RawClient.ask(world.socket, "GET", "/livez")?.text == "ok")
             world.apply(World.agent("one", "exec sleep 1000"), "--wait")
             #expect(clients[0].read { $0.contains("\"ADDED\"") }.contains("\"name\":\"one\""))
+        }
+    }
+
+    /// Nor do those that come over TLS take all of theirs.
+    @Test func watchesOverTLSLeaveRoomForRequests() throws {
+        try inWorld { world in
+            let client = try TLSClient(world)
+            let adam = client.authority?.issue(.client(user: "adam", groups: ["system:masters"]), seconds: 600)
+            let watches = (0..<400).map { _ in "GET /apis/agentos.dev/v1/agents?watch=true" }
+            let codes = client.ask(watches + ["GET /version"], as: adam, version: "hold")
+            let most = Limits.remoteConnectionsMax - Limits.connectionsReserved
+            #expect(codes.prefix(most).allSatisfy { $0 == "200" }, "\(codes)")
+            #expect(codes[most..<400].allSatisfy { $0 == "429" } && codes.last == "200", "\(codes)")
         }
     }
 

@@ -39,7 +39,7 @@ public struct AccountTokens: Sendable {
         let parts = token.split(separator: ".", omittingEmptySubsequences: false)
         guard parts.count == 6, parts[0] == Self.mark, let dot = token.lastIndex(of: ".") else { return nil }
         guard Self.isSame(Array(parts[5].utf8), Array(signature(String(token[..<dot])).utf8)) else { return nil }
-        guard let account = UID(String(parts[1])), let expiresMs = Int64(parts[3]),
+        guard let account = UID(String(parts[1])), let expiresMs = WholeNumber.read(parts[3], in: 0...Int64.max),
             let nonce = UInt64(parts[4], radix: 16)
         else { return nil }
         return Claim(account: account, bound: UID(String(parts[2])), expiresMs: expiresMs, nonce: nonce)

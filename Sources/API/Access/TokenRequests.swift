@@ -10,7 +10,7 @@ extension Server {
         let (key, state) = (call.key, loop.engine.state)
         do throws(Failure) {
             guard let account = state.objects[key], account.deletion == nil else { throw .notFound(key) }
-            let body = try ReviewBody.read(call)
+            let body = try call.bodyObject("TokenRequest") ?? .emptyMap
             let audiences = (body[path: "spec", "audiences"]?.list ?? []).compactMap(\.string)
             guard Set(audiences).isSubset(of: Self.audiences) else {
                 throw Self.invalid(key, "spec.audiences", "the only audience is \(Self.audiences[0])")
@@ -28,6 +28,8 @@ extension Server {
             var spec = body["spec"] ?? .emptyMap
             spec["audiences"] = .list([.text(Self.audiences[0])])
             spec["expirationSeconds"] = .number(seconds)
+            // What is only tried is no token.
+            let isDry = call.parameters[Query.dryRun] != nil
             call.respond(
                 201,
                 .map([
@@ -42,7 +44,7 @@ extension Server {
                     (
                         "status",
                         .map([
-                            ("token", .text(accountTokens.token(claim))),
+                            ("token", .text(isDry ? "" : accountTokens.token(claim))),
                             ("expirationTimestamp", .text(Timestamp.seconds(claim.expiresMs))),
                         ])
                     ),

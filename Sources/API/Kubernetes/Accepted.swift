@@ -1,6 +1,6 @@
 import HTTP
 
-/// What a client takes as an answer, in the order in which it prefers it (RFC 9110, section 12.5.1).
+/// What a client takes as an answer, in the order in which it prefers it (RFC 9110, sections 12.5.1 and 12.5.3).
 struct Accepted {
     /// One media type with its parameters.
     struct Range: Equatable {
@@ -16,9 +16,10 @@ struct Accepted {
 
     let ranges: [Range]
 
-    init(_ header: String?) {
+    /// Reads all lines of a head with one name: they are one list.
+    init(_ lines: [String]) {
         var found: [(range: Range, quality: Double)] = []
-        for part in (header ?? "").split(separator: ",").prefix(Self.rangesMax) {
+        for part in lines.flatMap({ $0.split(separator: ",") }).prefix(Self.rangesMax) {
             let words = part.split(separator: ";").map(\.trimmed)
             guard let type = words.first, !type.isEmpty else { continue }
             var (parameters, quality): ([String: String], Double) = ([:], 1)
@@ -36,10 +37,13 @@ struct Accepted {
     }
 
     private static let rangesMax = 32
+
+    /// Whether something is named itself, and not taken among others.
+    func names(_ type: String) -> Bool { ranges.contains { $0.type == type } }
 }
 
 extension Call {
-    var accepted: Accepted { Accepted(exchange.header("Accept")) }
+    var accepted: Accepted { Accepted(exchange.headers("Accept")) }
 }
 
 extension StringProtocol {

@@ -40,7 +40,7 @@ struct ListOptions {
 
     private static func number(_ text: String?) throws(Failure) -> Int64? {
         guard let text else { return nil }
-        guard let number = Int64(text), number >= 0, !text.hasPrefix("+") else {
+        guard let number = WholeNumber.read(text, in: 0...Int64.max) else {
             throw .badRequest("resourceVersion: expected one that was answered, found \"\(text.prefix(64))\"")
         }
         return number

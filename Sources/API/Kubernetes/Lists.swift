@@ -111,7 +111,7 @@ struct Continuation: Equatable {
         guard let bytes = Base64.decode(standard + padding) else { return nil }
         let parts = String(decoding: bytes, as: UTF8.self).split(separator: "\n", omittingEmptySubsequences: false)
         guard let kind = resource.storedKind, parts.count == 4, parts[0] == resource.qualifiedName,
-            let version = Int64(parts[1])
+            let version = WholeNumber.read(parts[1], in: 0...Int64.max)
         else { return nil }
         self.version = version
         place = ObjectKey(kind, namespace: String(parts[2]), name: String(parts[3]))

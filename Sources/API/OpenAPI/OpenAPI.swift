@@ -5,20 +5,26 @@ import Values
 /// `/openapi/v2` and `/openapi/v3`. Documents are made when they are first asked for, and then kept.
 extension Server {
     func openAPIIndex(_ call: Call) {
-        let paths = Discovery.versions.map { version -> (String, Node?) in
-            let path = String(version.path.dropFirst())
-            let url = "/openapi/v3/\(path)?hash=\(openAPI(version).hash)"
-            return (path, .map([("serverRelativeURL", .text(url))]))
-        }
-        StaticAnswer(.map([("paths", .map(paths))])).send(call)
+        kept("/openapi/v3") {
+            let paths = Discovery.versions.map { version -> (String, Node?) in
+                let path = String(version.path.dropFirst())
+                let url = "/openapi/v3/\(path)?hash=\(openAPI(version).hash)"
+                return (path, .map([("serverRelativeURL", .text(url))]))
+            }
+            return StaticAnswer(.map([("paths", .map(paths))]))
+        }.send(call)
     }
 
     func openAPI(_ call: Call, _ version: Discovery.Version) { openAPI(version).send(call) }
 
     private func openAPI(_ version: Discovery.Version) -> StaticAnswer {
-        if let known = openAPIAnswers[version.path] { return known }
-        let made = StaticAnswer(OpenAPIDocument(.v3).node(version, program: settings.version))
-        openAPIAnswers[version.path] = made
+        kept(version.path) { StaticAnswer(OpenAPIDocument(.v3).node(version, program: settings.version)) }
+    }
+
+    private func kept(_ name: String, _ make: () -> StaticAnswer) -> StaticAnswer {
+        if let known = openAPIAnswers[name] { return known }
+        let made = make()
+        openAPIAnswers[name] = made
         return made
     }
 
@@ -28,12 +34,11 @@ extension Server {
             range.type.hasPrefix("application/com.github.") && range.type.hasSuffix("+protobuf")
         }
         let type = wantsProtobuf == true ? OpenAPIProtobuf.mediaType : "application/json"
-        if openAPIAnswers[type] == nil {
+        kept(type) {
             let document = OpenAPIDocument(.v2).node(program: settings.version)
-            openAPIAnswers["application/json"] = StaticAnswer(document)
-            openAPIAnswers[OpenAPIProtobuf.mediaType] = StaticAnswer(OpenAPIProtobuf.bytes(document))
-        }
-        openAPIAnswers[type]?.send(call, type)
+            return type == OpenAPIProtobuf.mediaType
+                ? StaticAnswer(OpenAPIProtobuf.bytes(document)) : StaticAnswer(document)
+        }.send(call, type)
     }
 }
 

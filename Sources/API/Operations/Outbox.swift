@@ -57,7 +57,7 @@ extension Server {
 
     /// The position in the path; answers when there is none that could exist.
     private func position(_ call: Call) -> Int64? {
-        if let position = Int64(call.name), position > 0 { return position }
+        if let position = WholeNumber.read(call.name, in: 1...Int64.max) { return position }
         call.fail(Self.noRecord)
         return nil
     }

@@ -10,7 +10,7 @@ extension Route {
         ) { $0.kubeconfig($1) },
         .resource(
             .post, "/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", [.create], group: "",
-            "serviceaccounts", subresource: "token", writing
+            "serviceaccounts", subresource: "token", options
         ) { $0.requestToken($1) },
         review("selfsubjectreviews", .authenticated) { $0.reviewOwnSelf($1) },
         review("tokenreviews") { $0.reviewToken($1) },
@@ -20,8 +20,6 @@ extension Route {
         review("localsubjectaccessreviews") { $0.reviewAccess($1) },
     ]
 
-    private static let writing: [any AnyParameter] = [Query.fieldManager, Query.fieldValidation, Query.dryRun]
-
     private static func review(
         _ name: String, _ rule: AccessRule = .resource, _ serve: @escaping @Sendable (Server, Call) -> Void
     ) -> Route {
@@ -29,6 +27,6 @@ extension Route {
             preconditionFailure("\(name) is not in the table of resources")
         }
         let place = review.isNamespaced ? "namespaces/{namespace}/" : ""
-        return .resource(.post, "\(review.root)/\(place)\(name)", [.create], review, rule: rule, writing, serve)
+        return .resource(.post, "\(review.root)/\(place)\(name)", [.create], review, rule: rule, options, serve)
     }
 }

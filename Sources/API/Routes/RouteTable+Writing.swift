@@ -5,7 +5,8 @@ import Resources
 
 /// What writes objects: whole, in part, and below them.
 extension Route {
-    private static let options: [any AnyParameter] = [Query.fieldManager, Query.fieldValidation, Query.dryRun]
+    /// What every request takes that makes or changes something.
+    static let options: [any AnyParameter] = [Query.fieldManager, Query.fieldValidation, Query.dryRun]
     private static let deletion: [any AnyParameter] = [
         Query.gracePeriodSeconds, Query.dryRun, Query.propagationPolicy, Query.orphanDependents,
     ]

@@ -102,7 +102,7 @@ extension Route {
     private static let views: [Route] = [
         .resource(
             .get, "\(item(.pods))/log", [.get], .pods, subresource: "log", stream: .when(Query.follow), logParameters
-        ) { $0.podLog($1) }
+        ) { $0.log($1) }
     ]
 
     private static let sources: [Route] = [

@@ -6,7 +6,7 @@ import Values
 extension Server {
     /// The journal of events, from a position on: lines of JSON, Server-Sent Events, or messages of WebSocket.
     func eventLog(_ call: Call) {
-        follow(call, whileItGrows: call.parameters.has(Query.follow), isSent: call.accepts("text/event-stream"))
+        follow(call, whileItGrows: call.parameters.has(Query.follow), isSent: call.accepted.names("text/event-stream"))
     }
 
     /// The same as a stream of its own, which goes on: Server-Sent Events unless WebSocket is asked for.
@@ -16,7 +16,7 @@ extension Server {
         var position = call.parameters[Query.sincePosition] ?? 0
         // A client of Server-Sent Events that has lost its connection says where it was.
         if let text = call.exchange.header("Last-Event-ID"), !text.isEmpty {
-            guard let last = Int64(text), last >= 0 else {
+            guard let last = WholeNumber.read(text, in: 0...Int64.max) else {
                 return call.fail(.badRequest("Last-Event-ID: expected a position, found \"\(text.prefix(64))\""))
             }
             position = last

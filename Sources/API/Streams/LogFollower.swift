@@ -5,12 +5,16 @@ import Reconciler
 import Values
 
 extension Server {
-    /// `GET …/agents/NAME/log`: the log of one of its replicas.
-    func log(_ call: Call) { log(call, call.key, ordinal: call.parameters[Query.ordinal].map { Int($0) } ?? 0) }
-
-    func log(_ call: Call, _ key: ObjectKey, ordinal: Int) {
-        let range: LogRange
-        do throws(Failure) { range = try LogRange(call) } catch { return call.fail(error) }
+    /// `GET …/agents/NAME/log` and `…/pods/NAME-ORDINAL/log`: the log of a replica.
+    func log(_ call: Call) {
+        let (range, wanted): (LogRange, ReplicaName)
+        do throws(Failure) {
+            (range, wanted) = (try LogRange(call), try ReplicaName(call))
+        } catch {
+            return call.fail(error)
+        }
+        let (key, ordinal) = (wanted.agent, wanted.ordinal)
+        if call.route.kind == nil, find(call) == nil { return call.fail(.notFound(call)) }
         guard let object = loop.engine.state.objects[key], let agent = object.agent else {
             return call.fail(.notFound(key))
         }

@@ -1,4 +1,5 @@
 import Glibc
+import Values
 
 /// An address and a port of this machine to listen on: `127.0.0.1:6443`, `[::1]:6443`.
 public struct ListenAddress: Sendable, Equatable {
@@ -7,14 +8,16 @@ public struct ListenAddress: Sendable, Equatable {
 
     /// Nil: it is no numeric address with a port. Port 0 is one that the kernel chooses.
     public init?(_ text: String) {
-        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+        guard let colon = text.lastIndex(of: ":"),
+            let port = WholeNumber.read(text[text.index(after: colon)...], in: 0...Int(UInt16.max))
+        else {
             return nil
         }
         var host = text[..<colon]
         let isBracketed = host.hasPrefix("[") && host.hasSuffix("]")
         if isBracketed { host = host.dropFirst().dropLast() }
         address = String(host)
-        self.port = port
+        self.port = UInt16(port)
         var four = in_addr()
         var six = in6_addr()
         let isSix = inet_pton(AF_INET6, address, &six) == 1

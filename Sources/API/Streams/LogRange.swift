@@ -1,25 +1,6 @@
 import CLinux
 import HTTP
-import Manifests
-import Planner
-import Resources
 import Values
-
-extension Server {
-    /// `GET …/pods/AGENT-ORDINAL/log`: the log of the replica.
-    func podLog(_ call: Call) {
-        guard let (agent, ordinal) = Resource.replica(ofPod: call.name), find(call) != nil else {
-            return call.fail(.notFound(call))
-        }
-        let container = call.parameters[Query.container] ?? Resource.podContainer
-        guard container == Resource.podContainer else {
-            let message =
-                "container \(container) is not valid for pod \(call.name): it has \(Resource.podContainer) only"
-            return call.fail(.badRequest(message))
-        }
-        log(call, ObjectKey(.agent, namespace: call.namespace ?? "", name: agent), ordinal: ordinal)
-    }
-}
 
 /// Which part of a log is wanted.
 struct LogRange {
