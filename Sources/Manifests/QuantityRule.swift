@@ -23,7 +23,7 @@ public enum QuantityRule: Sendable {
     }
 
     /// What is expected, in words.
-    var words: String {
+    public var words: String {
         switch self {
         case .cpu: "a quantity such as 250m or 1.5"
         case .memory: "a quantity such as 128Mi or 1Gi"

@@ -5,10 +5,11 @@ public enum Suggestion {
         nearest(to: word, among: words).map { "; did you mean \"\($0)\"?" } ?? ""
     }
 
-    public static func nearest(to word: String, among words: [String]) -> String? {
+    /// - Parameter editsMax: letters that may be wrong; a third of the word without it.
+    public static func nearest(to word: String, among words: [String], within editsMax: Int? = nil) -> String? {
         guard word.count <= 64 else { return nil }
         let best = words.map { ($0, distance(word.lowercased(), $0.lowercased())) }.min { ($0.1, $0.0) < ($1.1, $1.0) }
-        guard let best, best.1 <= max(1, word.count / 3) else { return nil }
+        guard let best, best.1 <= editsMax ?? max(1, word.count / 3) else { return nil }
         return best.0
     }
 

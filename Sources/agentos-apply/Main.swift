@@ -3,6 +3,7 @@ import Glibc
 @main
 struct Main {
     static func main() {
+        Terminal.reserve()
         exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 

@@ -25,6 +25,8 @@ package struct Awaited {
 /// What is waited for.
 package enum Goal: Equatable, Sendable {
     case readyOrCompleted
+    /// All replicas are of the newest revision, and as ready as is asked of them.
+    case rolledOut
     case condition(String)
     case completed
     case phase(String)
@@ -51,6 +53,12 @@ package enum Goal: Equatable, Sendable {
             return .failed(ready?.message ?? progressing.message ?? "failed")
         }
         // Of a Source: what stays so until somebody changes what it declares.
+        if self == .rolledOut {
+            let agent = AgentView(object)
+            let replicas = agent.replicas ?? 0
+            return .notYet(
+                phase: "\(agent.updatedReplicas) of \(replicas) replicas are new, \(agent.readyReplicas) are ready")
+        }
         if self == .readyOrCompleted, ["SyncFailed", "AgentFailed", "HealthTimeout"].contains(phase) {
             return .failed(ready?.message ?? phase)
         }
@@ -59,11 +67,14 @@ package enum Goal: Equatable, Sendable {
 
     private func isMet(_ object: ObjectView, _ phase: String) -> Bool {
         func holds(_ type: String) -> Bool { object.condition(type)?.isTrue ?? false }
+        let agent = AgentView(object)
+        // Nothing to run is what was asked for.
+        let isIdle = phase == "Suspended" || (agent.replicas == 0 && phase == "Stopped")
         switch self {
-        case .readyOrCompleted:
-            // Nothing to run is what was asked for.
-            let isIdle = phase == "Suspended" || (AgentView(object).replicas == 0 && phase == "Stopped")
-            return holds("Ready") || phase == "Completed" || isIdle
+        case .readyOrCompleted: return holds("Ready") || phase == "Completed" || isIdle
+        case .rolledOut:
+            let isNew = agent.updatedReplicas == agent.replicas && agent.readyReplicas == agent.replicas
+            return (holds("Ready") && isNew) || phase == "Completed" || isIdle
         case .condition(let type): return holds(type)
         case .completed: return phase == "Completed"
         case .phase(let wanted): return phase == wanted

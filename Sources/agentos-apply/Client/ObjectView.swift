@@ -88,6 +88,7 @@ struct AgentView {
 
     var replicas: Int? { status?["replicas"]?.int }
     var readyReplicas: Int { status?["readyReplicas"]?.int ?? 0 }
+    var updatedReplicas: Int { status?["updatedReplicas"]?.int ?? 0 }
     var restarts: Int { status?["restarts"]?.int ?? 0 }
     var revision: Int { status?["revision"]?.int ?? 0 }
     var runs: [RunView] { (status?["runs"]?.list ?? []).map(RunView.init) }

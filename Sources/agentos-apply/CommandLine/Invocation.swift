@@ -20,17 +20,38 @@ package struct Invocation {
         case "--version":
             verb = Version()
             return
-        case _ where first.hasPrefix("-"):
-            verb = Apply()  // `agentos-apply -f file` applies
-            try parse(words[...])
         default:
-            guard let type = Verbs.named(first) else {
-                let hint = Suggestion.text(for: first, among: Verbs.all.map { $0.name })
-                throw CommandProblem(.usage, "unknown command \"\(first)\"\(hint)\nSee 'agentos-apply --help'.")
+            let place = Self.placeOfVerb(words)
+            guard place < words.count, !words[place].hasPrefix("-") else {
+                verb = Apply()  // `agentos-apply -f file` applies
+                try parse(words[...])
+                return
+            }
+            guard let type = Verbs.named(words[place]) else {
+                let hint = Verbs.suggestion(for: words[place])
+                throw CommandProblem(
+                    .usage, "unknown command \"\(words[place])\"\(hint)\nSee 'agentos-apply --help'.")
             }
             verb = type.init()
-            try parse(words.dropFirst())
+            try parse((words[..<place] + words[(place + 1)...])[...])
         }
+    }
+
+    /// Options that may stand before the verb: which daemon is meant, and where.
+    private static let leading: [OptionDescription] =
+        (ConnectionOptions().options + ScopeOptions().options).map(\.description)
+
+    /// Where the verb stands: behind leading options and their values.
+    private static func placeOfVerb(_ words: [String]) -> Int {
+        var place = 0
+        while place < words.count, words[place].hasPrefix("-") {
+            let parts = words[place].split(separator: "=", maxSplits: 1)
+            let name = parts.first.map(String.init) ?? ""
+            guard let option = leading.first(where: { "--\($0.name)" == name || $0.short.map { "-\($0)" } == name })
+            else { break }
+            place += option.value == nil || parts.count == 2 ? 1 : 2
+        }
+        return place
     }
 
     /// The words after the verb's name.
@@ -57,8 +78,10 @@ package struct Invocation {
             let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
             guard let option = try find(parts[0], &rest) else { continue }
             if option.description.value == nil {
-                if parts.count == 2, parts[1] != "true" {
-                    throw usage("--\(option.description.name) takes no value")
+                let name = option.description.name
+                if parts.count == 2, parts[1] != "true", !option.description.flagWords.contains(parts[1]) {
+                    let words = option.description.flagWords.joined(separator: " or ")
+                    throw usage(words.isEmpty ? "--\(name) takes no value" : "--\(name): expected \(words)")
                 }
                 try take("true", option)
             } else if parts.count == 2 {

@@ -3,7 +3,9 @@ import Glibc
 /// Small files of the command line.
 enum LocalFile {
     /// Reads a file, a pipe or a device up to a limit, and one byte more to tell that there is more.
-    static func read(_ path: String, limit: Int) throws -> [UInt8] {
+    ///
+    /// - Parameter isText: stops at the first block that is none.
+    static func read(_ path: String, limit: Int, isText: Bool = true) throws -> [UInt8] {
         let fd = path == "-" ? 0 : open(path, O_RDONLY | O_CLOEXEC)
         guard fd >= 0 else {
             throw CommandProblem(.invalid, "\(path): cannot be read: \(String(cString: strerror(errno)))")
@@ -20,7 +22,7 @@ enum LocalFile {
             if count == 0 { break }
             bytes += chunk[..<count]
             // Binary input is told at its first block; an endless one is not read to the limit.
-            if chunk[..<count].contains(0) { break }
+            if isText, chunk[..<count].contains(0) { break }
         }
         return bytes
     }

@@ -7,6 +7,8 @@ package struct OptionDescription: Sendable, Equatable {
     /// The name of its value in help; nil for a flag.
     package var value: String?
     package var text: String
+    /// Values that a flag may have and that say the same as the flag alone.
+    package var flagWords: [String] = []
 
     package init(_ name: String, short: Character? = nil, value: String? = nil, _ text: String) {
         self.name = name
@@ -84,8 +86,10 @@ package struct Flag: AnyOption {
 
     package var wrappedValue: Bool { cell.value }
 
-    package init(_ name: String, short: Character? = nil, _ text: String) {
-        description = OptionDescription(name, short: short, text)
+    package init(_ name: String, short: Character? = nil, also words: [String] = [], _ text: String) {
+        var description = OptionDescription(name, short: short, text)
+        description.flagWords = words
+        self.description = description
     }
 
     package func take(_ word: String) throws(Mistake) { cell.value = true }
@@ -135,11 +139,17 @@ extension Option where Value == Span? {
 }
 
 /// The words that an option takes.
-package protocol Choice: RawRepresentable<String>, CaseIterable {}
+package protocol Choice: RawRepresentable<String>, CaseIterable {
+    /// What is said of a word that is known from elsewhere and is none of these.
+    static func refusal(_ word: String) -> String?
+}
 
 extension Choice {
+    package static func refusal(_ word: String) -> String? { nil }
+
     static func read(_ word: String) throws(Mistake) -> Self {
         if let choice = Self(rawValue: word) { return choice }
+        if let refusal = refusal(word) { throw Mistake(refusal) }
         let words = allCases.map(\.rawValue)
         throw Mistake(
             "expected \(words.joined(separator: ", ")); found \"\(word)\"\(Suggestion.text(for: word, among: words))")

@@ -26,8 +26,23 @@ package struct TimeoutOption: OptionGroup {
 }
 
 /// How objects are shown.
-package enum Format: String, Choice {
+package enum Format: String, OutputChoice {
     case table, wide, yaml, json, name
+}
+
+/// Forms of output. Those that kubectl has beside these are refused by their names.
+package protocol OutputChoice: Choice {}
+
+extension OutputChoice {
+    package static func refusal(_ word: String) -> String? {
+        let name = String(word.prefix { $0 != "=" })
+        let known = [
+            "jsonpath", "jsonpath-as-json", "jsonpath-file", "custom-columns", "custom-columns-file", "go-template",
+            "go-template-file", "template", "templatefile",
+        ]
+        guard known.contains(name) else { return nil }
+        return "\(name) is not built; print -o json and take what you need with another program, such as jq"
+    }
 }
 
 package struct OutputOption: OptionGroup {

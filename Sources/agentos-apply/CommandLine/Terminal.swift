@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What the user sees.
@@ -5,6 +6,20 @@ enum Terminal {
     static let isInteractive = isatty(1) == 1
     static let hasColor =
         isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
+
+    /// Columns of the terminal; nil elsewhere.
+    static var columns: Int? {
+        var columns: UInt16 = 0
+        var rows: UInt16 = 0
+        guard isInteractive, agentos_get_window(1, &columns, &rows) == 0, columns > 0 else { return nil }
+        return max(20, Int(columns))
+    }
+
+    /// Puts something that takes no output in the place of standard streams that are closed, so that nothing which is
+    /// opened later is written to by mistake.
+    static func reserve() {
+        for fd in Int32(0)...2 where fcntl(fd, F_GETFD) < 0 { _ = open("/dev/null", O_RDONLY) }
+    }
 
     /// Throws when standard output does not take everything: what is lost is never a success.
     static func print(_ text: String) throws {

@@ -1,8 +1,15 @@
+package import Manifests
+import Values
+
 /// A verb of the command line: its options are its stored properties.
 package protocol Verb: SendableMetatype {
     static var name: String { get }
     static var usage: String { get }
     static var text: String { get }
+    /// What its words name.
+    static var operands: Operands { get }
+    /// Deletes or overwrites: it is not suggested for a word that may have meant something harmless.
+    static var doesHarm: Bool { get }
     /// After these words comes another program's command line, which is nobody else's to read.
     static var wordsBeforeCommand: Int? { get }
 
@@ -11,17 +18,41 @@ package protocol Verb: SendableMetatype {
 }
 
 extension Verb {
+    package static var operands: Operands { .nothing }
+    package static var doesHarm: Bool { false }
     package static var wordsBeforeCommand: Int? { nil }
+}
+
+/// What the words of a verb name.
+package enum Operands: Equatable, Sendable {
+    case nothing
+    /// `KIND NAME…` or `KIND/NAME…`.
+    case objects
+    /// Names of objects of one kind, which may stand before them.
+    case names(Kind)
+    case kinds
+    case files
+    case verbs
+    case words([String])
 }
 
 package enum Verbs {
     package static let all: [any Verb.Type] = [
-        Apply.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self, Logs.self, Exec.self,
-        Top.self, Events.self, Wait.self, Validate.self, Schema.self, Backup.self, Restore.self, Outbox.self,
-        Secrets.self, Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
+        Apply.self, Create.self, Edit.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self,
+        Explain.self, Logs.self, Exec.self, Top.self, Events.self, Wait.self, Scale.self, Suspend.self, Resume.self,
+        Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,
+        Backup.self, Restore.self, Outbox.self, Secrets.self, Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
     ]
 
     package static func named(_ name: String) -> (any Verb.Type)? { all.first { $0.name == name } }
+
+    /// `; did you mean "x"?`, or nothing. What does harm is meant only when a single letter is wrong.
+    package static func suggestion(for word: String) -> String {
+        let harmless = all.filter { !$0.doesHarm }.map { $0.name }
+        let harmful = all.filter { $0.doesHarm }.map { $0.name }
+        let near = Suggestion.nearest(to: word, among: harmful, within: 1)
+        return Suggestion.text(for: word, among: harmless + (near.map { [$0] } ?? []))
+    }
 
     /// The list of verbs, or the help of one.
     package static func overview(_ name: String?) -> String {
@@ -29,8 +60,9 @@ package enum Verbs {
         var out = "agentos-apply declares, runs and observes AI agents on this machine.\n\n"
         out +=
             "  agentos-apply -f manifest.yaml     apply\n  agentos-apply status               see what runs\n\ncommands:\n"
+        let width = all.map { $0.name.count }.max() ?? 0
         for verb in all {
-            out += "  \(verb.name)\(String(repeating: " ", count: 12 - verb.name.count))\(verb.text)\n"
+            out += "  \(verb.name)\(String(repeating: " ", count: width + 2 - verb.name.count))\(verb.text)\n"
         }
         out += "\nexit codes: \(ExitCode.table)\n"
         return out + "See 'agentos-apply COMMAND --help' for the options of a command.\n"

@@ -6,7 +6,7 @@ struct Apply: Verb {
     static let usage = "[apply] -f PATH… [--wait]"
     static let text = "Create or change what the manifests declare."
 
-    enum Format: String, Choice {
+    enum Format: String, OutputChoice {
         case table, name, yaml, json
     }
 
@@ -14,7 +14,7 @@ struct Apply: Verb {
     @Flag("dry-run", "say what would happen, change nothing") var isDryRun
     @Flag("wait", "wait until all agents are Ready or have failed for good") var waits
     let timeout = TimeoutOption()
-    @Option("output", short: "o", value: "FORMAT", "table, wide, yaml, json or name") var format = Format.table
+    @Option("output", short: "o", value: "FORMAT", "table, name, yaml or json") var format = Format.table
     @Flag("no-autostart", "fail when no daemon answers instead of starting one") var hasNoAutostart
 
     func run(_ invocation: Invocation) throws -> ExitCode {

@@ -3,6 +3,7 @@ import Glibc
 struct Backup: Verb {
     static let name = "backup"
     static let usage = "backup FILE"
+    static let operands = Operands.files
     static let text = "Copy the database while the daemon runs. The values of Secrets in it are sealed."
 
     func run(_ invocation: Invocation) throws -> ExitCode {

@@ -4,6 +4,7 @@ import Values
 struct DaemonVerb: Verb {
     static let name = "daemon"
     static let usage = "daemon [start|stop|status]"
+    static let operands = Operands.words(["start", "stop", "status"])
     static let text = "Serve in the foreground, or start, stop or look at a daemon in the background."
 
     @Option("config", value: "FILE", "settings file (default: /etc/agentos/daemon.yaml for root, else below ~/.config)")

@@ -5,6 +5,8 @@ struct Delete: Verb {
     static let name = "delete"
     static let usage = "delete KIND NAME… | -f PATH…"
     static let text = "Delete objects and wait until they are gone."
+    static let operands = Operands.objects
+    static let doesHarm = true
 
     let manifests = ManifestOptions()
     let timeout = TimeoutOption()
@@ -13,6 +15,8 @@ struct Delete: Verb {
     @Flag("no-wait", "return when the deletion is accepted") var hasNoWait
     @Flag("ignore-not-found", "a missing object is no error") var ignoresMissing
     @Flag("all", "all objects of the kind in the namespace") var isAll
+    @Option("selector", short: "l", value: "LABELS", "objects of the kind with these labels: a=b,c!=d") var selector:
+        String?
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let session = try invocation.session()
@@ -54,15 +58,20 @@ struct Delete: Verb {
             }
         }
         guard let word = invocation.words.first else { throw invocation.usage("give KIND NAME…, or -f PATH") }
-        let kind = try kind(word, invocation)
         let namespace = manifests.namespace ?? "default"
-        var names = Array(invocation.words.dropFirst())
-        if isAll {
-            names = try session.list(kind, namespace: namespace) { ObjectView($0).name }.rows
-        } else if names.isEmpty {
-            throw invocation.usage("give at least one NAME, or --all")
+        var targets = try invocation.targets(invocation.words)
+        if isAll || selector != nil {
+            guard invocation.words.count == 1 else { throw invocation.usage("give names, or --all, or -l LABELS") }
+            let kind = try kind(word, invocation)
+            let query = selector.map { [("labelSelector", $0)] } ?? []
+            targets = try session.list(kind, namespace: namespace, query: query) { Target(kind, ObjectView($0).name) }
+                .rows
+        } else if targets.isEmpty {
+            throw invocation.usage("give at least one NAME, --all, or -l LABELS")
         }
-        return names.map { Awaited(kind, namespace: kind.isNamespaced ? namespace : "", name: $0, wasThere: true) }
+        return targets.map {
+            Awaited($0.kind, namespace: $0.kind.isNamespaced ? namespace : "", name: $0.name, wasThere: true)
+        }
     }
 
     /// Agents that depend on others are told first, so that the daemon stops them first.

@@ -3,17 +3,24 @@ import Manifests
 
 struct Describe: Verb {
     static let name = "describe"
-    static let usage = "describe KIND NAME"
-    static let text = "Show one object in full, with conditions, runs and events."
+    static let usage = "describe KIND NAME…"
+    static let text = "Show objects in full, with conditions, runs and events."
+    static let operands = Operands.objects
 
-    let namespace = NamespaceOption()
+    let selection = Selection()
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.count == 2 else { throw invocation.usage("give KIND NAME") }
-        let kind = try kind(invocation.words[0], invocation)
         let session = try invocation.session()
-        let path = Session.path(
-            kind, namespace: kind.isNamespaced ? namespace.name : "", name: invocation.words[1])
+        let targets = try selection.targets(invocation.words, invocation, session)
+        return try session.each(targets) { target in
+            if target != targets.first { try Terminal.print("") }
+            try describe(target, session)
+        }
+    }
+
+    private func describe(_ target: Target, _ session: Session) throws {
+        let kind = target.kind
+        let path = selection.path(target)
         let object = ObjectView(try session.node("GET", path))
         var events: [EventView] = []
         if object.hasStatus, kind == .agent || kind == .source {
@@ -21,6 +28,5 @@ struct Describe: Verb {
         }
         try Terminal.print(
             Description(kind, nowMs: agentos_wall_ms(), hasColor: Terminal.hasColor).text(object, events))
-        return .success
     }
 }

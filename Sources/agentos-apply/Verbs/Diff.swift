@@ -103,16 +103,7 @@ private final class Sides {
         var words = [program]
         if program == "diff" { words += ["-u", "-N", "-r", "--color=\(Terminal.hasColor ? "always" : "never")"] }
         words += [live, merged]
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, program, nil, nil, &arguments, environ)
-        guard code == 0 else {
-            throw CommandProblem(.invalid, "cannot run \(program): \(String(cString: strerror(code)))")
-        }
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        switch status & 0x7f == 0 ? (status >> 8) & 0xff : 2 {
+        switch try ForegroundProgram.run(words) {
         case 0: return .success
         case 1: return .failure
         default: throw CommandProblem(.invalid, "\(program) failed")

@@ -6,7 +6,7 @@ struct Events: Verb {
     static let usage = "events"
     static let text = "Show events in the order of their delivery."
 
-    enum Format: String, Choice {
+    enum Format: String, OutputChoice {
         case table, wide, json
     }
 
@@ -16,7 +16,7 @@ struct Events: Verb {
     @Option("consumer", value: "NAME", "start where this durable consumer stands") var consumer: String?
     @Flag("ack", "acknowledge what was shown, for --consumer") var acknowledges
     @Flag("remove", "forget the --consumer") var removes
-    @Option("output", short: "o", value: "FORMAT", "table, wide, yaml, json or name") var format = Format.table
+    @Option("output", short: "o", value: "FORMAT", "table, wide or json") var format = Format.table
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let session = try invocation.session()

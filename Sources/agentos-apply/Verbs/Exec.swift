@@ -8,6 +8,7 @@ struct Exec: Verb {
     static let usage = "exec [-i] [-t] AGENT [--] COMMAND [ARGUMENT…]"
     static let text = "Run a command where an agent runs: as its user, in its isolation, within its limits."
     static let wordsBeforeCommand: Int? = 1
+    static let operands = Operands.names(.agent)
 
     let namespace = NamespaceOption()
     @Flag("stdin", short: "i", "pass on standard input") var readsInput
@@ -26,8 +27,12 @@ struct Exec: Verb {
             ("timeoutSeconds", .number(timeoutMs / 1000 + (timeoutMs % 1000 > 0 ? 1 : 0))),
             ("terminal", Node(.bool(isTerminal))), ("stdin", Node(.bool(readsInput || isTerminal))),
         ])
+        let target = try invocation.targets([invocation.words[0]], usual: .agent)[0]
+        guard target.kind == .agent else {
+            throw invocation.usage("commands run beside agents, not in a \(target.kind.rawValue)")
+        }
         let session = try invocation.session()
-        let path = Session.path(.agent, namespace: namespace.name, name: invocation.words[0])
+        let path = Session.path(.agent, namespace: namespace.name, name: target.name)
         let connection = try session.upgrade("\(path)/exec", to: "v5.channel.k8s.io", body: JSONWriter.bytes(body))
         let streams = CommandStreams(connection, readsInput: readsInput || isTerminal, isTerminal: isTerminal)
         return try end(streams.carry(), streams, timeoutMs)

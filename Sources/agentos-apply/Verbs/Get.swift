@@ -6,6 +6,7 @@ struct Get: Verb {
     static let name = "get"
     static let usage = "get KIND [NAME…]"
     static let text = "Show objects."
+    static let operands = Operands.objects
 
     let scope = ScopeOptions()
     let selector = SelectorOption()
@@ -17,25 +18,30 @@ struct Get: Verb {
         guard let first = invocation.words.first else {
             throw invocation.usage("give a KIND: agents, sources, namespaces, secrets, configmaps")
         }
-        var names = Array(invocation.words.dropFirst())
-        var word = first
-        // `kind/name`, as `-o name` prints it.
-        if let slash = first.firstIndex(of: "/") {
-            word = String(first[..<slash])
-            names.insert(String(first[first.index(after: slash)...]), at: 0)
+        let targets = try invocation.targets(invocation.words)
+        let kinds = targets.isEmpty ? [try kind(first, invocation)] : Set(targets.map(\.kind)).sorted()
+        if kinds.count > 1, watch.isOn || [.json, .yaml].contains(output.format) {
+            throw invocation.usage("with -w, -o json and -o yaml: one kind at a time")
         }
-        let kind = try kind(word, invocation)
-        let show = Show(
-            session: try invocation.session(), kind: kind, names: names,
-            namespace: scope.isAll ? nil : scope.namespace ?? "default", format: output.format,
-            withNamespace: scope.isAll, selector: selector.given, showsSecrets: showsSecrets)
-        return try show.run(goesOn: watch.isOn)
+        let session = try invocation.session()
+        var worst = ExitCode.success
+        for kind in kinds {
+            if kind != kinds.first, [.table, .wide].contains(output.format) { try Terminal.print("") }
+            let show = Show(
+                session: session, kind: kind, names: targets.filter { $0.kind == kind }.map(\.name),
+                namespace: scope.isAll ? nil : scope.namespace ?? "default", format: output.format,
+                withNamespace: scope.isAll, selector: selector.given, showsSecrets: showsSecrets)
+            let code = try show.run(goesOn: watch.isOn)
+            if code != .success { worst = code }
+        }
+        return worst
     }
 }
 
 struct Status: Verb {
     static let name = "status"
     static let usage = "status [NAME…]"
+    static let operands = Operands.names(.agent)
     static let text = "Show agents, in all namespaces unless one is given."
 
     let scope = ScopeOptions()

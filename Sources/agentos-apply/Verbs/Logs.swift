@@ -4,6 +4,7 @@ import Values
 struct Logs: Verb {
     static let name = "logs"
     static let usage = "logs AGENT"
+    static let operands = Operands.names(.agent)
     static let text = "Show what an agent wrote to its standard output and error."
 
     let namespace = NamespaceOption()

@@ -3,6 +3,7 @@ import Values
 struct Outbox: Verb {
     static let name = "outbox"
     static let usage = "outbox list | show N | replay N | skip N"
+    static let operands = Operands.words(["list", "show", "replay", "skip"])
     static let text = "Look at events whose delivery is stuck, and resolve them."
 
     @Flag("all", "all events that are kept, not only stuck ones") var isAll

@@ -3,6 +3,8 @@ import Glibc
 struct Restore: Verb {
     static let name = "restore"
     static let usage = "restore FILE"
+    static let doesHarm = true
+    static let operands = Operands.files
     static let text = "Go back to a backup; the replaced database is kept."
 
     func run(_ invocation: Invocation) throws -> ExitCode {

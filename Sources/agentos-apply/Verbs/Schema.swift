@@ -5,6 +5,7 @@ import Values
 struct Schema: Verb {
     static let name = "schema"
     static let usage = "schema [KIND]"
+    static let operands = Operands.kinds
     static let text = "Print the JSON Schema of manifests."
 
     func run(_ invocation: Invocation) throws -> ExitCode {

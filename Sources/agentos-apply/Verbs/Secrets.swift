@@ -1,6 +1,7 @@
 struct Secrets: Verb {
     static let name = "secrets"
     static let usage = "secrets rotate"
+    static let operands = Operands.words(["rotate"])
     static let text = "Seal the values of Secrets in the database with a new key."
 
     func run(_ invocation: Invocation) throws -> ExitCode {

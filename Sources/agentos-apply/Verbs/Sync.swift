@@ -4,6 +4,7 @@ import Manifests
 struct Sync: Verb {
     static let name = "sync"
     static let usage = "sync NAME…"
+    static let operands = Operands.names(.source)
     static let text = "Read Sources and apply what they declare now."
 
     let namespace = NamespaceOption()
@@ -12,9 +13,11 @@ struct Sync: Verb {
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard !invocation.words.isEmpty else { throw invocation.usage("give the NAME of a Source") }
+        let targets = try invocation.targets(invocation.words, usual: .source)
+        guard targets.allSatisfy({ $0.kind == .source }) else { throw invocation.usage("only Sources are synced") }
         let session = try invocation.session()
         var worst = ExitCode.success
-        for name in invocation.words {
+        for name in targets.map(\.name) {
             let code = try sync(name, session)
             if code != .success { worst = code }
         }

@@ -5,6 +5,7 @@ import Values
 struct Top: Verb {
     static let name = "top"
     static let usage = "top [AGENT…]"
+    static let operands = Operands.names(.agent)
     static let text = "Show what running agents use of processors and memory."
 
     let scope = ScopeOptions()

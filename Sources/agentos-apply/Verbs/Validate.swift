@@ -3,6 +3,7 @@ import Manifests
 struct Validate: Verb {
     static let name = "validate"
     static let usage = "validate -f PATH…"
+    static let operands = Operands.files
     static let text = "Check manifests without a daemon."
 
     let manifests = ManifestOptions()

@@ -3,6 +3,7 @@ import Manifests
 struct Wait: Verb {
     static let name = "wait"
     static let usage = "wait --for CONDITION KIND NAME…"
+    static let operands = Operands.objects
     static let text = "Wait for objects: --for Ready, Completed, phase=PHASE or deleted."
 
     let namespace = NamespaceOption()
@@ -10,16 +11,15 @@ struct Wait: Verb {
     @Option("for", value: "CONDITION", "Ready, Completed, Scheduled, phase=PHASE, deleted") var condition: String?
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard let word = invocation.words.first, invocation.words.count > 1, let condition else {
-            throw invocation.usage("give --for CONDITION KIND NAME…")
-        }
-        let kind = try kind(word, invocation)
+        let targets = try invocation.targets(invocation.words)
+        guard !targets.isEmpty, let condition else { throw invocation.usage("give --for CONDITION KIND NAME…") }
         guard let goal = Self.goal(condition) else {
             throw invocation.usage(
                 "--for: expected Ready, Completed, Scheduled, phase=PHASE or deleted; found \"\(condition)\"")
         }
-        let objects = invocation.words.dropFirst().map {
-            Awaited(kind, namespace: kind.isNamespaced ? namespace.name : "", name: $0, wasThere: false)
+        let objects = targets.map {
+            Awaited(
+                $0.kind, namespace: $0.kind.isNamespaced ? namespace.name : "", name: $0.name, wasThere: false)
         }
         return try invocation.session().awaitAll(objects, goal, timeoutMs: timeout.ms)
     }

@@ -149,6 +149,9 @@ extension AgentSpec {
         return spec
     }
 
+    /// The annotation whose new value asks for new replicas; its value is a time.
+    public static let restartAnnotation = "agentos.dev/restarted-at"
+
     /// The fields described as restart-relevant in which two specs differ. Another spelling of a value is no difference.
     public static func restartRelevantChanges(from old: Node, to new: Node, drivers: DriverTable) -> [String] {
         let differing = AgentFields.spec.filter { $0.restarts && old[$0.name] != new[$0.name] }

@@ -22,8 +22,12 @@ struct AgentController: KindController {
         try checkCycle(candidate.key, effective.spec, work.draft)
         let progressBy = Deadline(work.now, afterMs: effective.spec.progressDeadlineMs)
         if var agent = candidate.object.agent {
-            guard candidate.isSpecChanged, let old = candidate.live?.content["spec"] else { return }
+            guard let live = candidate.live?.content, let old = live["spec"] else { return }
             candidate.restarts = AgentSpec.restartRelevantChanges(from: old, to: node, drivers: work.settings.drivers)
+            if Self.asksForRestart(candidate.object.content, live) {
+                candidate.restarts.append("metadata.annotations[\(AgentSpec.restartAnnotation)]")
+            }
+            guard candidate.isSpecChanged || !candidate.restarts.isEmpty else { return }
             agent.effective = effective
             if !candidate.restarts.isEmpty { agent.revision += 1 }
             agent.progressBy = progressBy
@@ -32,6 +36,14 @@ struct AgentController: KindController {
             candidate.object.agent = AgentState(effective: effective, progressBy: progressBy)
         }
         try work.checkMachineUser(candidate)
+    }
+
+    /// Somebody has written a new time into the annotation; one that is taken away asks for nothing.
+    private static func asksForRestart(_ new: Node, _ old: Node) -> Bool {
+        func time(_ content: Node) -> String? {
+            content[path: "metadata", "annotations", AgentSpec.restartAnnotation]?.string
+        }
+        return time(new) != nil && time(new) != time(old)
     }
 
     func declared(_ object: StoredObject, in work: inout Work) {
