@@ -62,7 +62,18 @@ final class Call {
 
     func respond(_ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = []) {
         answered(self, status)
-        exchange.respond(status, type, chunks, headers: headers + [trace.header])
+        var headers = headers + [trace.header]
+        if isLong(chunks) { headers.append(("Vary", "Accept-Encoding")) }
+        exchange.respond(status, type, chunks, headers: headers, compresses: compresses(chunks))
+    }
+
+    /// Whether an answer of these bytes is compressed: a long one, for who asks for it, while there is room.
+    func compresses(_ chunks: [[UInt8]]) -> Bool {
+        isLong(chunks) && exchange.canCompress && Accepted(exchange.headers("Accept-Encoding")).names("gzip")
+    }
+
+    private func isLong(_ chunks: [[UInt8]]) -> Bool {
+        exchange.method == "GET" && chunks.reduce(0) { $0 + $1.count } > Limits.plainBytesMax
     }
 
     func respond(_ status: Int, json chunks: [[UInt8]], headers: [(String, String)] = []) {

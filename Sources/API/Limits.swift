@@ -35,6 +35,8 @@ extension Limits {
     /// Names that are drawn for one new object before it is refused.
     static let generatedNamesMax = 8
     static let idempotencyKeyBytesMax = 255
+    /// Answers of more bytes are compressed for those who ask for it, as in Kubernetes.
+    static let plainBytesMax = 128 << 10
     /// Warnings of one answer together, as in Kubernetes, and each of them.
     static let warningsBytesMax = 4096
     static let warningBytesMax = 256

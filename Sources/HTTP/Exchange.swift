@@ -19,6 +19,7 @@ public final class Exchange {
     private let handle: OpaquePointer
     private var answer: Answer?
     private var queue = ByteQueue()
+    private var gzip: Gzip?
     private var queueEnds = false
     private var isCut = false
     private var isQueued = false
@@ -35,6 +36,8 @@ public final class Exchange {
         case whole(Int, [(String, String)], [UInt8])
         /// Of known length, from the queue.
         case long(Int, [(String, String)], Int)
+        /// From the queue, compressed as it is sent.
+        case compressed(Int, [(String, String)])
         case stream([(String, String)])
         case upgrade([(String, String)])
     }
@@ -84,12 +87,24 @@ public final class Exchange {
 
     // MARK: Answering
 
+    /// Whether there is room for one more answer that is compressed.
+    public var canCompress: Bool { server.openCompressed < server.limits.compressedMax }
+
     /// Answers with bytes; they are shared, not copied, and may come in many pieces.
-    public func respond(_ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = []) {
+    ///
+    /// - Parameter compresses: as gzip, where there is room for it.
+    public func respond(
+        _ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = [], compresses: Bool = false
+    ) {
         guard answer == nil, !isClosed else { return }
         let count = chunks.reduce(0) { $0 + $1.count }
         let headers = [("Content-Type", type)] + headers
-        if count <= Self.wholeBytesMax {
+        if compresses, canCompress, let gzip = Gzip() {
+            self.gzip = gzip
+            server.openCompressed += 1
+            answer = .compressed(status, headers + [("Content-Encoding", "gzip")])
+            for chunk in chunks { queue.append(chunk) }
+        } else if count <= Self.wholeBytesMax {
             answer = .whole(status, headers, chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
         } else {
             answer = .long(status, headers, count)
@@ -244,6 +259,8 @@ public final class Exchange {
             self.answer = .whole(code, [], [])
         case .long(let code, let lines, let count):
             (status, headers, response) = (code, lines, agentos_mhd_long(UInt64(count), reader, user))
+        case .compressed(let code, let lines):
+            (status, headers, response) = (code, lines, agentos_mhd_stream(reader, user))
         case .stream(let lines): (status, headers, response) = (200, lines, agentos_mhd_stream(reader, user))
         case .upgrade(let lines):
             (status, headers) = (101, lines)
@@ -263,7 +280,12 @@ public final class Exchange {
 
     private func read(into buffer: UnsafeMutablePointer<CChar>, _ count: Int) -> Int {
         if isCut { return agentos_mhd_cut_stream() }
-        let taken = queue.take(into: UnsafeMutableRawBufferPointer(start: buffer, count: count))
+        let room = UnsafeMutableRawBufferPointer(start: buffer, count: count)
+        if let gzip {
+            let taken = gzip.fill(room, from: &queue)
+            return taken == 0 ? agentos_mhd_end_of_stream() : taken
+        }
+        let taken = queue.take(into: room)
         if isStream { server.queuedBytes -= taken }
         if taken == 0 {
             if queueEnds { return agentos_mhd_end_of_stream() }
@@ -322,6 +344,8 @@ public final class Exchange {
             countStreams(-1)
             server.queuedBytes -= queue.count
         }
+        if gzip != nil { server.openCompressed -= 1 }
+        gzip = nil
         link?.cut()
         server.releaseBody(body.count)
         body = []

@@ -7,6 +7,8 @@ public struct HTTPLimits: Sendable {
     public var streamsMax = 448
     /// Of them, those over TLS.
     public var remoteStreamsMax = 384
+    /// Answers that are compressed at a time, of which each needs 256 KiB; others are sent as they are.
+    public var compressedMax = 32
     public var bodyBytesMax = 16 << 20
     /// Bodies of all requests together.
     public var bodiesBytesMax = 128 << 20

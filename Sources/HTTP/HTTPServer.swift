@@ -13,6 +13,8 @@ public final class HTTPServer {
     public internal(set) var openStreams = 0
     /// Of them, those over TLS.
     public internal(set) var openRemoteStreams = 0
+    /// Answers that are being compressed.
+    var openCompressed = 0
     /// Bytes of streams that clients have not taken yet.
     var queuedBytes = 0
 
