@@ -1,4 +1,6 @@
 import HTTP
+import Manifests
+import Reconciler
 import Resources
 import Support
 import Testing
@@ -29,6 +31,45 @@ import Values
         }
         if let items = schema["items"] { found += bare(items, "\(path)[]") }
         return found
+    }
+
+    /// The status of agents and Sources is described by the tables that show it.
+    @Test func whatAStatusShowsIsDescribed() {
+        let schemas = Dictionary(uniqueKeysWithValues: Schemas(.v3).all())
+        for kind in Kind.allCases where !kind.traits.ownStatus.isEmpty && kind != .namespace {
+            let status = schemas[Schemas.name(Resource.of(kind))]?[path: "properties", "status"]
+            let described = status?["properties"]?.map?.entries.map(\.key) ?? []
+            #expect(Set(described) == Set(kind.traits.ownStatus), "\(kind)")
+            #expect(status?["x-kubernetes-preserve-unknown-fields"] == true, "others keep fields of theirs there")
+        }
+        inWorld { world in
+            world.apply(World.agent("bad", "exit 3") + World.agent("one", "exec sleep 1000"))
+            World.until("it has ended once") { world.runOf("bad")?["lastExit"] != nil }
+            for name in ["bad", "one"] {
+                let agent = schemas[Schemas.name(.of(.agent))]
+                #expect(Self.unknown(world.get(name)?["status"], agent?[path: "properties", "status"], "status") == [])
+            }
+        }
+    }
+
+    /// What a schema does not have, or has as another type.
+    private static func unknown(_ node: Node?, _ schema: Node?, _ path: String) -> [String] {
+        guard let node else { return [path] }
+        let type = schema?["type"]?.string
+        if let map = node.map, type == "object" {
+            return map.entries.flatMap { entry in
+                unknown(entry.value, schema?[path: "properties", entry.key], "\(path).\(entry.key)")
+            }
+        }
+        if let items = node.list, type == "array" {
+            return items.flatMap { unknown($0, schema?["items"], "\(path)[]") }
+        }
+        if let text = node.string, type == "string" {
+            let words = schema?["enum"]?.list ?? [.text(text)]
+            return words.contains(.text(text)) ? [] : ["\(path): \(text)"]
+        }
+        let fits = type == "integer" && node.int != nil || type == "boolean" && node.bool != nil
+        return fits ? [] : ["\(path): \(type ?? "not described")"]
     }
 
     /// Every reference leads somewhere, and every operation has a name of its own.

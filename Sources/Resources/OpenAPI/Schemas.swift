@@ -86,6 +86,19 @@ public struct Schemas {
                 Meta.package + "ObjectMeta", "Standard object metadata, as in Kubernetes.")
             node["properties"] = properties
         }
+        // Others keep fields of their own there. Clients that read the older form refuse what has a description and more.
+        if case .objects = resource.home, let status = fields.first(where: { $0.name == "status" }),
+            case .object(let described) = status.shape, var properties = node["properties"]
+        {
+            switch dialect {
+            case .v2: properties["status"] = free(status.text)
+            case .v3:
+                var shown = object(described, status.text, [:])
+                shown["x-kubernetes-preserve-unknown-fields"] = true
+                properties["status"] = shown
+            }
+            node["properties"] = properties
+        }
         node["x-kubernetes-group-version-kind"] = [Self.kind(resource, "")]
         return node
     }
