@@ -68,6 +68,49 @@ import Values
         }
     }
 
+    /// Recorders of newer clients write events in their own group: they are the same events under other names.
+    @Test func eventsAreWrittenUnderTheNewerNamesToo() {
+        inWorld { world in
+            world.startDaemon()
+            let newer = "/apis/events.k8s.io/v1/namespaces/default/events"
+            func ask(
+                _ method: String, _ path: String, _ body: String = "", type: String = "application/json"
+            ) -> (status: Int, node: Node) {
+                let answer = RawClient.ask(world.socket, method, path, body, type: type)
+                return (answer?.status ?? 0, JSONReader.read(answer?.text ?? "") ?? .emptyMap)
+            }
+            let made = ask(
+                "POST", newer,
+                """
+                {"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {"name": "new"}, "reason": "Bound",
+                 "eventTime": "2026-01-01T00:00:00.000000Z", "reportingController": "example.com/binder",
+                 "reportingInstance": "binder-1", "action": "Binding", "note": "it is bound", "type": "Normal",
+                 "regarding": {"kind": "Agent", "name": "one", "namespace": "default"}}
+                """)
+            #expect(made.status == 201 && made.node["apiVersion"] == "events.k8s.io/v1", "\(made)")
+            #expect(made.node["note"] == "it is bound" && made.node["message"] == nil, "\(made)")
+            let core = ask("GET", "\(Self.events)/new").node
+            #expect(core["message"] == "it is bound" && core[path: "involvedObject", "name"] == "one", "\(core)")
+            #expect(core["reportingComponent"] == "example.com/binder" && core["regarding"] == nil, "\(core)")
+            // Repeats are told by a strategic merge.
+            let series = #"{"series":{"count":2,"lastObservedTime":"2026-01-01T00:01:00.000000Z"},"note":"again"}"#
+            let patched = ask("PATCH", "\(newer)/new", series, type: "application/strategic-merge-patch+json")
+            #expect(patched.status == 200 && patched.node[path: "series", "count"] == 2, "\(patched)")
+            #expect(ask("GET", "\(Self.events)/new").node["message"] == "again")
+            let steps = ask("PATCH", "\(newer)/new", "[]", type: "application/json-patch+json")
+            #expect(steps.status == 415 && steps.node["message"]?.string?.contains("strategic") == true, "\(steps)")
+            let wrong = ask(
+                "PUT", "\(newer)/new?fieldValidation=Strict", #"{"message":"x","regarding":{"name":"one"}}"#)
+            #expect(wrong.status == 400 && wrong.node["message"]?.string?.contains("message") == true, "\(wrong)")
+            let drawn = ask("POST", newer, #"{"metadata":{"generateName":"x-"},"regarding":{"name":"two"},"note":"n"}"#)
+            #expect(drawn.status == 201 && drawn.node["note"] == "n", "\(drawn)")
+            #expect(ask("DELETE", "\(newer)?fieldSelector=regarding.name%3Dtwo").status == 200)
+            World.until("it is gone") { Self.list(world, "fieldSelector=involvedObject.name=two").isEmpty }
+            #expect(ask("GET", "\(newer)/new").status == 200 && ask("DELETE", "\(newer)/new").status == 200)
+            #expect(ask("GET", "\(Self.events)/new").status == 404)
+        }
+    }
+
     /// An event about an event would go on for ever, and a lease is renewed every few seconds.
     @Test func whatClientsStoreOfEventsAndLeasesIsNotToldOf() {
         inWorld { world in

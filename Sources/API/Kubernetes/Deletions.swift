@@ -27,11 +27,12 @@ extension Server {
                 labels: call.parameters[Query.labelSelector], fields: call.parameters[Query.fieldSelector],
                 of: call.resource)
             let options = try DeleteOptions(call)
-            let chosen = loop.published[call.kind].objects(namespace: call.namespace, after: nil).filter {
-                selector.matches($0.selectable)
+            let resource = call.resource
+            let chosen = loop.published[call.kind].objects(namespace: call.namespace, after: nil).filter { object in
+                documents(object, resource).contains { selector.matches($0.selectable) }
             }
             let details = Node.map([
-                ("group", call.kind.group.isEmpty ? nil : .text(call.kind.group)), ("kind", .text(call.kind.resource)),
+                ("group", resource.group.isEmpty ? nil : .text(resource.group)), ("kind", .text(resource.name)),
             ])
             if chosen.isEmpty { return call.succeed(details: details) }
             var (left, failure) = (chosen.count, Refusal?.none)

@@ -1,6 +1,7 @@
 import HTTP
 import Manifests
 import Reconciler
+import Resources
 import Values
 
 /// The body of a request that writes: one document, in one of the forms that the request may have.
@@ -21,10 +22,12 @@ struct WriteBody {
 
         static let objects: [Form] = [.json, .yaml, .protobuf]
 
-        /// The forms of patches that a kind takes: only Kubernetes' own have a strategic merge.
-        static func patches(of kind: Kind) -> [Form] {
-            kind.isOfKubernetes
-                ? [.jsonPatch, .mergePatch, .strategicPatch, .apply] : [.jsonPatch, .mergePatch, .apply]
+        /// The forms of patches that a resource takes: only Kubernetes' own kinds have a strategic merge, and the steps of
+        /// a JSON patch name fields as they are stored.
+        static func patches(of resource: Resource) -> [Form] {
+            let isStored = if case .objects = resource.home { true } else { false }
+            return (isStored ? [.jsonPatch] : []) + [.mergePatch]
+                + (resource.storedKind?.isOfKubernetes == true ? [.strategicPatch] : []) + [.apply]
         }
     }
 

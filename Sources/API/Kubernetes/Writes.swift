@@ -14,32 +14,35 @@ extension Server {
             let name = body.node[path: "metadata", "name"]?.string ?? ""
             let prefix = body.node[path: "metadata", "generateName"]?.string ?? ""
             let key = ObjectKey(call.kind, namespace: call.namespace ?? "", name: name)
+            let node = call.resource.stored(body.node)
             if name.isEmpty, prefix.isEmpty {
                 let message = "name or generateName is required"
                 throw .invalid(key, [Refusal.Cause(reason: .required, message: message, field: "metadata.name")])
             }
-            if name.isEmpty { return create(call, body, prefix, triesLeft: Limits.generatedNamesMax) }
-            try submit(call, try write(call, key, .create(body.node), body.duplicates))
+            if name.isEmpty { return create(call, node, body.duplicates, prefix, triesLeft: Limits.generatedNamesMax) }
+            try submit(call, try write(call, key, .create(node), body.duplicates))
         } catch {
             call.fail(error)
         }
     }
 
     /// Makes an object under a name that the server completes; one that is taken is drawn again.
-    private func create(_ call: Call, _ body: WriteBody, _ prefix: String, triesLeft: Int) {
+    private func create(
+        _ call: Call, _ node: Node, _ duplicates: [Refusal.Cause], _ prefix: String, triesLeft: Int
+    ) {
         let letters = "bcdfghjklmnpqrstvwxz2456789"
         let name = prefix.prefix(58) + String((0..<5).compactMap { _ in letters.randomElement() })
         let key = ObjectKey(call.kind, namespace: call.namespace ?? "", name: String(name))
-        var node = body.node
+        var node = node
         var metadata = node["metadata"] ?? .emptyMap
         metadata["name"] = .text(key.name)
         node["metadata"] = metadata
         do throws(Failure) {
-            let write = try write(call, key, .create(node), body.duplicates)
+            let write = try write(call, key, .create(node), duplicates)
             loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) {
-                [self] answer in
+                [self, node] answer in
                 if case .failure(.conflict(_, .exists)) = answer, triesLeft > 1 {
-                    return create(call, body, prefix, triesLeft: triesLeft - 1)
+                    return create(call, node, duplicates, prefix, triesLeft: triesLeft - 1)
                 }
                 call.reply(answer, loop.engine.state)
             }
@@ -52,7 +55,7 @@ extension Server {
     func update(_ call: Call) {
         do throws(Failure) {
             let body = try WriteBody(call, as: try WriteBody.form(call, among: WriteBody.Form.objects))
-            try submit(call, try write(call, call.key, .update(body.node), body.duplicates))
+            try submit(call, try write(call, call.key, .update(call.resource.stored(body.node)), body.duplicates))
         } catch {
             call.fail(error)
         }
@@ -61,14 +64,15 @@ extension Server {
     /// PATCH of an object, or of a part of it.
     func patch(_ call: Call) {
         do throws(Failure) {
-            let form = try WriteBody.form(call, among: WriteBody.Form.patches(of: call.kind))
+            let form = try WriteBody.form(call, among: WriteBody.Form.patches(of: call.resource))
             if form == .apply { try checkApply(call) }
             // Steps could copy or compare values that are not to be seen.
             if form == .jsonPatch, call.kind.traits.hidesData, !call.mayReveal {
                 throw .forbidden(call.principal, call.attributes(Self.reveal))
             }
             let body = try WriteBody(call, as: form)
-            try submit(call, try write(call, call.key, try operation(call, form, body.node), body.duplicates))
+            let operation = try operation(call, form, call.resource.stored(body.node))
+            try submit(call, try write(call, call.key, operation, body.duplicates))
         } catch {
             call.fail(error)
         }
@@ -163,7 +167,7 @@ extension Call {
             headers += Self.warnings(applied.warnings)
             respond(applied.result == .created ? 201 : 200, shown(applied.object, state), headers: headers)
         case .deleted(let object?): respond(200, shown(object, state))
-        case .deleted(nil): succeed(details: route.kind == nil ? nil : details(uid: nil))
+        case .deleted(nil): succeed(details: route.resource?.storedKind == nil ? nil : details(uid: nil))
         case .execution, .done: succeed()
         case .kept(let kept): repeatAnswer(kept, state)
         case .failure(let refusal): fail(Failure(refusal))
@@ -172,15 +176,15 @@ extension Call {
 
     func shown(_ object: StoredObject, _ state: EngineState) -> Node {
         if subresource == .scale, let scale = object.scale { return scale }
-        let node = state.render(object)
+        let node = resource.shown(state.render(object))
         return mayReveal ? node : withoutValues(node, object.key.kind)
     }
 
     /// What a Status says of the object that it is about.
     func details(uid: String?) -> Node {
         .map([
-            ("name", .text(key.name)), ("group", key.kind.group.isEmpty ? nil : .text(key.kind.group)),
-            ("kind", .text(key.kind.resource)), ("uid", uid.map(Node.text)),
+            ("name", .text(key.name)), ("group", resource.group.isEmpty ? nil : .text(resource.group)),
+            ("kind", .text(resource.name)), ("uid", uid.map(Node.text)),
         ])
     }
 

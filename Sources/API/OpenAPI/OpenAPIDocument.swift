@@ -114,8 +114,8 @@ struct OpenAPIDocument {
 
     private func consumes(_ route: Route) -> [String] {
         // kubectl sends a strategic merge wherever the document says that one is taken.
-        if route.verbs.contains(.patch), let kind = route.kind {
-            return WriteBody.Form.patches(of: kind).map(\.rawValue).sorted()
+        if route.verbs.contains(.patch), let resource = route.resource {
+            return WriteBody.Form.patches(of: resource).map(\.rawValue).sorted()
         }
         return body(route) == nil ? [] : ["application/json"]
     }

@@ -11,8 +11,7 @@ extension Route {
         Query.gracePeriodSeconds, Query.dryRun, Query.propagationPolicy, Query.orphanDependents,
     ]
 
-    static func writing(_ kind: Kind) -> [Route] {
-        let resource = Resource.of(kind)
+    static func writing(_ resource: Resource) -> [Route] {
         let item = item(resource)
         let collection = collections(resource)[0]
         func route(
@@ -37,12 +36,13 @@ extension Route {
             route(.delete, item, .delete, deletion) { $0.delete($1) },
         ]
         // What is in no namespace is deleted by its name alone, and nothing is in all namespaces at once.
-        if kind.isNamespaced {
+        if resource.isNamespaced {
             routes.append(
                 route(
                     .delete, collection, .deletecollection, deletion + [Query.labelSelector, Query.fieldSelector]
                 ) { $0.deleteCollection($1) })
         }
+        guard case .objects(let kind) = resource.home else { return routes }
         let below = kind.definition.subresources
         if below.contains(.status) {
             routes += part("status", [Query.resourceVersion, Query.includeObject]) { $0.get($1) }

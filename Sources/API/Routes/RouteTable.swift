@@ -7,7 +7,7 @@ extension Route {
     /// All that the API serves.
     static let table: [Route] =
         paths + openAPI + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects)
-        + Kind.allCases.flatMap(writing)
+        + Resource.all.filter(\.isWritten).flatMap(writing)
         + agents + streams + sources + views + operations + access + secretKeys
 
     private static let paths: [Route] =

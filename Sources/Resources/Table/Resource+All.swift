@@ -19,7 +19,7 @@ extension Resource {
         Resource(
             // No short name: kubectl warns of one that two resources have.
             group: "events.k8s.io", "events", singular: "event", kind: "Event",
-            verbs: [.get, .list, .watch], home: .view(EventView.view), fields: EventView.fields,
+            verbs: Verb.allCases, home: .view(EventView.view), fields: EventView.fields,
             columns: EventView.columns, selectableFields: EventView.selectableFields,
             text: "What happened to an object, under the newer names."),
         Resource(

@@ -1,4 +1,5 @@
 public import Manifests
+public import Values
 
 /// One resource of the API. Routes, discovery, OpenAPI, Tables, access and metrics say of it what stands here.
 public struct Resource: Sendable {
@@ -95,7 +96,7 @@ public struct Resource: Sendable {
             group: kind.group, version: kind.version, kind.resource, singular: kind.singular, kind: kind.rawValue,
             shortNames: kind.shortNames, categories: definition.categories, isNamespaced: kind.isNamespaced,
             verbs: Self.objectVerbs.filter { kind.isNamespaced || $0 != .deletecollection }, home: .objects(kind),
-            fields: kind.fields, columns: definition.columns,
+            fields: kind.shownFields, columns: definition.columns,
             selectableFields: definition.selectableFields,
             subresources: Manifests.Subresource.allCases.filter(definition.subresources.contains).map {
                 Subresource($0, of: kind)
@@ -117,6 +118,22 @@ public struct Resource: Sendable {
         case .view(let view): view.kind
         case .measurements, .reviews, .records: nil
         }
+    }
+    /// Whether its documents are made and changed by clients.
+    public var isWritten: Bool {
+        switch home {
+        case .objects: true
+        case .view(let view): view.stored != nil
+        case .measurements, .reviews, .records: false
+        }
+    }
+    /// What is stored when a document is written, or a part of one.
+    public func stored(_ document: Node) -> Node {
+        if case .view(let view) = home, let stored = view.stored { stored(document) } else { document }
+    }
+    /// A stored object as this resource shows it, where that is one document.
+    public func shown(_ object: Node) -> Node {
+        if case .view(let view) = home { view.documents(object).first ?? object } else { object }
     }
     /// Whether clients find it in discovery.
     public var isListed: Bool {

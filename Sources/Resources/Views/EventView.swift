@@ -3,23 +3,51 @@ import Values
 
 /// Events as the newer group `events.k8s.io` has them: the same under other names.
 enum EventView {
-    static let view = View(of: .event, owner: { $0 }, documents: { [document($0)] })
+    static let view = View(
+        of: .event, owner: { $0 }, stored: stored, documents: { [document($0)] })
+
+    private static let version = "events.k8s.io/v1"
+
+    /// The names of fields here, and where events are stored.
+    private static let names: [(here: String, stored: String)] = [
+        ("eventTime", "eventTime"), ("series", "series"), ("reportingController", "reportingComponent"),
+        ("reportingInstance", "reportingInstance"), ("action", "action"), ("reason", "reason"),
+        ("regarding", "involvedObject"), ("related", "related"), ("note", "message"), ("type", "type"),
+        ("deprecatedSource", "source"), ("deprecatedFirstTimestamp", "firstTimestamp"),
+        ("deprecatedLastTimestamp", "lastTimestamp"), ("deprecatedCount", "count"),
+    ]
+    private static let storedNames = Dictionary(uniqueKeysWithValues: names.map { ($0.here, $0.stored) })
 
     private static func document(_ event: Node) -> Node {
-        .map([
-            ("apiVersion", "events.k8s.io/v1"), ("kind", "Event"), ("metadata", event["metadata"]),
-            ("eventTime", event["eventTime"] ?? Node(.null)), ("series", event["series"]),
-            ("reportingController", event["reportingComponent"] ?? event[path: "source", "component"]),
-            ("reportingInstance", event["reportingInstance"]), ("action", event["action"]), ("reason", event["reason"]),
-            ("regarding", event["involvedObject"]), ("related", event["related"]), ("note", event["message"]),
-            ("type", event["type"]), ("deprecatedSource", event["source"]),
-            ("deprecatedFirstTimestamp", event["firstTimestamp"]), ("deprecatedLastTimestamp", event["lastTimestamp"]),
-            ("deprecatedCount", event["count"]),
-        ])
+        var node = Node.map(
+            [("apiVersion", .text(version)), ("kind", "Event"), ("metadata", event["metadata"])]
+                + names.map { ($0.here, event[$0.stored]) })
+        if node["eventTime"] == nil { node["eventTime"] = Node(.null) }
+        if node["reportingController"] == nil { node["reportingController"] = event[path: "source", "component"] }
+        return node
+    }
+
+    /// A whole event, or a merge patch of one. What has no name here is named so that no field has it.
+    private static func stored(_ event: Node) -> Node {
+        guard let map = event.map else { return event }
+        return Node(
+            .map(
+                NodeMap(
+                    map.entries.map { entry in
+                        var entry = entry
+                        if let name = storedNames[entry.key] {
+                            entry.key = name
+                        } else if !["apiVersion", "kind", "metadata"].contains(entry.key) {
+                            entry.key = "\(version) \(entry.key)"
+                        } else if entry.key == "apiVersion", entry.value.string == version {
+                            entry.value = "v1"
+                        }
+                        return entry
+                    })))
     }
 
     static let fields = ObjectFields.root(
-        apiVersion: "events.k8s.io/v1", kind: "Event", nameRule: .subdomain, isNamespaced: true,
+        apiVersion: version, kind: "Event", nameRule: .subdomain, isNamespaced: true,
         [
             Field("eventTime", .string(.any), text: "When it was noticed first."),
             Field("series", .anything, text: "What is known of its repeats."),

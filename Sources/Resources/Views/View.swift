@@ -11,13 +11,17 @@ public struct View: Sendable {
     public let documents: @Sendable (Node) -> [Node]
     /// The name of the object that a document of this name is made of, if there is such a document.
     public let owner: @Sendable (String) -> String?
+    /// What is stored when a document is written, or a part of one; nil: it is not written. Each object has one document
+    /// then.
+    public let stored: (@Sendable (Node) -> Node)?
 
     init(
-        of kind: Kind, owner: @escaping @Sendable (String) -> String?,
+        of kind: Kind, owner: @escaping @Sendable (String) -> String?, stored: (@Sendable (Node) -> Node)? = nil,
         documents: @escaping @Sendable (Node) -> [Node]
     ) {
         self.kind = kind
         self.owner = owner
+        self.stored = stored
         self.documents = documents
     }
 }
