@@ -8,22 +8,19 @@ package struct CgroupMounts: Sendable {
     package static let memory = CgroupMounts()
 
     private init() {
-        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
-            let parts = line.split(separator: " ")
-            guard parts.count >= 4 else { continue }
-            if parts[2] == "cgroup", parts[3].split(separator: ",").contains("memory") {
-                (mount, isUnified) = (String(parts[1]), false)
-            } else if parts[2] == "cgroup2", mount == nil {
-                (mount, isUnified) = (String(parts[1]), true)
+        for found in Mount.all {
+            if found.type == "cgroup", found.options.contains("memory") {
+                (mount, isUnified) = (found.place, false)
+            } else if found.type == "cgroup2", mount == nil {
+                (mount, isUnified) = (found.place, true)
             }
         }
     }
 
     /// Removes a group, a path from the root, in each hierarchy where nothing is in it.
     package static func removeEmpty(_ group: String) {
-        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
-            let parts = line.split(separator: " ")
-            if parts.count >= 4, parts[2] == "cgroup" || parts[2] == "cgroup2" { rmdir("\(parts[1])\(group)") }
+        for found in Mount.all where found.type == "cgroup" || found.type == "cgroup2" {
+            rmdir("\(found.place)\(group)")
         }
     }
 

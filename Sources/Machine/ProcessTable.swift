@@ -18,8 +18,7 @@ package enum ProcessTable {
             && (state == CChar(UInt8(ascii: "T")) || state == CChar(UInt8(ascii: "t")))
     }
 
-    package static var bootID: String {
-        (Files.text("/proc/sys/kernel/random/boot_id") ?? "unknown").split(separator: "\n").first.map(String.init)
-            ?? "unknown"
-    }
+    /// Names this boot of the machine.
+    package static let bootID =
+        Files.text("/proc/sys/kernel/random/boot_id")?.split(separator: "\n").first.map(String.init) ?? "unknown"
 }

@@ -26,17 +26,13 @@ struct Cgroups: Sendable {
                 own[String(controller)] = String(parts[2])
             }
         }
-        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
-            let parts = line.split(separator: " ")
-            guard parts.count >= 4 else { continue }
-            let mount = String(parts[1])
-            if parts[2] == "cgroup2", let place = own[""] {
-                addUnified(Self.join(mount, place))
-            } else if parts[2] == "cgroup" {
-                let options = Set(parts[3].split(separator: ",").map(String.init))
-                for controller in ["memory", "cpu", "pids"] where options.contains(controller) {
+        for mount in Mount.all {
+            if mount.type == "cgroup2", let place = own[""] {
+                addUnified(Self.join(mount.place, place))
+            } else if mount.type == "cgroup" {
+                for controller in ["memory", "cpu", "pids"] where mount.options.contains(controller[...]) {
                     guard let place = own[controller] else { continue }
-                    add(controller, Place(path: "\(Self.join(mount, place))/\(leaf)", isUnified: false))
+                    add(controller, Place(path: "\(Self.join(mount.place, place))/\(leaf)", isUnified: false))
                 }
             }
         }
