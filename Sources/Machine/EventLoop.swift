@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import Synchronization
+import Values
 
 /// A thread's loop over descriptors, timers and mailboxes. Everything it calls runs on its own thread.
 public final class EventLoop {
@@ -8,7 +9,7 @@ public final class EventLoop {
 
     private let epoll: Int32
     private var handlers: [Int32: (UInt32) -> Void] = [:]
-    private var timers: [(at: Int64, id: Int)] = []
+    private var timers = TimerHeap<Int>()
     private var bodies: [Int: () -> Void] = [:]
     private var nextTimer = 0
     private var isRunning = true
@@ -46,16 +47,17 @@ public final class EventLoop {
     public func after(ms: Int64, _ body: @escaping () -> Void) -> TimerID {
         nextTimer += 1
         bodies[nextTimer] = body
-        timers.append((agentos_boot_ms() + max(0, ms), nextTimer))
-        var child = timers.count - 1
-        while child > 0, timers[(child - 1) / 2].at > timers[child].at {
-            timers.swapAt(child, (child - 1) / 2)
-            child = (child - 1) / 2
-        }
+        timers.set(nextTimer, at: agentos_boot_ms().addingSaturated(max(0, ms)))
         return TimerID(number: nextTimer)
     }
 
-    public func cancel(_ timer: TimerID) { bodies[timer.number] = nil }
+    public func cancel(_ timer: TimerID) {
+        bodies[timer.number] = nil
+        timers.set(timer.number, at: nil)
+    }
+
+    /// How many calls are still to come.
+    package var timerCount: Int { bodies.count }
 
     public func stop() { isRunning = false }
 
@@ -72,33 +74,12 @@ public final class EventLoop {
     }
 
     private func timeout() -> Int32 {
-        while let first = timers.first, bodies[first.id] == nil { popTimer() }
-        guard let first = timers.first else { return -1 }
-        return Int32(clamping: max(0, first.at - agentos_boot_ms()))
+        timers.next().map { Int32(clamping: max(0, $0 - agentos_boot_ms())) } ?? -1
     }
 
     private func runTimers() {
-        let now = agentos_boot_ms()
-        while let first = timers.first, first.at <= now {
-            popTimer()
-            bodies.removeValue(forKey: first.id)?()
-        }
-    }
-
-    private func popTimer() {
-        guard let last = timers.popLast(), !timers.isEmpty else { return }
-        timers[0] = last
-        var parent = 0
-        while true {
-            var least = parent
-            for child in [2 * parent + 1, 2 * parent + 2]
-            where child < timers.count && timers[child].at < timers[least].at {
-                least = child
-            }
-            if least == parent { return }
-            timers.swapAt(parent, least)
-            parent = least
-        }
+        // One of them may have cancelled another.
+        for id in timers.due(agentos_boot_ms()) { bodies.removeValue(forKey: id)?() }
     }
 }
 

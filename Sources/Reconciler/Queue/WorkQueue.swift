@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Values
 
 /// The keys of the objects that are to be looked at: now, at a time, or when something comes free.
 ///
@@ -26,7 +27,7 @@ struct WorkQueue: Sendable {
     static let roundsMax = 4
 
     private(set) var dirty: Set<ObjectKey>
-    private var timers = TimerHeap()
+    private var timers = TimerHeap<ObjectKey>()
     private var waiting: [ObjectKey: Need] = [:]
     /// The keys that wait for each need.
     private var waiters: [Need: Set<ObjectKey>] = [:]

@@ -1,11 +1,12 @@
-import Planner
+/// Keys by the time at which they are due; a key has one time.
+public struct TimerHeap<Key: Hashable & Sendable>: Sendable {
+    private var heap: [(at: Int64, key: Key)] = []
+    private var times: [Key: Int64] = [:]
 
-/// Keys by the boot time at which they are due; a key has one time.
-struct TimerHeap: Sendable {
-    private var heap: [(at: Int64, key: ObjectKey)] = []
-    private var times: [ObjectKey: Int64] = [:]
+    public init() {}
 
-    mutating func set(_ key: ObjectKey, at: Int64?) {
+    /// Gives a key another time; nil: none.
+    public mutating func set(_ key: Key, at: Int64?) {
         guard times[key] != at else { return }
         times[key] = at
         guard let at else { return }
@@ -18,7 +19,7 @@ struct TimerHeap: Sendable {
     }
 
     /// The earliest time; entries that were superseded are dropped on the way.
-    mutating func next() -> Int64? {
+    public mutating func next() -> Int64? {
         while let first = heap.first {
             if times[first.key] == first.at { return first.at }
             pop()
@@ -26,8 +27,9 @@ struct TimerHeap: Sendable {
         return nil
     }
 
-    mutating func due(_ now: Int64) -> [ObjectKey] {
-        var result: [ObjectKey] = []
+    /// Takes the keys that are due out, the earliest first.
+    public mutating func due(_ now: Int64) -> [Key] {
+        var result: [Key] = []
         while let at = next(), at <= now, let key = heap.first?.key {
             pop()
             times[key] = nil
