@@ -79,41 +79,6 @@ package enum Tree {
         return failure
     }
 
-    /// Gives what one user owns in a directory to another, the directory itself last: a crash leaves it to be done again.
-    ///
-    /// What belongs to others, such as a second name of a file elsewhere, stays as it is.
-    package static func give(_ path: String, from old: UInt32, to user: UInt32, _ group: UInt32) throws(Files.Failure) {
-        let (parent, name) = try open(directoryOf: path)
-        defer { close(parent) }
-        let top = openInside(parent, name)
-        guard top >= 0 else { throw Files.Failure(code: errno, what: path) }
-        defer { close(top) }
-        var levels = [(fd: top, rest: names(top, without: []))]
-        defer { for level in levels.dropFirst() { close(level.fd) } }
-        while let level = levels.last {
-            guard let name = level.rest.last else {
-                levels.removeLast()
-                if !levels.isEmpty {
-                    fchown(level.fd, user, group)
-                    close(level.fd)
-                }
-                continue
-            }
-            levels[levels.count - 1].rest.removeLast()
-            var status = stat()
-            guard fstatat(level.fd, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_uid == old else { continue }
-            if status.st_mode & S_IFMT == S_IFDIR {
-                guard levels.count < 1024 else { throw Files.Failure(code: ELOOP, what: "\(path): too deep") }
-                let fd = openInside(level.fd, name)
-                guard fd >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(text(name))") }
-                levels.append((fd, names(fd, without: [])))
-            } else if status.st_nlink == 1 || old != 0 {
-                fchownat(level.fd, name, user, group, AT_SYMLINK_NOFOLLOW)
-            }
-        }
-        guard fchown(top, user, group) == 0 else { throw Files.Failure(code: errno, what: "chown \(path)") }
-    }
-
     /// The directory that a path lies in, and its last name.
     private static func open(directoryOf path: String) throws(Files.Failure) -> (Int32, Name) {
         let parts = path.split(separator: "/")

@@ -99,7 +99,7 @@ import Testing
             symlink("\(directory)/outside", "\(tree)/link")
             for name in ["", "/own", "/in", "/in/own"] { chown("\(tree)\(name)", 70_001, 70_001) }
             lchown("\(tree)/link", 70_001, 70_001)
-            try Tree.give(tree, from: 70_001, to: 70_002, 70_003)
+            try Ownership(user: 70_002, group: 70_003).apply(to: tree)
             func owner(_ path: String) -> uid_t {
                 var status = stat()
                 return lstat(path, &status) == 0 ? status.st_uid : .max
@@ -110,5 +110,58 @@ import Testing
             #expect(owner("\(tree)/foreign") == 0)
             #expect(owner("\(directory)/outside") == 70_001)
         }
+    }
+
+    /// More names than are read at once, and a second name of a file that is root's elsewhere.
+    @Test(.enabled(if: getuid() == 0, "needs root")) func allOfALargeDirectoryIsGivenAwayButNoFileElsewhere() throws {
+        try inDirectory { directory in
+            let home = "\(directory)/home"
+            mkdir(home, 0o700)
+            for index in 0..<5000 { write("\(home)/\(index)") }
+            write("\(directory)/of-root")
+            #expect(link("\(directory)/of-root", "\(home)/second-name") == 0)
+            try Ownership(user: 70_002, group: 70_003).apply(to: home)
+            var status = stat()
+            for index in 0..<5000 {
+                #expect(lstat("\(home)/\(index)", &status) == 0 && status.st_uid == 70_002)
+            }
+            #expect(lstat("\(directory)/of-root", &status) == 0 && status.st_uid == 0)
+        }
+    }
+
+    /// Deeper than directories are open at the same time, and than a path can name; one name is no text.
+    @Test(.enabled(if: getuid() == 0, "needs root")) func whatLiesDeepIsGivenToo() throws {
+        try inDirectory { directory in
+            let home = "\(directory)/home"
+            mkdir(home, 0o700)
+            var place = open(home, O_RDONLY | O_DIRECTORY)
+            for _ in 0..<3000 {
+                mkdirat(place, "d", 0o700)
+                mkdirat(place, "other", 0o700)
+                let inner = openat(place, "d", O_RDONLY | O_DIRECTORY)
+                close(place)
+                place = inner
+            }
+            let name: [CChar] = [-1, -2, 0]
+            close(openat(place, name, O_WRONLY | O_CREAT, 0o600))
+            try Ownership(user: 70_002, group: 70_003).apply(to: home)
+            var status = stat()
+            #expect(fstatat(place, name, &status, 0) == 0 && status.st_uid == 70_002 && status.st_gid == 70_003)
+            var levels = 0
+            while fstat(place, &status) == 0, status.st_uid == 70_002, levels <= 3000 {
+                if levels > 0 { #expect(fstatat(place, "other", &status, 0) == 0 && status.st_uid == 70_002) }
+                levels += 1
+                let outer = openat(place, "..", O_RDONLY | O_DIRECTORY)
+                close(place)
+                place = outer
+            }
+            close(place)
+            #expect(levels == 3001)
+        }
+    }
+
+    @Test func namesOfMountsMayHoldBlanks() {
+        #expect(Mount.unescaped("/a\\040b\\134\\011/c\\x") == "/a b\\\t/c\\x")
+        #expect(Mount.all.contains { $0.place == "/proc" && $0.type == "proc" })
     }
 }

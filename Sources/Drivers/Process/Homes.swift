@@ -17,15 +17,6 @@ struct Homes: Sendable {
         try Files.makeDirectory("\(directory)/\(run.uid.hex)", mode: 0o711)
         try Files.makeDirectory(home, mode: 0o700)
         guard let owner else { return }
-        let current = try currentOwner(of: home)
-        if current == owner.user { return }
-        try Tree.give(home, from: current, to: owner.user, owner.group)
-    }
-
-    private func currentOwner(of home: String) throws(Files.Failure) -> UInt32 {
-        var status = stat()
-        guard lstat(home, &status) == 0 else { throw Files.Failure(code: errno, what: home) }
-        guard status.st_mode & S_IFMT == S_IFDIR else { throw Files.Failure(code: ENOTDIR, what: home) }
-        return status.st_uid
+        try Ownership(user: owner.user, group: owner.group).apply(to: home)
     }
 }
