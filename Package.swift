@@ -96,7 +96,9 @@ let package = Package(
         tests(
             "MessagingTests", ["Conformance", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
-        tests("DriversTests", ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values"]),
+        tests(
+            "DriversTests",
+            ["Support", "Drivers", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         tests(
             "APITests",
             ["API", "HTTP", "GRPC", "Loop", "Manifests", "Reconciler", "Resources", "Support", "Values", "CLinux"]),
@@ -107,7 +109,7 @@ let package = Package(
                 "kopf_operator.py",
             ]),
         tests("MachineTests", ["Support", "Machine", "Values"]),
-        tests("GitOpsTests", ["GitOps", "Manifests", "Values"]),
+        tests("GitOpsTests", ["GitOps", "Machine", "Planner", "Manifests", "Values"]),
         tests("CommandLineTests", ["Support", "agentos-apply", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Drivers", "Manifests", "Resources", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),

@@ -26,7 +26,8 @@ final class GvisorLauncher: Launcher {
     private var starts: [RunID: Start] = [:]
     private var inotify: Inotify?
     private var runs: String { configuration.runs }
-    private var states: String { "\(containers.volumes.memory)/runsc" }
+    private var states: String { bundles.states }
+    private var bundles: SandboxBundles { SandboxBundles(containers: containers, runs: runs, bootID: bootID) }
 
     init(_ configuration: GvisorDriver.Configuration, _ events: EventLoop) {
         self.configuration = configuration
@@ -38,14 +39,20 @@ final class GvisorLauncher: Launcher {
 
     // MARK: Starting
 
-    /// Image and network first, which take their time.
+    /// Image, network and bundle, which take their time.
     func prepare(_ run: Run, _ context: StartContext, done: @escaping (Result<Launch, LaunchProblem>) -> Void) {
+        let files = bundles
         func go(_ root: UnpackedImages.Root, _ address: String?) {
-            done(
-                .success(
-                    Launch { [self] (cgroups) throws(LaunchProblem) in
-                        try specification(run, context, root, address, cgroups)
-                    }))
+            work.run { () -> Result<Void, LaunchProblem> in
+                do throws(LaunchProblem) { return .success(try files.write(run, context, root, address)) } catch {
+                    return .failure(error)
+                }
+            } then: { [unowned self] made in
+                done(
+                    made.map { _ in
+                        Launch { [self] cgroups in supervised(launching(run), cgroups: cgroups, of: run.id) }
+                    })
+            }
         }
         let resolved = work.expect { [unowned self] (root: Result<UnpackedImages.Root, ImageProblem>) in
             switch root {
@@ -70,9 +77,7 @@ final class GvisorLauncher: Launcher {
     /// The sandbox's own processes count, too.
     func resources(of run: Run) -> AgentSpec.Resources {
         var resources = run.spec.resources
-        resources.limitPids = resources.limitPids.map {
-            $0.addingReportingOverflow(configuration.pidsHeadroom).overflow ? $0 : $0 + configuration.pidsHeadroom
-        }
+        resources.limitPids = resources.limitPids.map { OCISpec.pids($0, headroom: configuration.pidsHeadroom) }
         return resources
     }
 
@@ -81,7 +86,7 @@ final class GvisorLauncher: Launcher {
         return InstanceFacts(image: started?.image, address: started?.address)
     }
 
-    private func memory(_ run: RunID) -> String { "\(containers.volumes.memory)/\(run.text)" }
+    private func memory(_ run: RunID) -> String { bundles.memory(run) }
 
     /// The words before runsc's own verb.
     private func runsc(_ run: RunID, _ network: AgentSpec.Network? = nil, log: String) -> [String] {
@@ -93,31 +98,14 @@ final class GvisorLauncher: Launcher {
 
     private static let environment = ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"]
 
-    /// Writes the bundle; what the supervisor then runs.
-    private func specification(
-        _ run: Run, _ context: StartContext, _ root: UnpackedImages.Root, _ address: String?, _ cgroups: [String]
-    ) throws(LaunchProblem) -> Supervisor.Specification {
-        let bundle = "\(memory(run.id))/bundle"
-        do throws(Volumes.Problem) {
-            _ = try containers.volumes.makeMemory()
-            let ground = ContainerSettings.Ground(
-                image: root.image, files: RootFiles(layers: [root.path]), address: address)
-            var container = try containers.specification(of: run, context, on: ground, cgroupsPath: nil)
-            container.root = root.path
-            do throws(Files.Failure) {
-                for path in [states, memory(run.id), bundle] { try Files.makeDirectory(path, mode: 0o711) }
-                try Files.replace("\(bundle)/config.json", JSONWriter.bytes(container.node))
-                try Files.replace("\(runs)/\(run.id.text)/root", Array(root.path.utf8))
-                try RunDirectory(path: "\(runs)/\(run.id.text)").write(
-                    RunDirectory.Started(
-                        boot: bootID, atMs: agentos_wall_ms(), image: root.image.digest, address: address,
-                        stopSignal: root.image.stopSignal))
-            } catch { throw Volumes.Problem(message: error.words) }
-        } catch { throw .refused(.startError, error.message) }
-        return supervised(
-            runsc(run.id, run.spec.network, log: "\(runs)/\(run.id.text)/runtime-log") + [
-                "run", "--bundle", bundle, run.id.text,
-            ], cgroups: cgroups, mark: "AGENTOS_RUN=\(run.id.text)")
+    private func launching(_ run: Run) -> [String] {
+        runsc(run.id, run.spec.network, log: "\(runs)/\(run.id.text)/runtime-log") + [
+            "run", "--bundle", bundles.path(run.id), run.id.text,
+        ]
+    }
+
+    private func supervised(_ words: [String], cgroups: [String], of run: RunID) -> Supervisor.Specification {
+        supervised(words, cgroups: cgroups, mark: "AGENTOS_RUN=\(run.text)")
     }
 
     private func supervised(
@@ -233,7 +221,7 @@ final class GvisorLauncher: Launcher {
     func command(
         _ execution: Execution, id: String, _ process: RunDirectory.Process, _ directory: RunDirectory
     ) throws(Files.Failure) -> Supervisor.Specification {
-        let config = Files.text("\(memory(execution.run))/bundle/config.json", limit: 4 << 20) ?? ""
+        let config = Files.text("\(bundles.path(execution.run))/config.json", limit: 4 << 20) ?? ""
         guard var bundle = JSONReader.read(config)?["process"] else {
             throw Files.Failure(code: ENOENT, what: "the bundle of the agent")
         }
@@ -253,20 +241,21 @@ final class GvisorLauncher: Launcher {
         _ execution: Execution, id: String, _ result: ExecutionResult, done: @escaping (ExecutionResult) -> Void
     ) {
         let run = execution.run
-        if case .exited = result { return done(end(of: run, id: id, result)) }
+        if case .exited = result { return done(end(of: execution, id: id, result)) }
         ChildProgram.run(
             [configuration.programs.path(nil), "end", states, run.text, "\(runs)/\(run.text)/\(id).pid"],
             environment: Self.environment, timeoutMs: 10_000, supervisor: configuration.supervisor, events: events
-        ) { [unowned self] _ in done(end(of: run, id: id, result)) }
+        ) { [unowned self] _ in done(end(of: execution, id: id, result)) }
     }
 
     /// The result in the words of runsc's log; the files of the command go.
-    private func end(of run: RunID, id: String, _ result: ExecutionResult) -> ExecutionResult {
+    private func end(of execution: Execution, id: String, _ result: ExecutionResult) -> ExecutionResult {
+        let run = execution.run
         defer {
             for name in ["pid", "json", "log"] { unlink("\(memory(run))/\(id).\(name)") }
             unlink("\(runs)/\(run.text)/\(id).pid")
         }
         guard result == .exited(128), let why = Self.complaint(in: "\(memory(run))/\(id).log") else { return result }
-        return ContainerProgram.end(.failed(why))
+        return ContainerProgram.end(.failed(why), of: execution.command.first ?? "")
     }
 }

@@ -62,7 +62,7 @@ extension SupervisedRuns {
             let old = RunID(uid: run.uid, ordinal: run.ordinal, attempt: run.attempt - Limits.finishedRunsPerReplica)
             if old.attempt > 0 {
                 drop(old)
-                discard(directory(old).path)
+                removals.discard(directory(old).path)
             }
             launcher.remove(run) { done($0.map { .failed($0) } ?? .done) }
         }
@@ -80,7 +80,8 @@ extension SupervisedRuns {
     /// at the same time.
     func forget(_ uid: UID, _ done: @escaping @Sendable () -> Void) {
         forgotten.append((uid, done))
-        if forgotten.count == 1 { events.after(ms: 0) { [unowned self] in forgetAll() } }
+        if !isForgetting { events.after(ms: 0) { [unowned self] in forgetAll() } }
+        isForgetting = true
     }
 
     private func forgetAll() {
@@ -101,49 +102,20 @@ extension SupervisedRuns {
                 for run in runs[uid] ?? [] {
                     drop(run)
                     launcher.remove(run) { _ in }  // the sweep at the next start finds what is left
-                    discard(directory(run).path)
+                    removals.discard(directory(run).path)
                 }
-                discard("\(configuration.homes)/\(uid.hex)")
+                removals.discard("\(configuration.homes)/\(uid.hex)")
                 done()
             }
+            // Those that came meanwhile have one look, too.
+            isForgetting = !forgotten.isEmpty
+            if isForgetting { forgetAll() }
         }
     }
-
-    /// Takes a tree away at once; its content, which may be large, is removed when there is time.
-    func discard(_ path: String) {
-        guard let slash = path.lastIndex(of: "/") else { return }
-        lastRemoval += 1
-        let aside = "\(path[..<slash])/\(Self.removed)\(getpid())-\(configuration.name)-\(lastRemoval)"
-        let isAside = rename(path, aside) == 0
-        if !isAside, errno == ENOENT { return }
-        remove(isAside ? aside : path, triesLeft: Limits.removalTries)
-    }
-
-    /// What could not be removed, as for want of descriptors, is tried again later.
-    private func remove(_ path: String, triesLeft: Int) {
-        removals.run { () -> Bool in
-            do throws(Files.Failure) {
-                try Tree.remove(path)
-                return true
-            } catch { return false }
-        } then: { [self] (isGone: Bool) in
-            guard !isGone, triesLeft > 0 else { return }
-            events.after(ms: Limits.rereadMs) { [unowned self] in remove(path, triesLeft: triesLeft - 1) }
-        }
-    }
-
-    private static let removed = ".removed-"
 
     /// What a crash left.
     func sweep() {
         launcher.sweep()
-        for directory in [configuration.runs, configuration.homes] {
-            removals.run {
-                for name in Files.names(in: directory) where name.hasPrefix(Self.removed) {
-                    Files.removeTree("\(directory)/\(name)")
-                }
-            } then: { _ in
-            }
-        }
+        removals.sweep([configuration.runs, configuration.homes])
     }
 }

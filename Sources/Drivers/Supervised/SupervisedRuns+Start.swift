@@ -13,9 +13,15 @@ extension SupervisedRuns {
         }
         guard beginPreparing(run.id) else { return done(.failed("its start is still under way")) }
         launcher.prepare(run, context) { [unowned self] launch in
-            endPreparing(run.id)
-            // Meanwhile it may have been given up.
-            if look(run.id) != nil {
+            let isWanted = endPreparing(run.id)
+            switch look(run.id) {
+            case nil where isWanted: break
+            case nil, .absent:
+                // It was given up, or forgotten: what was made for it meanwhile goes.
+                launcher.remove(run.id) { _ in }
+                tell(run.id)
+                return done(.failed("the start was given up"))
+            case .starting, .running, .ending, .exited:
                 tell(run.id)
                 return done(.done)
             }

@@ -36,16 +36,19 @@ final class SupervisedRuns {
     let bootID = ProcessTable.bootID
     let processes: ProcessSweep
     let files: SideWork
-    let removals: SideWork
+    let removals: Removals
     private let report: @Sendable (Input) -> Void
     private var states: [RunID: State] = [:]
     private var memory: MemoryWatches?
     /// Whose a run directory is does not change: true for ours.
     private var isOurs: [RunID: Bool] = [:]
     private var isSwept = false
+    private var isObservedAgain = false
+    /// The next look at a run whose end may wake nobody.
+    private var looks: [RunID: EventLoop.TimerID] = [:]
     var forgotten: [(uid: UID, done: @Sendable () -> Void)] = []
+    var isForgetting = false
     var lastExecution = 0
-    var lastRemoval = 0
 
     init(
         _ configuration: Configuration, _ launcher: any Launcher, _ cgroups: Cgroups, events: EventLoop,
@@ -58,7 +61,7 @@ final class SupervisedRuns {
         self.report = report
         processes = ProcessSweep(events: events)
         files = SideWork(name: "run-files", events: events)
-        removals = SideWork(name: "removals", events: events)
+        removals = Removals(name: configuration.name, events: events)
         memory = MemoryWatches(events) { [unowned self] run in tell(run) }
     }
 
@@ -157,7 +160,12 @@ final class SupervisedRuns {
         let names: [String]
         do throws(Files.Failure) { names = try Files.list(configuration.runs) } catch {
             // Nothing that cannot be read is taken for gone.
-            events.after(ms: Limits.rereadMs) { [unowned self] in observeAll() }
+            if isObservedAgain { return }
+            isObservedAgain = true
+            events.after(ms: Limits.rereadMs) { [unowned self] in
+                isObservedAgain = false
+                observeAll()
+            }
             return
         }
         for name in names {
@@ -217,7 +225,7 @@ final class SupervisedRuns {
         }
         // All of it ended between the look and the watch: nothing would wake us.
         let (agent, supervisor) = watched(run)
-        if agent < 0, supervisor < 0 { events.after(ms: 10) { [unowned self] in tell(run) } }
+        if agent < 0, supervisor < 0 { lookLater(run, afterMs: 10) }
     }
 
     private func watched(_ run: RunID) -> (agent: Int32, supervisor: Int32) {
@@ -249,8 +257,16 @@ final class SupervisedRuns {
             let supervisor = watched(run).supervisor
             states[run] = .watched(agent: -1, supervisor: supervisor)
             // Its supervisor writes how it ended now; only one that is stopped or gone does not.
-            let delay: Int64 = supervisor >= 0 ? 5 : 0
-            events.after(ms: delay) { [unowned self] in checkEnd(run, after: delay) }
+            lookLater(run, afterMs: supervisor >= 0 ? 5 : 0)
+        }
+    }
+
+    /// Looks at a run again, more and more seldom, until its end is told or wakes us. A run has one such look at most.
+    private func lookLater(_ run: RunID, afterMs delay: Int64) {
+        guard looks[run] == nil else { return }
+        looks[run] = events.after(ms: delay) { [unowned self] in
+            looks[run] = nil
+            checkEnd(run, after: delay)
         }
     }
 
@@ -259,9 +275,10 @@ final class SupervisedRuns {
         guard directory.exit == nil, directory.ending == nil, let process = directory.process,
             ProcessTable.isAlive(process.supervisor, process.supervisorStart)
         else { return tell(run) }
-        if ProcessTable.isStopped(process.supervisor) { endTree(run, process) { _ in } }
-        let next = min(1000, 4 * delay)
-        events.after(ms: next) { [unowned self] in checkEnd(run, after: next) }
+        if ProcessTable.isStopped(process.supervisor), !ProcessTable.isAlive(process.pid, process.start) {
+            endTree(run, process) { _ in }
+        }
+        if watched(run).agent < 0 { lookLater(run, afterMs: min(1000, max(5, 4 * delay))) }
     }
 
     /// A pidfd of exactly the recorded process, or -1.
@@ -277,6 +294,7 @@ final class SupervisedRuns {
 
     func unwatch(_ run: RunID) {
         memory?.forget(run)
+        if let look = looks.removeValue(forKey: run) { events.cancel(look) }
         guard case .watched(let agent, let supervisor) = states.removeValue(forKey: run) else { return }
         for fd in [agent, supervisor] where fd >= 0 {
             events.unwatch(fd)
@@ -291,8 +309,11 @@ final class SupervisedRuns {
         return true
     }
 
-    func endPreparing(_ run: RunID) {
-        if case .preparing = states[run] { states[run] = nil }
+    /// False when the run was given up or forgotten meanwhile.
+    func endPreparing(_ run: RunID) -> Bool {
+        guard case .preparing = states[run] else { return false }
+        states[run] = nil
+        return true
     }
 
     func drop(_ run: RunID) {
