@@ -59,7 +59,8 @@ package struct OCISpec {
                     .map([("type", "RLIMIT_CORE"), ("hard", 0), ("soft", 0)]),
                 ]
             ),
-            ("noNewPrivileges", true),
+            // Not that of the runtime, which the kernel spares.
+            ("noNewPrivileges", true), ("oomScoreAdj", 0),
         ])
     }
 
@@ -125,6 +126,11 @@ package struct OCISpec {
         return "limits.cpu: \(milli / 1000) processors are more than can be counted"
     }
 
+    /// A limit of processes, with what the runtime needs of it: never more than the kernel takes.
+    package static func pids(_ limit: Int64, headroom: Int64) -> Int64 {
+        min(min(limit, Limits.pidsMax) + min(headroom, Limits.pidsMax), Limits.pidsMax)
+    }
+
     private var resources: Node {
         let limits = run.spec.resources
         return .map([
@@ -144,7 +150,7 @@ package struct OCISpec {
             ),
             (
                 "pids",
-                limits.limitPids.map { .map([("limit", .number(min($0, .max - pidsHeadroom) + pidsHeadroom))]) }
+                limits.limitPids.map { .map([("limit", .number(Self.pids($0, headroom: pidsHeadroom)))]) }
             ),
         ])
     }

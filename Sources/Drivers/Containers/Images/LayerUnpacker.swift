@@ -9,13 +9,15 @@ import Values
 struct LayerUnpacker {
     let archive: ImageArchive
     let root: String
+    private var budget: UnpackingBudget
 
     init(_ archive: ImageArchive, root: String) {
         self.archive = archive
         self.root = root
+        budget = UnpackingBudget(directory: root)
     }
 
-    func unpack(_ layer: ImageArchive.Blob) throws(ImageProblem) {
+    mutating func unpack(_ layer: ImageArchive.Blob) throws(ImageProblem) {
         try check(layer)
         let writer: TreeWriter
         do throws(Files.Failure) { writer = try TreeWriter.open(root) } catch { throw problem(layer, error.words) }
@@ -26,12 +28,22 @@ struct LayerUnpacker {
                 throw problem(layer, error.words)
             }
         }
+        var budget = budget
+        defer { self.budget = budget }
+        var excess: UnpackingBudget.Excess?
+        let take = { (bytes: Int) throws(Files.Failure) -> Void in
+            do throws(UnpackingBudget.Excess) { try budget.take(bytes) } catch {
+                excess = error
+                throw Files.Failure(code: EFBIG, what: error.words)
+            }
+        }
         try each(layer) { (reader, entry, path) throws(ImageProblem) in
             if Self.whiteout(path) != nil { return }
+            do throws(UnpackingBudget.Excess) { try budget.takeEntry() } catch { throw problem(layer, error.words) }
             do throws(Files.Failure) {
-                guard let content = try content(of: entry, reader) else { return }
+                guard let content = try content(of: entry, reader, take) else { return }
                 try writer.put(path, content, Self.attributes(of: entry))
-            } catch { throw problem(layer, "\(path.joined(separator: "/")): \(error.words)") }
+            } catch { throw problem(layer, excess?.words ?? "\(path.joined(separator: "/")): \(error.words)") }
         }
         do throws(Files.Failure) { try writer.finish() } catch { throw problem(layer, error.words) }
     }
@@ -56,8 +68,9 @@ struct LayerUnpacker {
     // MARK: Entries
 
     /// Nil for what is left out: devices are the sandbox's own.
-    private func content(of entry: OpaquePointer, _ reader: OpaquePointer) throws(Files.Failure) -> TreeWriter.Content?
-    {
+    private func content(
+        of entry: OpaquePointer, _ reader: OpaquePointer, _ take: @escaping (Int) throws(Files.Failure) -> Void
+    ) throws(Files.Failure) -> TreeWriter.Content? {
         if let target = archive_entry_hardlink(entry) {
             return .hardLink(to: Self.parts(of: try Self.text(target)))
         }
@@ -76,6 +89,7 @@ struct LayerUnpacker {
                     let count = archive_read_data(reader, &buffer, buffer.count)
                     if count == 0 { return }
                     guard count > 0 else { throw Files.Failure(code: EIO, what: Self.words(reader)) }
+                    try take(count)
                     try Self.write(fd, buffer[..<count])
                 }
             }

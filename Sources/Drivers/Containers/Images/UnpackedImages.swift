@@ -52,10 +52,16 @@ final class UnpackedImages: Sendable {
             try Files.makeDirectory(new, mode: 0o711)
             try Files.makeDirectory("\(new)/rootfs", mode: 0o755)
         } catch { throw archive.problem(error.words) }
-        let unpacker = LayerUnpacker(archive, root: "\(new)/rootfs")
+        var unpacker = LayerUnpacker(archive, root: "\(new)/rootfs")
         try unpacker.check(manifest)
         try unpacker.check(config)
-        for layer in blobs.dropFirst().dropLast() { try unpacker.unpack(layer) }
+        do throws(ImageProblem) {
+            for layer in blobs.dropFirst().dropLast() { try unpacker.unpack(layer) }
+        } catch {
+            // Half of it is of no use, and its room may be needed.
+            Files.removeTree(new)
+            throw error
+        }
         guard rename(new, place) == 0 else { throw archive.problem(String(cString: strerror(errno))) }
         return root
     }
