@@ -38,7 +38,7 @@ extension ContainerdKeeper {
             try? await client.tasks.deleteCommand(container, exec: id)  // it goes with its container
             return result
         } catch {
-            return ContainerProgram.end(.failed(error.message))
+            return ContainerProgram.end(.failed(error.message), of: execution.command.first ?? "")
         }
     }
 
@@ -72,7 +72,8 @@ extension ContainerdKeeper {
             return lateCommands.contains(id) ? .timedOut : .exited(status)
         } catch {
             await killExecution(container, id)
-            return lateCommands.contains(id) ? .timedOut : ContainerProgram.end(.failed(error.message))
+            if lateCommands.contains(id) { return .timedOut }
+            return ContainerProgram.end(.failed(error.message), of: execution.command.first ?? "")
         }
     }
 

@@ -5,18 +5,17 @@ import Planner
 
 /// Kills for want of memory: of a container's first process, which is its end, and of others, which are counted.
 extension ContainerdKeeper {
-    /// A kill belongs to an end of the container that is not further away.
-    private static let nearMs: Int64 = 1000
-
     func ranOutOfMemory(_ id: String) {
         guard let run = RunID(id), Files.exists(directory(run).path) else { return }
-        outOfMemoryAtMs[run] = agentos_boot_ms()
+        let now = agentos_boot_ms()
+        memoryKills.begin(run, atMs: now)
         // It may have been the first process, whose end comes later.
-        loop.events.after(ms: Self.nearMs) { self.noteKills(run) }
+        loop.events.after(ms: MemoryKills.nearMs) { self.noteKills(run, of: now) }
     }
 
     /// Writes down how many children were killed, and tells it. Assumes: the container has outlived the kills.
-    private func noteKills(_ run: RunID) {
+    private func noteKills(_ run: RunID, of atMs: Int64) {
+        memoryKills.settle(run, atMs: atMs)
         let (directory, kills) = (directory(run), memoryGroups.oomKills(cgroupsPath(run)))
         guard Files.exists(directory.path), directory.exit == nil, directory.ending == nil,
             kills > directory.childOOMKills
@@ -29,19 +28,15 @@ extension ContainerdKeeper {
 
     /// Kills that nobody told of, as while no daemon ran.
     func lookForKills(_ run: RunID) {
-        if outOfMemoryAtMs[run] == nil, memoryGroups.oomKills(cgroupsPath(run)) > directory(run).childOOMKills {
+        if !memoryKills.areExpected(run), memoryGroups.oomKills(cgroupsPath(run)) > directory(run).childOOMKills {
             ranOutOfMemory(run.text)
         }
     }
 
     /// What an exit has to do with memory. Assumes: the group of the container is still there.
     func memory(of run: RunID, status: Int) -> (isReason: Bool, childKills: Int) {
-        let (kills, known) = (memoryGroups.oomKills(cgroupsPath(run)), directory(run).childOOMKills)
-        let at = outOfMemoryAtMs.removeValue(forKey: run)
-        let isKilled = status == 128 + Int(SIGKILL)
-        // Those that no event was seen of are from a time that nobody knows.
-        let isNear = at.map { agentos_boot_ms() - $0 <= Self.nearMs } ?? (isKilled && kills > known)
-        let isReason = status != 0 && isNear
-        return (isReason, max(known, kills - (isReason && isKilled ? 1 : 0)))
+        memoryKills.end(
+            run, atMs: agentos_boot_ms(), status: status, kills: memoryGroups.oomKills(cgroupsPath(run)),
+            known: directory(run).childOOMKills)
     }
 }
