@@ -75,7 +75,7 @@ import Values
                 ("change the cgroups", "echo 1 > /sys/fs/cgroup/cgroup.procs"),
             ] {
                 // In gVisor the kernel that it may change is its own.
-                if isolation.isGvisor,
+                if isolation.hasOwnKernel,
                     ["name the machine", "mount", "mount a disk", "a new namespace"].contains(what)
                 {
                     continue
@@ -84,9 +84,9 @@ import Values
                     value(world, "root", "(\(attempt)) >/dev/null 2>&1 && echo done || echo refused") == "refused",
                     "\(what)")
             }
-            #expect(value(world, "root", "grep NoNewPrivs /proc/self/status").hasSuffix("1") || isolation.isGvisor)
+            #expect(value(world, "root", "grep NoNewPrivs /proc/self/status").hasSuffix("1") || isolation.hasOwnKernel)
             #expect(value(world, "root", "grep -c . /proc/net/dev") == "3", "only loopback")
-            if isolation == .containerd {
+            if !isolation.hasOwnKernel {
                 #expect(value(world, "root", "grep Seccomp: /proc/self/status").hasSuffix("2"))
                 let pid = world.pid("root")
                 for namespace in ["pid", "net", "mnt", "ipc", "uts"] {
@@ -163,7 +163,7 @@ import Values
             World.until("it has used 0.4 s of a processor", 30_000) { used() - before.0 >= 40 }
             let share = Double(used() - before.0) * 10 / Double(World.now() - before.1)
             #expect(share < 0.4, "\(share) of a core")
-            if isolation == .containerd {
+            if !isolation.hasOwnKernel {
                 World.until("forks fail", 20_000) { world.log("forker").contains { $0.contains("fork") } }
                 #expect(!world.log("forker").contains("all"))
             }

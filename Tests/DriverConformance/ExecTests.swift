@@ -32,7 +32,7 @@ import Testing
             #expect(slow.output == "300000\n", "\(slow.text)")
             // What the command leaves behind does not hold it up, and does not stay.
             #expect(exec("sh", "-c", "sleep 31415 & echo started").output == "started\n")
-            if !isolation.isGvisor { World.until("it is gone") { World.processes(with: "sleep 31415").isEmpty } }
+            if !isolation.hasOwnKernel { World.until("it is gone") { World.processes(with: "sleep 31415").isEmpty } }
             #expect(world.phase("one") == "Ready")
             #expect(world.restarts("one") == 0)
             if let containerd { #expect(containerd.tasks.count == 1) }

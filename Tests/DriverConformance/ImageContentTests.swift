@@ -137,8 +137,7 @@ import Values
         isolation: Isolation
     ) throws {
         try inIsolation(isolation) { world, _ in
-            // gVisor's program sends no other signals.
-            let (signal, number) = isolation.isGvisor ? ("SIGUSR1", 10) : ("SIGRTMIN+3", 37)
+            let (signal, number) = isolation.unusualSignal
             let image = try world.image("signal", .map([("config", .map([("StopSignal", .text(signal))]))]))
             let script =
                 "trap 'exit 37' 37; trap 'exit 10' USR1; trap 'exit 12' USR2; trap 'exit 15' TERM; echo up; while :; do sleep 0.1; done"
@@ -162,7 +161,7 @@ import Values
         }
     }
 
-    @Test(arguments: [Isolation.gvisor, .sandbox]) func aSignalThatTheRuntimeCannotSendIsRefused(
+    @Test(arguments: Isolation.withOwnKernel) func aSignalThatTheRuntimeCannotSendIsRefused(
         isolation: Isolation
     ) throws {
         try inIsolation(isolation) { world, _ in

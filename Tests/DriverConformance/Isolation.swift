@@ -4,23 +4,48 @@ import Support
 import Testing
 import Values
 
-/// The isolations that all pass the same suite, against the real runtimes.
-enum Isolation: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case process, containerd, gvisor
-    /// gVisor on a machine without containerd.
-    case sandbox
+/// A driver that is handed to the suite: what its agents ask for, and what is true of it.
+///
+/// The suite asks for these facts and for no names. A new driver is one more row of `allCases`.
+struct Isolation: Sendable, Equatable, CaseIterable, CustomTestStringConvertible {
+    /// What keeps an agent apart.
+    enum Wall: Sendable {
+        /// Users, limits and filters of the machine's own kernel.
+        case process
+        /// Namespaces of the machine's kernel.
+        case container
+        /// A kernel of its own.
+        case kernel
+    }
 
-    var testDescription: String { rawValue }
-    var driver: String { self == .sandbox ? "gvisor" : rawValue }
-    var isContainer: Bool { self != .process }
-    var isGvisor: Bool { self == .gvisor || self == .sandbox }
-    static let containers: [Isolation] = [.containerd, .gvisor, .sandbox]
-    static let withContainerd: [Isolation] = [.containerd, .gvisor]
+    var testDescription: String
+    /// Its name in manifests.
+    var driver: String
+    var wall: Wall
+    var usesContainerd: Bool
+
+    static let process = Isolation(testDescription: "process", driver: "process", wall: .process, usesContainerd: false)
+    static let containerd = Isolation(
+        testDescription: "containerd", driver: "containerd", wall: .container, usesContainerd: true)
+    static let gvisor = Isolation(testDescription: "gvisor", driver: "gvisor", wall: .kernel, usesContainerd: true)
+    /// gVisor on a machine without containerd.
+    static let sandbox = Isolation(testDescription: "sandbox", driver: "gvisor", wall: .kernel, usesContainerd: false)
+
+    static let allCases: [Isolation] = [.process, .containerd, .gvisor, .sandbox]
+    static let containers = allCases.filter(\.isContainer)
+    static let withContainerd = allCases.filter(\.usesContainerd)
+    static let withOwnKernel = allCases.filter(\.hasOwnKernel)
+    /// The machine's kernel sees their memory, and tells which process it killed for want of it.
+    static let withSharedKernel = allCases.filter { !$0.hasOwnKernel }
+
+    /// Its agents run images.
+    var isContainer: Bool { wall != .process }
+    var hasOwnKernel: Bool { wall == .kernel }
+    /// The highest of the signals that it can send to an agent, by name and number.
+    var unusualSignal: (name: String, number: Int) { hasOwnKernel ? ("SIGUSR1", 10) : ("SIGRTMIN+3", 37) }
 
     /// The lines of a spec that choose this isolation.
-    var lines: String {
-        isContainer ? "driver: \(driver)\nimageArchive: \(Containerd.image)\n" : "driver: process\n"
-    }
+    var lines: String { "driver: \(driver)\n" + (isContainer ? "imageArchive: \(Containerd.image)\n" : "") }
 }
 
 /// A containerd of the test's own, in a directory and a namespace of its own.
@@ -146,13 +171,13 @@ func inIsolation(
         "AGENTOS_HOST_PATH=/tmp", "AGENTOS_BRIDGE_SUBNET=\(subnet)",
         "AGENTOS_CONTAINERD_SOCKET=\(world.directory)/none",
     ]
-    if isolation.isContainer, isolation != .sandbox {
+    if isolation.usesContainerd {
         let runtime = try Containerd(world, program: program)
         containerd = runtime
         world.moreEnvironment[2] = "AGENTOS_CONTAINERD_SOCKET=\(runtime.socket)"
         world.moreEnvironment.append("AGENTOS_CONTAINERD_NAMESPACE=\(runtime.namespace)")
     }
-    if isolation.isGvisor {
+    if isolation.hasOwnKernel {
         let runsc = try #require(Containerd.runsc, "runsc is missing; scripts/test gets it")
         world.moreEnvironment.append("AGENTOS_RUNSC=\(runsc)")
     }

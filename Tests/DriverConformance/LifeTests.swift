@@ -14,6 +14,10 @@ import Testing
             #expect(lines.contains("out") && lines.contains("err"))
             // Without workingDir the directory is the replica's own.
             #expect(lines.contains { $0.hasPrefix("home=") && lines.contains(String($0.dropFirst(5))) })
+            // Whose the run is stands in its directory, whatever isolates it.
+            let store = World.read("\(world.state)/store/committed").split(whereSeparator: \.isWhitespace)[1]
+            let claims = World.files(world.state).filter { $0.hasSuffix("/claim") }.map(World.read)
+            #expect(claims.count == 1 && claims[0].contains(store), "\(claims)")
             if isolation.isContainer {
                 #expect(world.runOf("one")?["imageDigest"]?.string?.hasPrefix("sha256:") == true)
             }
@@ -237,6 +241,24 @@ import Testing
                 .flatMap { World.read($0).split(separator: "\n").map(String.init) }
             #expect(Set(starts).count == starts.count, "a run was started twice: \(starts)")
             if let containerd { #expect(containerd.tasks.count == 6) }
+        }
+    }
+
+    /// The database is another one: whose agents run here is not known to it, so nothing is done to them.
+    @Test(arguments: Isolation.allCases) func agentsOfAnotherStoreAreToldAndLeftAlone(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, containerd in
+            world.ready(world.agent("one", isolation, World.stays))
+            let pid = world.pid("one")
+            defer { World.kill(pid, SIGKILL) }
+            world.killDaemon()
+            _ = world.spawn(["/bin/rm", "-rf", "\(world.state)/store", "\(world.state)/journal"], timeoutMs: 10_000)
+            world.startDaemon()
+            #expect(world.log.contains("runs of another store are left alone") && world.log.contains("count=\"1\""))
+            // By then the driver has looked at all that is there, and swept.
+            world.ready(world.agent("two", isolation, World.stays))
+            #expect(world.run("delete", "agent", "two").code == 0)
+            #expect(World.isAlive(pid) && world.get("one") == nil)
+            if let containerd { #expect(containerd.tasks.count == 1 && containerd.containers.count == 1) }
         }
     }
 

@@ -10,7 +10,7 @@ import Testing
         isolation.isContainer ? "tail -c 300000000 /dev/zero" : "python3 -c 'x = bytearray(300 << 20); print(len(x))'"
     }
 
-    @Test(arguments: [Isolation.process, .containerd]) func aKilledChildIsCountedAndIsNoReasonOfALaterEnd(
+    @Test(arguments: Isolation.withSharedKernel) func aKilledChildIsCountedAndIsNoReasonOfALaterEnd(
         isolation: Isolation
     ) throws {
         try inIsolation(isolation) { world, _ in

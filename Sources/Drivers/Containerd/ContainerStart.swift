@@ -54,7 +54,7 @@ extension ContainerdKeeper {
         if directory.exit != nil || directory.ending != nil || (task != nil && task?.status != .created) {
             return .observable
         }
-        if !directory.takeRuntimeClaim() {
+        if !directory.takeRuntimeClaim(for: configuration.storeID) {
             guard case .runtime = directory.claim else {
                 return Files.exists("\(directory.path)/claim") ? .observable : .failed("cannot write \(directory.path)")
             }
@@ -82,12 +82,8 @@ extension ContainerdKeeper {
         try proceed(run.id, to: .preparing)
         let ground = ContainerSettings.Ground(
             image: image, files: RootFiles(layers: rootfs.flatMap(\.layers)), address: address)
-        let spec: Node
-        do throws(Volumes.Problem) {
-            spec = try configuration.containers.specification(
-                of: run, context, on: ground, cgroupsPath: cgroupsPath(run.id)
-            ).node
-        } catch { throw refused(error.message) }
+        let spec = try await specification(of: run, context, on: ground)
+        try proceed(run.id, to: .preparing)
         let container = ContainerdClient.Containers.Container(
             id: id,
             labels: [
@@ -110,6 +106,24 @@ extension ContainerdKeeper {
         let pid = try await calling("starting the task") { () throws(GRPCFailure) in try await client.tasks.start(id) }
         return .running(
             pid: pid, startedAtMs: started.atMs, facts: InstanceFacts(image: started.image, address: started.address))
+    }
+
+    /// Also makes its directories, and gives them to its user file by file: beside, since that may take long.
+    private func specification(
+        of run: Run, _ context: StartContext, on ground: ContainerSettings.Ground
+    ) async throws(StartProblem) -> Node {
+        let (containers, group) = (configuration.containers, cgroupsPath(run.id))
+        let made: Result<Node, Volumes.Problem> = await withUnsafeContinuation { continuation in
+            files.run { () -> Result<Node, Volumes.Problem> in
+                do throws(Volumes.Problem) {
+                    return .success(
+                        try containers.specification(of: run, context, on: ground, cgroupsPath: group).node)
+                } catch { return .failure(error) }
+            } then: {
+                continuation.resume(returning: $0)
+            }
+        }
+        do throws(Volumes.Problem) { return try made.get() } catch { throw refused(error.message) }
     }
 
     private func proceed(_ run: RunID, to step: StartState.Step) throws(StartProblem) {

@@ -22,7 +22,7 @@ extension ContainerdImages {
     }
 
     private func unpack(_ layer: Descriptor, _ diffID: String, parent: String, chain: String) async throws(Problem) {
-        let key = "\(Self.unpackPrefix)\(chain)-\(UInt64.random(in: 0 ... .max))"
+        let key = "\(self.unpackPrefix)\(chain)-\(UInt64.random(in: 0 ... .max))"
         let snapshots = client.snapshots
         try await lease("snapshots/\(ContainerdClient.Snapshots.snapshotter)", chain)
         try await runtime { () throws(GRPCFailure) in

@@ -17,7 +17,7 @@ final class ContainerdImages {
     typealias Descriptor = ContainerdClient.Descriptor
 
     /// Begins the names of snapshots that are being filled; one that is there at start was left by a crash.
-    static let unpackPrefix = "agentos-unpack-"
+    let unpackPrefix: String
     let client: ContainerdClient
     let namespace: String
     /// By digest of the manifest; content never changes under a digest.
@@ -28,8 +28,9 @@ final class ContainerdImages {
     private var lease: String?
     private var waiting: [UnsafeContinuation<Void, Never>] = []
 
-    init(client: ContainerdClient, namespace: String) {
+    init(client: ContainerdClient, namespace: String, storeID: String) {
         self.client = client
+        unpackPrefix = "agentos-unpack-\(storeID.prefix(12))-"
         self.namespace = namespace
     }
 

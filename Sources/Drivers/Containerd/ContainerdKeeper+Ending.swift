@@ -27,7 +27,9 @@ extension ContainerdKeeper {
         switch try await look(run) {
         case .running, .ending, .exited, .absent: break
         case .starting, nil:
-            do throws(Files.Failure) { try directory.giveUpRuntimeClaim() } catch { return .failed(error.words) }
+            do throws(Files.Failure) { try directory.giveUpRuntimeClaim(for: configuration.storeID) } catch {
+                return .failed(error.words)
+            }
             try await clear(run)
         }
         await tell(run)
@@ -42,7 +44,7 @@ extension ContainerdKeeper {
     }
 
     func forgetTask(_ run: RunID) async throws(GRPCFailure) {
-        outOfMemoryAtMs[run] = nil
+        memoryKills.forget(run)
         for attempt in 0..<20 {
             do throws(GRPCFailure) { return try await client.tasks.delete(run.text) } catch {
                 // It runs still, or is ending.
@@ -67,28 +69,39 @@ extension ContainerdKeeper {
 
     func removeOldDirectory(_ run: RunID) {
         let old = RunID(uid: run.uid, ordinal: run.ordinal, attempt: run.attempt - Limits.finishedRunsPerReplica)
-        if old.attempt > 0 { Files.removeTree(directory(old).path) }
+        if old.attempt > 0 { removals.discard(directory(old).path) }
     }
 
-    func forget(_ uid: UID) async {
-        for name in Files.names(in: configuration.runs) where name.hasPrefix(uid.hex) {
-            guard let run = RunID(name) else { continue }
+    /// One look at the directories serves all that were deleted at the same time.
+    func forgetAll() async {
+        let batch = forgotten
+        forgotten = []
+        let runs = Dictionary(grouping: Files.names(in: configuration.runs).compactMap(RunID.init), by: \.uid)
+        for (uid, done) in batch {
+            await forget(uid, runs[uid] ?? [])
+            done()
+        }
+    }
+
+    private func forget(_ uid: UID, _ runs: [RunID]) async {
+        for run in runs {
             do throws(GRPCFailure) {
                 if directory(run).exit == nil { try await clear(run) }
                 _ = await detach(run)  // the sweep at the next start finds it
                 configuration.volumes.remove(run)
-                Files.removeTree(directory(run).path)
+                removals.discard(directory(run).path)
             } catch {
                 note(error)  // the sweep at the next start finds it
             }
         }
-        Files.removeTree("\(configuration.state)/homes/\(uid.hex)")
+        removals.discard("\(configuration.state)/homes/\(uid.hex)")
     }
 
     /// Removes what crashes left: containers of this store without a run directory, and layers whose unpacking was cut
     /// off.
     func sweep() async throws(GRPCFailure) {
         let state = configuration.state
+        removals.sweep([configuration.runs, "\(state)/homes"])
         configuration.network.sweep(loop.events) { run in
             ["containers", "sandboxes"].contains { Files.exists("\(state)/\($0)/\(run.text)") }
         }
@@ -97,7 +110,8 @@ extension ContainerdKeeper {
             guard let run = RunID(id), !Files.exists(directory(run).path) else { continue }
             try await clear(run)
         }
-        for name in try await client.snapshots.names() where name.hasPrefix(ContainerdImages.unpackPrefix) {
+        // Those of other stores may be filled at this moment.
+        for name in try await client.snapshots.names() where name.hasPrefix(images.unpackPrefix) {
             try await client.snapshots.remove(name)
         }
     }

@@ -77,6 +77,7 @@ extension ContainerdKeeper {
     }
 
     func tell(_ run: RunID) async {
+        if let store = directory(run).store, store != configuration.storeID { return }
         do throws(GRPCFailure) {
             let instance = try await look(run)
             fresh?[run] = .some(instance)
@@ -95,8 +96,8 @@ extension ContainerdKeeper {
             let tasks = try await client.tasks.list()
             let byID = Dictionary(tasks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             var seen: [RunID: Instance] = [:]
-            for name in Files.names(in: configuration.runs).sorted() {
-                guard let run = RunID(name) else { continue }
+            for name in try runNames() {
+                guard let run = RunID(name), !(try await isForeign(run, hasTask: byID[name] != nil)) else { continue }
                 if let instance = try await look(run, byID[name]) { seen[run] = instance }
                 if byID[name]?.status == .running { lookForKills(run) }
             }
@@ -112,6 +113,20 @@ extension ContainerdKeeper {
         } catch {
             note(error)
         }
+    }
+
+    /// What cannot be read is not taken for gone: then nothing is reported, and it is looked at again.
+    private func runNames() throws(GRPCFailure) -> [String] {
+        do throws(Files.Failure) { return try Files.list(configuration.runs).sorted() } catch {
+            throw GRPCFailure(.internalError, error.words)
+        }
+    }
+
+    /// It is of another store that lies in this directory, or lay: it is never touched.
+    private func isForeign(_ run: RunID, hasTask: Bool) async throws(GRPCFailure) -> Bool {
+        if let store = directory(run).store { return store != configuration.storeID }
+        // Files of earlier versions do not say it; its container does.
+        return hasTask ? !(try await isOurs(run)) : false
     }
 
     private func isOurs(_ run: RunID) async throws(GRPCFailure) -> Bool {

@@ -24,19 +24,23 @@ actor ContainerdKeeper {
     let images: ContainerdImages
     let bootID = ProcessTable.bootID
     let loop: DriverLoop
+    /// Work on files beside the loop.
+    let files: SideWork
+    let removals: Removals
     var lastExecution = 0
     /// Commands whose time is up.
     var lateCommands: Set<String> = []
     let report: @Sendable (Input) -> Void
     let memoryGroups = CgroupMounts.memory
     var starts = Starts()
-    /// When the kernel began to kill in a container, in milliseconds since boot; until its end.
-    var outOfMemoryAtMs: [RunID: Int64] = [:]
+    var memoryKills = MemoryKills()
     /// What was told while a complete observation is made; it is newer.
     var fresh: [RunID: Instance?]?
     private var outage: Outage?
     private var isSubscribed = false
     private var isSwept = false
+    /// Deleted agents whose files are still there.
+    var forgotten: [(uid: UID, done: @Sendable () -> Void)] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.executor.asUnownedSerialExecutor() }
 
@@ -49,7 +53,9 @@ actor ContainerdKeeper {
         let client = ContainerdClient(
             socket: configuration.socket, namespace: configuration.namespace, events: loop.events)
         self.client = client
-        images = ContainerdImages(client: client, namespace: configuration.namespace)
+        files = SideWork(name: "\(configuration.name)-files", events: loop.events)
+        removals = Removals(name: configuration.name, events: loop.events)
+        images = ContainerdImages(client: client, namespace: configuration.namespace, storeID: configuration.storeID)
     }
 
     func take(_ message: ContainerdDriver.Message) {
@@ -60,10 +66,8 @@ actor ContainerdKeeper {
         case .measure(let runs, let done): spawn { done(await $0.measure(runs)) }
         case .observe: spawn { await $0.observeAll() }
         case .forget(let uid, let done):
-            spawn {
-                await $0.forget(uid)
-                done()
-            }
+            forgotten.append((uid, done))
+            if forgotten.count == 1 { spawn { await $0.forgetAll() } }
         }
     }
 

@@ -52,7 +52,7 @@ struct RunDirectory {
         guard let words = claimWords, let last = words.last else { return nil }
         switch words.first {
         case "supervisor": return words.count >= 5 ? String(last) : nil
-        case "daemon": return words.count >= 2 ? String(last) : nil
+        case "daemon", "runtime": return words.count >= 2 ? String(last) : nil
         default: return nil
         }
     }
@@ -155,12 +155,12 @@ struct RunDirectory {
     func takeClaim(for store: String) -> Bool { claim(as: "daemon \(store)") }
 
     /// Takes the claim for a start through a container runtime. False when somebody has it.
-    func takeRuntimeClaim() -> Bool { claim(as: "runtime") }
+    func takeRuntimeClaim(for store: String) -> Bool { claim(as: "runtime \(store)") }
 
     /// Turns the claim of a start into the daemon's. Assumes: only this daemon acts on it.
-    func giveUpRuntimeClaim() throws(Files.Failure) {
+    func giveUpRuntimeClaim(for store: String) throws(Files.Failure) {
         try Files.makeDirectory(path)
-        try Files.replace("\(path)/claim", Array("daemon\n".utf8))
+        try Files.replace("\(path)/claim", Array("daemon \(store)\n".utf8))
     }
 
     private func claim(as owner: String) -> Bool {

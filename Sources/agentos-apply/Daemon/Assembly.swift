@@ -44,6 +44,11 @@ struct Assembly {
             supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
         ) { inbox.send($0) }
         self.drivers = drivers
+        for (directory, count) in ForeignRuns.find(in: paths.state, besides: store.storeID) {
+            log.info(
+                "runs of another store are left alone: end their processes, then remove their directories",
+                [("directory", directory), ("count", String(count))])
+        }
         let byName = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let machine = Machine()
         let engineSettings = EngineSettings(
