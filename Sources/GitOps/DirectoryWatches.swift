@@ -1,6 +1,7 @@
 import Glibc
 import Machine
 import Planner
+import Values
 
 /// Tells which Sources have something new in their directories.
 ///
@@ -16,14 +17,16 @@ final class DirectoryWatches {
         fileprivate var names: [(watch: Int32, name: String)] = []
     }
 
+    /// Adds watches for one look.
     struct Adder: Sendable {
+        fileprivate let look: Int
         fileprivate let inotify: Inotify.Adder?
 
         /// Watches directories, and single names in others. What cannot be watched is found by the interval.
         func add(_ directories: [String], names: [Place]) -> Watched {
             guard let inotify else { return Watched() }
             return Watched(
-                directories: directories.compactMap(inotify.add),
+                directories: directories.prefix(Limits.watchedDirectoriesMax).compactMap(inotify.add),
                 names: names.compactMap { place in inotify.add(place.directory).map { ($0, place.name) } })
         }
     }
@@ -32,27 +35,39 @@ final class DirectoryWatches {
     /// Who looks at a directory, by watch descriptor.
     private var watchers: [Int32: [UID: Names]] = [:]
     private var watches: [UID: Set<Int32>] = [:]
-    private var looks = 0
-    /// The watches that were told of since a look began.
-    private var told: Set<Int32> = []
+    private var lastLook = 0
+    /// The looks that are under way: what they are given becomes a Source's at their end.
+    private var looks: Set<Int> = []
+    /// The watches that told something, with the last look that had begun then.
+    private var told: [Int32: Int] = [:]
+    /// The watches that no Source has any more, with the last look that may have been given the same.
+    private var unowned: [Int32: Int] = [:]
 
     /// - Parameter changed: called on the loop's thread; all are named when changes were lost.
     init(_ events: EventLoop, changed: @escaping (Set<UID>) -> Void) {
         inotify = Inotify(events) { [unowned self] told in changed(take(told)) }
     }
 
-    /// For a look that begins; `endLook` follows.
+    /// For a look that begins; `endLook` follows, after its watches were given to its Source or dropped.
     func beginLook() -> Adder {
-        looks += 1
-        return Adder(inotify: inotify?.adder)
+        lastLook += 1
+        looks.insert(lastLook)
+        return Adder(look: lastLook, inotify: inotify?.adder)
     }
 
-    func endLook() {
-        looks -= 1
-        if looks == 0 { told = [] }
+    /// What was told during a look matters to nobody after it, and the kernel forgets the watches that nobody has.
+    func endLook(_ adder: Adder) {
+        looks.remove(adder.look)
+        let oldest = looks.min() ?? .max
+        told = told.filter { $0.value >= oldest }
+        for (watch, last) in unowned where last < oldest {
+            unowned[watch] = nil
+            if watchers[watch] == nil { inotify?.remove(watch) }
+        }
     }
 
-    /// Gives the watches of a look to its Source, in place of those it had. True when one of them has told something since.
+    /// Gives the watches of a look to its Source, in place of those it had. True when one of them has told something since
+    /// the look began.
     func set(_ uid: UID, _ new: Watched) -> Bool {
         let old = watches[uid, default: []]
         var found = Set(new.directories)
@@ -67,7 +82,14 @@ final class DirectoryWatches {
         }
         for watch in old.subtracting(found) { remove(watch, uid) }
         watches[uid] = found
-        return !told.isDisjoint(with: found.subtracting(old))
+        return found.subtracting(old).contains { told[$0] != nil }
+    }
+
+    /// Takes back the watches of a look whose Source has gone.
+    func drop(_ new: Watched) {
+        for watch in new.directories + new.names.map({ $0.watch }) where watchers[watch] == nil {
+            unowned[watch] = lastLook
+        }
     }
 
     func remove(_ uid: UID) {
@@ -79,7 +101,7 @@ final class DirectoryWatches {
         guard watchers[watch]?.isEmpty == true else { return }
         watchers[watch] = nil
         // A look that is under way may have been given the same one.
-        if looks == 0 { inotify?.remove(watch) }
+        if looks.isEmpty { inotify?.remove(watch) } else { unowned[watch] = lastLook }
     }
 
     private func take(_ events: [Inotify.Event]) -> Set<UID> {
@@ -90,8 +112,11 @@ final class DirectoryWatches {
             for (uid, names) in watchers[event.watch] ?? [:] where names?.contains(event.name) != false {
                 changed.insert(uid)
             }
-            if looks > 0, !event.isGone { told.insert(event.watch) }
-            if event.isGone { watchers[event.watch] = nil }
+            if !looks.isEmpty, !event.isGone { told[event.watch] = lastLook }
+            if event.isGone {
+                watchers[event.watch] = nil
+                unowned[event.watch] = nil
+            }
         }
         return changed
     }

@@ -31,6 +31,8 @@ struct Look: Sendable {
         var againMs: Int64 = 0
         var busySinceMs: Int64?
         var directories: Set<String> = []
+        /// The directory itself, without links.
+        var root: String?
         /// Nil: as before.
         var watched: DirectoryWatches.Watched?
     }
@@ -84,6 +86,7 @@ struct Look: Sendable {
     private func readDirectory(_ path: String, _ allowed: AllowedPaths, _ found: inout Found) {
         do throws(AllowedPaths.Problem) {
             let root = try allowed.resolve(path)
+            found.root = root
             let workTree = GitWorkTree(containing: root)
             let busy = workTree.flatMap { note($0, &found) }
             if let busy, busy.isOnlyTold {

@@ -17,41 +17,6 @@ final class SourceKeeper {
 
     private static let nothing = Look.failure("not read")
 
-    /// One Source and what is under way for it.
-    final class Watched {
-        var request: SourceRequest
-        var reader: DirectoryReader
-        /// A look is under way, perhaps one that nobody waits for any more.
-        var look: Look.State?
-        /// Called when the look that is under way has been told of, or given up.
-        var afterLook: [() -> Void] = []
-        let clone: GitClone?
-        /// What the clone has checked out.
-        var checkout: GitClone.Checkout?
-        var reading: EventLoop.TimerID?
-        var changedAtMs: Int64?
-        /// Since when Git works on the directory.
-        var busyAtMs: Int64?
-        var again: EventLoop.TimerID?
-        var poll: EventLoop.TimerID?
-        var isPolling = false
-        /// Called when the poll that is under way has ended.
-        var afterPoll: [() -> Void] = []
-        var refreshes: [Refresh] = []
-        /// Directories of the last reading.
-        var directories: Set<String> = []
-        /// What it declared when it was last reported.
-        var declared: Set<ObjectKey> = []
-        /// A reading that waits for other Sources.
-        var held: SourceSnapshot?
-
-        init(_ request: SourceRequest, _ reader: DirectoryReader, _ clone: GitClone?) {
-            self.request = request
-            self.reader = reader
-            self.clone = clone
-        }
-    }
-
     /// All who are read because one of them has lost something that another may have now. What they have found is told
     /// together, so that an object is handed over and not deleted.
     private final class Round {
@@ -65,12 +30,12 @@ final class SourceKeeper {
     }
 
     private let settings: SourceWatcher.Settings
-    private let paths: AllowedPaths
-    private let events: EventLoop
-    private let report: @Sendable (Input) -> Void
+    let paths: AllowedPaths
+    let events: EventLoop
+    let report: @Sendable (Input) -> Void
     private var sources: [UID: Watched] = [:]
     private var watches: DirectoryWatches?
-    private let looks: Looks
+    let looks: Looks
     private let removals: SideWork
     private var round: Round?
     private var lastRemoval = 0
@@ -141,7 +106,7 @@ final class SourceKeeper {
         finishLook(source)
     }
 
-    private func isCurrent(_ source: Watched) -> Bool { sources[source.request.uid] === source }
+    func isCurrent(_ source: Watched) -> Bool { sources[source.request.uid] === source }
 
     /// Removes clones of Sources that went while no daemon ran, and what of others was not removed to its end.
     private func sweep() {
@@ -181,7 +146,7 @@ final class SourceKeeper {
 
     // MARK: Reading
 
-    private func read(_ source: Watched) {
+    func read(_ source: Watched) {
         guard isCurrent(source) else { return }
         for timer in [source.again, source.reading] { if let timer { events.cancel(timer) } }
         source.again = nil
@@ -204,31 +169,37 @@ final class SourceKeeper {
         guard let watches else { return }
         source.look = .running(again: false)
         source.changedAtMs = nil
+        let adder = watches.beginLook()
         let look = Look(
-            place: place, namespace: source.request.key.namespace, reader: source.reader, watches: watches.beginLook(),
+            place: place, namespace: source.request.key.namespace, reader: source.reader, watches: adder,
             busySinceMs: source.busyAtMs, directories: source.directories)
-        looks.take {
+        let path = source.clone == nil ? source.root ?? source.request.spec.path ?? "/" : clones
+        looks.take(at: path) {
             look.take()
         } late: { [self] found in
             take(found, of: source)
             // What has changed since its deadline was told to nobody.
-            touch(source)
+            if isCurrent(source) { touch(source) }
         } then: { [self] result in
-            watches.endLook()
             switch result {
             case .success(let found): take(found, of: source)
             case .failure(let failure): giveUp(source, failure)
             }
+            watches.endLook(adder)
         }
     }
 
     private func take(_ found: Look.Found, of source: Watched) {
         let isAgain = if case .running(again: true) = source.look { true } else { false }
         source.look = nil
-        guard isCurrent(source) else { return finishLook(source) }
+        guard isCurrent(source) else {
+            if let watched = found.watched { watches?.drop(watched) }
+            return finishLook(source)
+        }
         source.reader = found.reader
         source.busyAtMs = found.busySinceMs
         source.directories = found.directories
+        source.root = found.root ?? source.root
         let isNew = found.watched.map { watches?.set(source.request.uid, $0) == true } ?? false
         if let snapshot = found.snapshot {
             lookAgainLater(source, isWhole: snapshot.isWhole)
@@ -248,12 +219,21 @@ final class SourceKeeper {
             source.look = nil
             lookAgainLater(source, isWhole: false)
         }
-        if isCurrent(source) { tell(source, Look.failure(lateness(of: source))) }
+        if isCurrent(source) { tell(source, Look.failure(words(for: failure, source))) }
         finishLook(source)
     }
 
-    private func lateness(of source: Watched) -> String {
-        "\(source.request.spec.path ?? source.request.spec.git?.url ?? ""): its files did not answer within "
+    func words(for failure: Looks.Failure, _ source: Watched) -> String {
+        switch failure {
+        case .late: lateness(of: source)
+        case .tooMany:
+            "\(source.place): its file system did not answer others within \(Limits.lookMsMax / 1000) s; is it on a "
+                + "network that is gone? It is read when that answers"
+        }
+    }
+
+    func lateness(of source: Watched) -> String {
+        "\(source.place): its files did not answer within "
             + "\(Limits.lookMsMax / 1000) s; is it on a network that is gone? It is read again when they do"
     }
 
@@ -272,7 +252,7 @@ final class SourceKeeper {
     // MARK: Telling
 
     /// Reports what was read. What a Source no longer declares may have moved to another one: the others are read first.
-    private func tell(_ source: Watched, _ snapshot: SourceSnapshot) {
+    func tell(_ source: Watched, _ snapshot: SourceSnapshot) {
         let uid = source.request.uid
         let keys = Set(snapshot.declared.map(\.key))
         let hasLost = snapshot.isWhole && !source.declared.isSubset(of: keys)
@@ -287,9 +267,11 @@ final class SourceKeeper {
             other !== source && (other.clone == nil || other.request.spec.git?.url == source.request.spec.git?.url)
         }
         if others.isEmpty { return send(source, snapshot) }
-        begin(Round(Set(others.map(\.request.uid))), others.sorted { $0.request.uid < $1.request.uid })
-        round?.held.append(uid)
+        // It is held before the others are asked: they may answer at once, and that ends the round.
         source.held = snapshot
+        let round = Round(Set(others.map(\.request.uid)))
+        round.held.append(uid)
+        begin(round, others.sorted { $0.request.uid < $1.request.uid })
     }
 
     private func begin(_ round: Round, _ others: [Watched]) {
@@ -339,58 +321,6 @@ final class SourceKeeper {
         source.refreshes = []
         for refresh in refreshes.isEmpty ? [nil] : refreshes.map(Optional.some) {
             report(.sourceRead(source.request.uid, snapshot, refresh))
-        }
-    }
-
-    // MARK: Git
-
-    private func poll(_ source: Watched) {
-        guard isCurrent(source), let clone = source.clone, let git = source.request.spec.git, !source.isPolling else {
-            return
-        }
-        if let timer = source.poll { events.cancel(timer) }
-        // A poll of the specification before may still run.
-        if clone.isUpdating {
-            source.poll = events.after(ms: 200) { [unowned self] in poll(source) }
-            return
-        }
-        source.isPolling = true
-        guard git.url.hasPrefix("file://") else { return update(source, clone, git) }
-        let (paths, path) = (paths, String(git.url.dropFirst(7)))
-        looks.take { () -> AllowedPaths.Problem? in
-            do throws(AllowedPaths.Problem) { _ = try paths.resolve(path) } catch { return error }
-            return nil
-        } then: { [self] result in
-            switch result {
-            case .success(nil): update(source, clone, git)
-            case .success(let problem?): finishPoll(source, git, .failure(problem))
-            case .failure: finishPoll(source, git, .failure(AllowedPaths.Problem(message: lateness(of: source))))
-            }
-        }
-    }
-
-    private func update(_ source: Watched, _ clone: GitClone, _ git: SourceSpec.Git) {
-        clone.update(
-            tell: { [unowned self] why in
-                if isCurrent(source) { report(.sourceRead(source.request.uid, Look.failure(why), nil)) }
-            },
-            { [unowned self] result in finishPoll(source, git, result) })
-    }
-
-    private func finishPoll(
-        _ source: Watched, _ git: SourceSpec.Git, _ result: Result<GitClone.Checkout, AllowedPaths.Problem>
-    ) {
-        source.isPolling = false
-        let waiting = source.afterPoll
-        source.afterPoll = []
-        defer { for done in waiting { done() } }
-        guard isCurrent(source) else { return }
-        source.poll = events.after(ms: git.intervalMs) { [unowned self] in poll(source) }
-        switch result {
-        case .success(let checkout):
-            source.checkout = checkout
-            read(source)
-        case .failure(let problem): tell(source, Look.failure(problem.message))
         }
     }
 }

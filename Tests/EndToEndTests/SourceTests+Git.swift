@@ -207,4 +207,69 @@ extension SourceTests {
             }
         }
     }
+    /// Serves the repositories of a directory as `git http-backend` does.
+    private static let server = """
+        import http.server, os, subprocess, sys
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                path, _, query = self.path.partition("?")
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                given = {"GIT_PROJECT_ROOT": sys.argv[1], "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path,
+                    "QUERY_STRING": query, "REQUEST_METHOD": self.command, "REMOTE_ADDR": "127.0.0.1",
+                    "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
+                    "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+                    "GIT_PROTOCOL": self.headers.get("Git-Protocol", "")}
+                answer = subprocess.run(["git", "http-backend"], input=body, env=os.environ | given, capture_output=True)
+                head, _, rest = answer.stdout.partition(b"\\r\\n\\r\\n")
+                self.wfile.write(b"HTTP/1.0 200 OK\\r\\n" + head + b"\\r\\n\\r\\n" + rest)
+            do_POST = do_GET
+            def log_message(self, *words): pass
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        print(server.server_port, flush=True)
+        server.serve_forever()
+        """
+
+    /// What one Source has lost is looked for in the others of its repository, also when those fail at once.
+    @Test func aLossIsToldThoughTheCloneOfAnotherCannotBeMade() throws {
+        try inWorld { world in
+            let origin = "\(world.directory)/served/origin"
+            mkdir("\(world.directory)/served", 0o755)
+            mkdir(origin, 0o755)
+            _ = git(world, origin, "init", "-q", "-b", "main")
+            for index in 1...2 {
+                mkdir("\(origin)/\(index)", 0o755)
+                world.write("\(origin)/\(index)/one.yaml", settings(index))
+                world.write("\(origin)/\(index)/kept.yaml", settings(10 + index))
+            }
+            _ = git(world, origin, "add", ".")
+            _ = git(world, origin, "commit", "-q", "-m", "first")
+            let said = "\(world.directory)/port"
+            let server = World.start(
+                ["/usr/bin/python3", world.write("server.py", Self.server), "\(world.directory)/served"],
+                world.environment, nil, said, "\(said).error")
+            defer {
+                World.kill(server, SIGKILL)
+                waitpid(server, nil, 0)
+            }
+            World.until("it serves: \(World.read("\(said).error"))") { World.read(said).hasSuffix("\n") }
+            let url = "http://127.0.0.1:\(World.read(said).trimming())/origin/.git"
+            world.startDaemon()
+            for index in 1...2 {
+                world.apply(source("fleet-\(index)", "git: {url: \"\(url)\", path: \"\(index)\", interval: 200ms}"))
+            }
+            World.until("both are applied: \(message(world, "fleet-1"))", 30_000) {
+                (1...2).allSatisfy { self.state(world, "fleet-\($0)") == "Ready" }
+            }
+            let uid = source(world, "fleet-2")?[path: "metadata", "uid"]?.string ?? "none"
+            let clones = "\(world.state)/sources/\(uid.replacing("-", with: ""))"
+            try #require(rename(clones, "\(world.directory)/away") == 0)
+            world.write(clones, "no directory")
+            World.until("the other fails") { self.state(world, "fleet-2") == "SyncFailed" }
+            unlink("\(origin)/1/one.yaml")
+            _ = git(world, origin, "add", "-A")
+            _ = git(world, origin, "commit", "-q", "-m", "second")
+            World.until("what went is pruned", 10_000) { world.get("settings-1", kind: "configmap") == nil }
+            #expect(world.get("settings-2", kind: "configmap") != nil)
+        }
+    }
 }

@@ -18,28 +18,37 @@ extension SourceTests {
 
     private static let hasFuse = World.isRoot && access("/dev/fuse", R_OK | W_OK) == 0
 
-    @Test(.enabled(if: hasFuse, "file systems in user space cannot be mounted"))
-    func aDirectoryThatDoesNotAnswerHoldsNoOtherSourceUp() throws {
+    /// A world with a directory that does not answer until `end` is called.
+    private func withSilence(_ body: (World, _ fleet: String, _ dead: String, _ end: () -> Void) throws -> Void) throws
+    {
         try inFleet(["AGENTOS_SOURCE_PATH=/tmp"]) { world, fleet in
             let (dead, said) = ("\(world.directory)/dead", "\(world.directory)/mounted")
             mkdir(dead, 0o755)
             let program = world.write("silent.py", Self.silent)
             let mounter = World.start(
                 ["/usr/bin/python3", program, dead], world.environment, nil, said, "\(said).error")
-            defer {
+            let end = {
                 // Whoever waits there gets an error now.
                 World.kill(mounter, SIGKILL)
-                waitpid(mounter, nil, 0)
                 umount2(dead, 2)
+            }
+            defer {
+                end()
+                waitpid(mounter, nil, 0)
             }
             try #require(
                 World.until("it is mounted: \(World.read("\(said).error"))") { World.read(said) == "mounted\n" })
+            try body(world, fleet, dead, end)
+        }
+    }
+
+    @Test(.enabled(if: hasFuse, "file systems in user space cannot be mounted"))
+    func aDirectoryThatDoesNotAnswerHoldsNoOtherSourceUp() throws {
+        try withSilence { world, fleet, dead, end in
             world.write("\(fleet)/one.yaml", agent("one"))
             let begin = World.now()
             world.startDaemon()
-            world.apply(
-                "apiVersion: agentos.dev/v1\nkind: Source\nmetadata: {name: dead}\nspec: {path: \(dead), interval: 1s}\n"
-            )
+            world.apply(source("dead", "path: \(dead), interval: 1s"))
             World.until("the other is applied", 8000) { world.phase("one") == "Ready" }
             World.until("the dead one says so", 20_000) {
                 message(world, "dead").contains("did not answer within 10 s")
@@ -55,10 +64,29 @@ extension SourceTests {
             world.write("\(fleet)/four.yaml", agent("four"))
             World.until("the living one is read again", 8000) { world.phase("four") == "Ready" }
             // When its files answer again, it is read again.
-            World.kill(mounter, SIGKILL)
-            umount2(dead, 2)
+            end()
             world.write("\(dead)/three.yaml", agent("three"))
             World.until("it is read", 30_000) { world.phase("three") == "Ready" }
+        }
+    }
+    /// A file system with many Sources that goes silent holds a few threads, not one for each of them.
+    @Test(.enabled(if: hasFuse, "file systems in user space cannot be mounted"))
+    func manyDirectoriesThatDoNotAnswerHoldFewThreads() throws {
+        try withSilence { world, fleet, dead, _ in
+            world.write("\(fleet)/one.yaml", agent("one"))
+            world.startDaemon()
+            world.apply(
+                (0..<50).map { source("dead-\($0)", "path: \(dead)/\($0), interval: 1s") }.joined(separator: "---\n"))
+            World.until("all of them say so", 60_000) {
+                let text = world.run("get", "sources", "-o", "yaml").output
+                return text.ranges(of: "did not answer").count >= 50
+            }
+            let threads = World.names("/proc/\(world.daemonPID)/task").filter {
+                World.read("/proc/\(world.daemonPID)/task/\($0)/comm") == "look\n"
+            }
+            #expect((1...8).contains(threads.count), "\(threads.count)")
+            world.write("\(fleet)/two.yaml", agent("two"))
+            World.until("a living one is read on", 8000) { world.phase("two") == "Ready" }
         }
     }
 }
