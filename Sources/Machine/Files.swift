@@ -60,8 +60,11 @@ public enum Files {
     }
 
     /// A new file that is there whole or not at all, in place of an old one.
+    ///
+    /// - Parameter isDurable: it is on the disk, under its name, when this returns.
     public static func replace(
-        _ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil
+        _ path: String, _ bytes: [UInt8], mode: UInt32 = 0o600, owner: UInt32? = nil, group: UInt32? = nil,
+        isDurable: Bool = false
     ) throws(Failure) {
         let temporary = "\(path).new"
         unlink(temporary)
@@ -76,12 +79,23 @@ public enum Files {
             isDone = count > 0
             rest = rest.dropFirst(max(0, count))
         }
+        if isDone, isDurable { isDone = fsync(fd) == 0 }
         let code = errno
         close(fd)
         guard isDone, rename(temporary, path) == 0 else {
+            let problem = isDone ? errno : code
             unlink(temporary)
-            throw Failure(code: isDone ? errno : code, what: path)
+            throw Failure(code: problem, what: path)
         }
+        if isDurable { try sync(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") }
+    }
+
+    /// The names in a directory are on the disk when this returns.
+    public static func sync(_ directory: String) throws(Failure) {
+        let fd = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard fd >= 0 else { throw Failure(code: errno, what: directory) }
+        defer { close(fd) }
+        guard fsync(fd) == 0 else { throw Failure(code: errno, what: directory) }
     }
 
     public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(Failure) {

@@ -27,6 +27,27 @@ enum LocalFile {
         return bytes
     }
 
+    /// Reads a regular file up to a limit, whatever somebody has put in its place: a FIFO or a device holds nobody up.
+    static func readRegular(_ path: String, limit: Int) throws(CommandProblem) -> (bytes: [UInt8], status: stat) {
+        func cannot(_ why: String) -> CommandProblem { CommandProblem(.failure, "\(path): cannot be read: \(why)") }
+        let fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+        guard fd >= 0 else { throw cannot(String(cString: strerror(errno))) }
+        defer { close(fd) }
+        var status = stat()
+        guard fstat(fd, &status) == 0 else { throw cannot(String(cString: strerror(errno))) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw cannot("it is no regular file") }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 65_536)
+        while bytes.count <= limit {
+            let count = Glibc.read(fd, &chunk, chunk.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw cannot(String(cString: strerror(errno))) }
+            if count == 0 { return (bytes, status) }
+            bytes += chunk[..<count]
+        }
+        throw cannot("it has more than \(limit) bytes")
+    }
+
     static func write(_ text: String, to path: String) throws {
         let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard fd >= 0 else {

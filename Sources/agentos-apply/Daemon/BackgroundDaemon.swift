@@ -54,9 +54,7 @@ enum BackgroundDaemon {
             var status: Int32 = 0
             if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
                 guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
-                    let text = try String(
-                        decoding: LocalFile.read(logPath, limit: 1 << 20).dropFirst(Int(before)), as: UTF8.self)
-                    throw CommandProblem(.noDaemon, "the daemon did not start:\n\(text)")
+                    throw CommandProblem(.noDaemon, "the daemon did not start:\n\(said(logPath, after: before))")
                 }
                 pid = -1
             }
@@ -67,6 +65,16 @@ enum BackgroundDaemon {
             usleep(25_000)
         }
         throw CommandProblem(.noDaemon, "the daemon does not answer; see \(logPath)")
+    }
+
+    /// What a daemon has written to its log since then.
+    private static func said(_ path: String, after offset: off_t) -> String {
+        let fd = open(path, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else { return "" }
+        defer { close(fd) }
+        var bytes = [UInt8](repeating: 0, count: 65_536)
+        let count = pread(fd, &bytes, bytes.count, offset)
+        return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
     }
 
     static func stop(_ paths: Paths) throws -> ExitCode {

@@ -7,11 +7,11 @@ import Values
 
 /// The daemon's listeners over TLS: their certificates, kept good while it runs.
 final class Listeners {
-    let listening: Listening
     private let front: TLSFront
-    private let settings: Settings
+    private let certificates: Certificates
     private let authority: Authority
-    private let names: [String]
+    /// `https://127.0.0.1:6443`.
+    private let address: String
     private let log: Log
     private var used: TLSSettings
 
@@ -19,9 +19,9 @@ final class Listeners {
     init?(_ settings: Settings, _ paths: Paths, _ log: Log) throws {
         let wanted = settings.listen.compactMap(ListenAddress.init)
         guard !wanted.isEmpty else { return nil }
-        self.settings = settings
         self.log = log
-        authority = try Self.authority("\(paths.state)/pki")
+        let authority = try Self.authority(in: KeyDirectory(paths))
+        self.authority = authority
         var opened: [(fd: Int32, address: ListenAddress)] = []
         for address in wanted {
             guard let listener = address.listen() else {
@@ -30,83 +30,76 @@ final class Listeners {
             }
             opened.append(listener)
         }
-        names = Self.names(opened.map(\.address))
-        used = try Self.settings(settings, authority, names)
+        let names = Self.names(opened.map(\.address))
+        var identity = Certificates.Identity.own(trusted: authority.credential.certificate) {
+            authority.issue(.server(names: names), seconds: Certificates.secondsMax)
+        }
+        if let certificate = settings.tlsCertificateFile, let key = settings.tlsPrivateKeyFile {
+            identity = .files(certificate: certificate, key: key)
+        }
+        certificates = Certificates(
+            identity, authorities: [authority.credential.certificate], authorityFile: settings.clientAuthorityFile)
+        used = try certificates.settings(after: nil, nowSeconds: agentos_wall_ms() / 1000)
         do throws(TLSProblem) {
             front = try TLSFront(listening: opened.map(\.fd), settings: used)
         } catch {
             throw CommandProblem(.failure, "TLS cannot be served: \(error.words)")
         }
         let first = opened[0].address
-        let place = first.isWildcard ? "127.0.0.1:\(first.port)" : first.text
-        let own = settings.tlsCertificateFile == nil
-        listening = Listening(
-            server: "https://\(place)",
-            trusted: own ? authority.credential.certificate : used.identity.certificate, authority: authority)
+        address = "https://\(first.isWildcard ? "127.0.0.1:\(first.port)" : first.text)"
         log.info("daemon listens", [("addresses", opened.map(\.address.text).joined(separator: " "))])
     }
 
     func start(_ server: Server, _ events: EventLoop) {
         server.listening = listening
         server.serve(front)
-        renew(events)
+        renew(server, events, SideWork(name: "certificates", events: events))
     }
 
     func close() { front.close() }
 
-    private static let checkMs: Int64 = 60_000
+    /// What clients are told now.
+    private var listening: Listening {
+        Listening(server: address, trusted: certificates.trusted(used), authority: authority)
+    }
+
+    private static let checkMs: Int64 = 5000
     private static let yearSeconds: Int64 = 365 * 86_400
-    private static let serverSeconds: Int64 = 90 * 86_400
-    private static let renewSeconds: Int64 = 30 * 86_400
 
     /// Looks from time to time whether the own certificate ends, or the files of another have changed.
-    private func renew(_ events: EventLoop) {
+    private func renew(_ server: Server, _ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
-            let end = used.identity.endSeconds ?? 0
-            let isOwn = settings.tlsCertificateFile == nil
-            if !isOwn || settings.clientAuthorityFile != nil || end - agentos_wall_ms() / 1000 < Self.renewSeconds {
-                do {
-                    var next = try Self.settings(settings, authority, names)
-                    if isOwn, end - agentos_wall_ms() / 1000 >= Self.renewSeconds { next.identity = used.identity }
-                    if next != used { take(next) }
-                } catch {
-                    log.error("the certificate cannot be renewed", [("error", "\(error)")])
-                }
+            work.run { [certificates, used] () -> Result<TLSSettings, CommandProblem> in
+                do throws(CommandProblem) {
+                    let next = try certificates.settings(after: used, nowSeconds: agentos_wall_ms() / 1000)
+                    if next != used, let problem = next.problem { throw CommandProblem(.failure, problem.words) }
+                    return .success(next)
+                } catch { return .failure(error) }
+            } then: { [self] next in
+                take(next, server)
+                renew(server, events, work)
             }
-            renew(events)
         }
     }
 
-    private func take(_ next: TLSSettings) {
-        if let problem = next.problem {
-            return log.error("the new certificate cannot be used", [("error", problem.words)])
+    private var told: CommandProblem?
+
+    private func take(_ next: Result<TLSSettings, CommandProblem>, _ server: Server) {
+        switch next {
+        case .failure(let problem):
+            if problem != told { log.error("the certificate cannot be renewed", [("error", problem.message)]) }
+            told = problem
+        case .success(let next):
+            told = nil
+            if next == used { return }
+            used = next
+            front.use(next)
+            server.listening = listening
+            log.info("the certificate was renewed", [])
         }
-        used = next
-        front.use(next)
-        log.info("the certificate was renewed", [])
     }
 
     // MARK: Certificates
-
-    private static func settings(
-        _ settings: Settings, _ authority: Authority, _ names: [String]
-    ) throws -> TLSSettings {
-        var identity: Credential
-        if let certificate = settings.tlsCertificateFile, let key = settings.tlsPrivateKeyFile {
-            identity = Credential(certificate: try text(certificate), key: try text(key))
-        } else if let made = authority.issue(.server(names: names), seconds: serverSeconds) {
-            identity = made
-            identity.certificate += authority.credential.certificate
-        } else {
-            throw CommandProblem(.failure, "no certificate can be made for \(names.joined(separator: ", "))")
-        }
-        let more = try settings.clientAuthorityFile.map { [try text($0)] } ?? []
-        return TLSSettings(identity: identity, clientAuthorities: [authority.credential.certificate] + more)
-    }
-
-    private static func text(_ path: String) throws -> String {
-        String(decoding: try LocalFile.read(path, limit: Limits.pemBytesMax), as: UTF8.self)
-    }
 
     /// By what names clients reach this machine.
     private static func names(_ addresses: [ListenAddress]) -> [String] {
@@ -122,17 +115,14 @@ final class Listeners {
             .map { "DNS:\($0)" } + numbers.sorted().map { "IP:\($0)" }
     }
 
-    /// The daemon's own authority, made once and kept in the state directory.
-    private static func authority(_ directory: String) throws -> Authority {
-        try LocalFile.makePath(directory)
-        chmod(directory, 0o700)
-        let (certificate, key) = ("\(directory)/authority.crt", "\(directory)/authority.key")
-        if LocalFile.exists(certificate), LocalFile.exists(key) {
-            let kept = Credential(certificate: try text(certificate), key: try text(key))
-            guard let authority = Authority(kept) else {
+    /// The daemon's own authority, made once and kept.
+    private static func authority(in directory: KeyDirectory) throws(CommandProblem) -> Authority {
+        let (certificate, key) = ("authority.crt", "authority.key")
+        if let kept = try directory.text(certificate), let keptKey = try directory.text(key) {
+            guard let authority = Authority(Credential(certificate: kept, key: keptKey)) else {
                 throw CommandProblem(
                     .failure,
-                    "\(directory) holds no authority that can sign; restore it, or remove it to make a new one")
+                    "\(directory.path) holds no authority that can sign; restore it, or remove it to make a new one")
             }
             return authority
         }
@@ -140,12 +130,8 @@ final class Listeners {
             throw CommandProblem(.failure, "no authority can be made")
         }
         // The certificate comes last: without it the pair is made again.
-        for (text, path) in [(made.credential.key, key), (made.credential.certificate, certificate)] {
-            try LocalFile.write(text, to: "\(path).new")
-            guard rename("\(path).new", path) == 0 else {
-                throw CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(errno)))")
-            }
-        }
+        try directory.keep(made.credential.key, as: key)
+        try directory.keep(made.credential.certificate, as: certificate)
         return made
     }
 }

@@ -10,57 +10,83 @@ final class TokenFile {
     private let take: (StaticTokens) -> Void
     private var seen: State?
 
-    private struct State: Equatable {
-        var inode: UInt64
-        var bytes: Int
-        var seconds: Int
-        var nanoseconds: Int
-    }
-
     /// Reads the file; a daemon does not start with one that it cannot use.
     init(_ path: String, _ log: Log, take: @escaping (StaticTokens) -> Void) throws {
         self.path = path
         self.log = log
         self.take = take
-        take(try read())
+        let read = Read(path)
+        seen = read.state
+        take(try read.tokens.get())
     }
 
     private static let checkMs: Int64 = 1000
 
-    func watch(_ events: EventLoop) {
+    func watch(_ events: EventLoop) { watch(events, SideWork(name: "tokens", events: events)) }
+
+    private func watch(_ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
-            if state() != seen {
-                do {
-                    let tokens = try read()
-                    take(tokens)
-                    log.info("tokens were read again", [("tokens", String(tokens.count))])
-                } catch {
-                    take(StaticTokens())
-                    log.error("the token file cannot be used: its tokens hold no more", [("error", "\(error)")])
-                }
+            work.run { [path, seen] () -> Read? in
+                State(path) == seen ? nil : Read(path)
+            } then: { [self] (read: Read?) in
+                if let read { use(read) }
+                watch(events, work)
             }
-            watch(events)
         }
     }
 
-    private func state() -> State? {
+    private func use(_ read: Read) {
+        seen = read.state
+        do throws(CommandProblem) {
+            let tokens = try read.tokens.get()
+            take(tokens)
+            log.info("tokens were read again", [("tokens", String(tokens.count))])
+        } catch {
+            take(StaticTokens())
+            log.error("the token file cannot be used: its tokens hold no more", [("error", error.message)])
+        }
+    }
+}
+
+/// The file as it was found.
+private struct State: Equatable, Sendable {
+    private var inode: UInt64
+    private var bytes: Int
+    private var mode: UInt32
+    private var seconds: Int
+    private var nanoseconds: Int
+
+    /// Nil when it is not there.
+    init?(_ path: String) {
         var status = stat()
         guard stat(path, &status) == 0 else { return nil }
-        return State(
-            inode: UInt64(status.st_ino), bytes: Int(status.st_size), seconds: status.st_mtim.tv_sec,
-            nanoseconds: status.st_mtim.tv_nsec)
+        self.init(status)
     }
 
-    private func read() throws -> StaticTokens {
-        seen = state()
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            throw CommandProblem(.failure, "\(path): cannot be read: \(String(cString: strerror(errno)))")
-        }
+    init(_ status: stat) {
+        inode = UInt64(status.st_ino)
+        bytes = Int(status.st_size)
+        mode = status.st_mode
+        seconds = status.st_mtim.tv_sec
+        nanoseconds = status.st_mtim.tv_nsec
+    }
+}
+
+/// What one reading has found.
+private struct Read: Sendable {
+    var state: State?
+    var tokens: Result<StaticTokens, CommandProblem>
+
+    init(_ path: String) {
+        state = State(path)
+        do throws(CommandProblem) { tokens = .success(try Self.tokens(path)) } catch { tokens = .failure(error) }
+    }
+
+    private static func tokens(_ path: String) throws(CommandProblem) -> StaticTokens {
+        let (bytes, status) = try LocalFile.readRegular(path, limit: Limits.inputBytesMax)
         guard status.st_mode & 0o077 == 0, status.st_uid == getuid() || status.st_uid == 0 else {
             throw CommandProblem(.failure, "\(path): must be readable by its owner alone (mode 0600)")
         }
-        let bytes = try LocalFile.read(path, limit: Limits.inputBytesMax)
         do throws(TokenFileProblem) {
             return try StaticTokens(csv: String(decoding: bytes, as: UTF8.self))
         } catch {
