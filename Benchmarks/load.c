@@ -4,6 +4,7 @@
 //
 // ADDRESS is the path of a unix socket, or CERTIFICATE,KEY,AUTHORITY,PORT for TLS to this machine. `%n` in TARGET and
 // BODY stands for the number of the request. Prints one line of JSON; exits 1 when an answer is not 2xx or is cut.
+#define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
