@@ -87,15 +87,24 @@ public enum Files {
             unlink(temporary)
             throw Failure(code: problem, what: path)
         }
-        if isDurable { try sync(path.lastIndex(of: "/").map { String(path[..<$0]) } ?? ".") }
+        if isDurable { try sync(directory(of: path)) }
     }
 
     /// The names in a directory are on the disk when this returns.
     public static func sync(_ directory: String) throws(Failure) {
-        let fd = open(directory.isEmpty ? "/" : directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard fd >= 0 else { throw Failure(code: errno, what: directory) }
         defer { close(fd) }
-        guard fsync(fd) == 0 else { throw Failure(code: errno, what: directory) }
+        // Some file systems know no such thing for directories.
+        guard fsync(fd) == 0 || errno == EINVAL || errno == ENOTSUP else {
+            throw Failure(code: errno, what: directory)
+        }
+    }
+
+    /// The directory that a file is in.
+    public static func directory(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
     public static func makeDirectory(_ path: String, mode: UInt32 = 0o700) throws(Failure) {

@@ -1,6 +1,7 @@
 import Drivers
 import Reconciler
 import Testing
+import Values
 
 /// What the runtimes say when a command was not started, as they were heard.
 @Suite struct ContainerProgramTests {

@@ -97,7 +97,8 @@ extension ContainerdKeeper {
             let byID = Dictionary(tasks.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
             var seen: [RunID: Instance] = [:]
             for name in try runNames() {
-                guard let run = RunID(name), !(try await isForeign(run, hasTask: byID[name] != nil)) else { continue }
+                guard let run = RunID(name) else { continue }
+                if try await isForeign(run, hasTask: byID[name] != nil) { continue }
                 if let instance = try await look(run, byID[name]) { seen[run] = instance }
                 if byID[name]?.status == .running { lookForKills(run) }
             }
@@ -126,7 +127,9 @@ extension ContainerdKeeper {
     private func isForeign(_ run: RunID, hasTask: Bool) async throws(GRPCFailure) -> Bool {
         if let store = directory(run).store { return store != configuration.storeID }
         // Files of earlier versions do not say it; its container does.
-        return hasTask ? !(try await isOurs(run)) : false
+        if !hasTask { return false }
+        let isOurs = try await isOurs(run)
+        return !isOurs
     }
 
     private func isOurs(_ run: RunID) async throws(GRPCFailure) -> Bool {

@@ -1,4 +1,4 @@
-import Values
+package import Values
 
 /// A command's program, in the words of the runtimes of containers.
 package enum ContainerProgram {

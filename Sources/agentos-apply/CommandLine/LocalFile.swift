@@ -1,4 +1,5 @@
 import Glibc
+import Machine
 
 /// Small files of the command line.
 enum LocalFile {
@@ -120,6 +121,9 @@ enum LocalFile {
             let why = String(cString: strerror(errno))
             unlink(temporary)
             throw CommandProblem(.failure, "\(to): cannot be written: \(why)")
+        }
+        do throws(Files.Failure) { try Files.sync(Files.directory(of: to)) } catch {
+            throw CommandProblem(.failure, error.words)
         }
     }
 }
