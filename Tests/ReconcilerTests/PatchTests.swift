@@ -97,6 +97,52 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
         #expect { try JSONPatch(read(text)) } throws: { ($0 as? PatchProblem)?.isMalformed == true }
     }
 
+    /// Each round puts what is there one level deeper.
+    @Test func noSequenceOfStepsMakesADocumentDeeperThanIsRead() throws {
+        let round = read(
+            #"[{"op":"move","from":"/a","path":"/t"},{"op":"add","path":"/a","value":{}},{"op":"move","from":"/t","path":"/a/n"}]"#
+        )
+        let copies = read(
+            #"[{"op":"copy","from":"/a","path":"/t"},{"op":"replace","path":"/a","value":{}},{"op":"move","from":"/t","path":"/a/n"}]"#
+        )
+        for steps in [round, copies] {
+            let patch = try JSONPatch(.list(Array(repeating: steps.list ?? [], count: 3000).flatMap { $0 }))
+            #expect {
+                try patch.applied(to: read(#"{"a":{"x":1}}"#))
+            } throws: { if case .unfitting(_, .depth)? = $0 as? PatchProblem { true } else { false } }
+        }
+        let far = String(repeating: "/a", count: Limits.depthMax + 1)
+        #expect { try JSONPatch([.map([("op", "remove"), ("path", .text(far))])]) } throws: {
+            ($0 as? PatchProblem)?.isMalformed == true
+        }
+        let value = (0..<40).reduce(Node("x")) { inner, _ in [inner] }
+        let place = (0..<40).map {
+            Node.map([("op", "add"), ("path", .text(String(repeating: "/a", count: $0 + 1))), ("value", .emptyMap)])
+        }
+        let deep = try JSONPatch(
+            .list(
+                place + [
+                    .map([("op", "replace"), ("path", .text(String(repeating: "/a", count: 40))), ("value", value)])
+                ]))
+        #expect(throws: PatchProblem.self) { try deep.applied(to: .emptyMap) }
+    }
+
+    /// One value is not many, and yet it can be a mebibyte.
+    @Test func copiesOfTextsHaveABoundInBytes() throws {
+        let steps = (0..<10).map { Node.map([("op", "copy"), ("from", "/x"), ("path", .text("/c\($0)"))]) }
+        let text = Node.text(String(repeating: "x", count: 1 << 20))
+        #expect(throws: PatchProblem.tooCostly) { try JSONPatch(.list(steps)).applied(to: .map([("x", text)])) }
+        #expect(throws: Never.self) { try JSONPatch(.list(Array(steps.prefix(2)))).applied(to: .map([("x", text)])) }
+    }
+
+    /// Whatever stands behind an item of a list moves when it comes or goes.
+    @Test func insertingBeforeManyHasABound() throws {
+        let steps = Array(repeating: Node.map([("op", "add"), ("path", "/l/0"), ("value", 1)]), count: 10_000)
+        let list = Node.map([("l", .list(Array(repeating: 0, count: 100_000)))])
+        #expect(throws: PatchProblem.tooCostly) { try JSONPatch(.list(steps)).applied(to: list) }
+        #expect(throws: Never.self) { try JSONPatch(.list(steps)).applied(to: .map([("l", [])])) }
+    }
+
     /// A document that would double with each step.
     @Test func copiesHaveABound() throws {
         let double = (0..<40).map { step in
@@ -163,6 +209,10 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
         PatchRow(#"{"secrets":[]}"#, #"{"secrets":[{"x":1}]}"#, nil),
         PatchRow(#"{}"#, #"{"$patch":"spam"}"#, nil),
         PatchRow(#"{}"#, #"{"$spam":1}"#, nil),
+        PatchRow(
+            #"{"status":{"conditions":[{"type":"a","x":1},{"type":"b"}]}}"#,
+            #"{"status":{"$setElementOrder/conditions":[{"type":"c"},{"type":"a"}],"conditions":[{"type":"c"},{"type":"c","y":1}]}}"#,
+            #"{"status":{"conditions":[{"type":"c","y":1},{"type":"a","x":1},{"type":"b"}]}}"#),
     ]) func listsOfKubernetesKindsAreMerged(_ row: PatchRow) throws {
         let patch = try StrategicMerge(read(row.patch))
         let (result, expected): (Node?, Node?) = (
@@ -171,4 +221,23 @@ struct PatchRow: Sendable, CustomTestStringConvertible {
         #expect(result == expected)
         if let result, let row = row.result { #expect(JSONWriter.text(result) == row) }
     }
+
+    /// A list costs what its items cost, not their square, so that none is too long to be merged.
+    @Test func longListsAreMergedToo() throws {
+        let types = (0..<20_000).map { Node.map([("type", .text("t\($0)"))]) }
+        func conditions(_ items: [Node]) -> Node { .map([("status", .map([("conditions", .list(items))]))]) }
+        var patch = conditions(
+            types.map { item in
+                var item = item
+                item["x"] = 1
+                return item
+            })
+        var status = patch["status"] ?? .emptyMap
+        status["$setElementOrder/conditions"] = .list(types.reversed())
+        patch["status"] = status
+        let result = try StrategicMerge(patch).applied(to: conditions(types))
+        let found = result[path: "status", "conditions"]?.list ?? []
+        #expect(found.count == types.count && found.first?["type"] == "t19999" && found.allSatisfy { $0["x"] == 1 })
+    }
+
 }

@@ -2,7 +2,9 @@ public import Values
 
 /// Steps that change a document (RFC 6902).
 ///
-/// Guarantee: applying ends, and costs no more than the document, the patch and `Limits.patchCostMax` together.
+/// Guarantee: applying ends, and costs no more than the document, the patch and `Limits.patchCostMax` together; what
+/// comes of it is nested no deeper than `Limits.depthMax`, and larger than both by no more than
+/// `Limits.patchCopiedBytesMax`.
 public struct JSONPatch: Sendable, Equatable {
     fileprivate enum Action: Sendable, Equatable {
         case add(Node)
@@ -30,6 +32,9 @@ public struct JSONPatch: Sendable, Equatable {
             func pointer(_ name: String) throws(PatchProblem) -> JSONPointer {
                 guard let text = item[name]?.string else { throw wrong("\"\(name)\" is missing") }
                 guard let pointer = JSONPointer(text) else { throw wrong("\"\(name)\" is no JSON pointer") }
+                guard pointer.names.count <= Limits.depthMax else {
+                    throw wrong("\"\(name)\" goes deeper than \(Limits.depthMax) levels")
+                }
                 return pointer
             }
             func value() throws(PatchProblem) -> Node {
@@ -90,14 +95,16 @@ private final class PatchedDocument {
 
     private(set) var root: Place
     private var cost = 0
+    private var copiedBytes = 0
 
     init(_ node: Node) { root = Place(node) }
 
     func take(_ step: JSONPatch.Step) throws(Problem) {
         switch step.action {
-        case .add(let value): try add(Place(value), step.path)
+        case .add(let value): try add(value, Extent(value), step.path)
         case .remove: _ = try remove(step.path)
         case .replace(let value):
+            try checkDepth(Extent(value), step.path)
             if step.path.names.isEmpty {
                 root = Place(value)
             } else {
@@ -108,24 +115,41 @@ private final class PatchedDocument {
             if step.path == from {
                 _ = try find(from)
             } else {
-                try add(try remove(from), step.path)
+                let node = try remove(from).node
+                try add(node, try pay(for: node), step.path)
             }
         case .copy(let from):
             let node = try find(from).node
-            try pay(for: node)
-            try add(Place(node), step.path)
+            let extent = try pay(for: node)
+            copiedBytes += extent.textBytes + extent.count
+            if copiedBytes > Limits.patchCopiedBytesMax { throw .tooCostly }
+            try add(node, extent, step.path)
         case .test(let value):
             let node = try find(step.path).node
-            try pay(for: node)
+            _ = try pay(for: node)
             if !node.isNumericallyEqual(value) { throw .unfitting(.test(step.path.text)) }
         }
     }
 
     /// What may be asked for again and again has a bound over all steps.
-    private func pay(for node: Node) throws(Problem) {
-        cost += 1 + node.count
+    private func pay(for node: Node) throws(Problem) -> Extent {
+        let extent = Extent(node)
+        try pay(1 + extent.count)
+        return extent
+    }
+
+    private func pay(_ more: Int) throws(Problem) {
+        cost += more
         if cost > Limits.patchCostMax { throw .tooCostly }
     }
+
+    /// No step makes the document deeper than what is read.
+    private func checkDepth(_ extent: Extent, _ path: JSONPointer) throws(Problem) {
+        if path.names.count + extent.depth > Limits.depthMax { throw .unfitting(.depth(path.text)) }
+    }
+
+    /// Items that move up or down in a list are moved in blocks.
+    private func pay(forMovingIn items: [Place]) throws(Problem) { try pay(items.count / 64) }
 
     private func find(_ path: JSONPointer) throws(Problem) -> Place { try find(path, path.names[...]) }
 
@@ -146,7 +170,9 @@ private final class PatchedDocument {
         return place
     }
 
-    private func add(_ new: Place, _ path: JSONPointer) throws(Problem) {
+    private func add(_ node: Node, _ extent: Extent, _ path: JSONPointer) throws(Problem) {
+        try checkDepth(extent, path)
+        let new = Place(node)
         guard let last = path.names.last else {
             root = new
             return
@@ -162,6 +188,7 @@ private final class PatchedDocument {
             guard let index = last == "-" ? items.count : Place.index(last), index <= items.count else {
                 throw .unfitting(.index(path.text))
             }
+            if index < items.count { try pay(forMovingIn: items) }
             parent.content = .node(.emptyMap)
             items.insert(new, at: index)
             parent.content = .list(items)
@@ -181,6 +208,7 @@ private final class PatchedDocument {
             return children.removeValue(forKey: last) ?? Place(Node(.null))
         case .list(var items):
             guard let index = Place.index(last), index < items.count else { throw .unfitting(.index(path.text)) }
+            if index < items.count - 1 { try pay(forMovingIn: items) }
             parent.content = .node(.emptyMap)
             defer { parent.content = .list(items) }
             return items.remove(at: index)
@@ -238,15 +266,6 @@ private final class Place {
 }
 
 extension Node {
-    /// How many values are in it.
-    fileprivate var count: Int {
-        switch value {
-        case .null, .bool, .int, .double, .string: 1
-        case .list(let items): items.reduce(1) { $0 + $1.count }
-        case .map(let map): map.entries.reduce(1) { $0 + $1.value.count }
-        }
-    }
-
     /// Equal as JSON has it: 1 and 1.0 are the same number.
     fileprivate func isNumericallyEqual(_ other: Node) -> Bool {
         switch (value, other.value) {

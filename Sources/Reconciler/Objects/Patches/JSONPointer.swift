@@ -29,8 +29,11 @@ struct JSONPointer: Sendable, Equatable {
         self.names = names
     }
 
+    /// The pointer as it is written, as far as anybody reads it.
     var text: String {
-        names.map { "/" + $0.replacing("~", with: "~0").replacing("/", with: "~1") }.joined()
+        let text = names.map { "/\(String($0.prefix(256)).replacing("~", with: "~0").replacing("/", with: "~1"))" }
+            .joined()
+        return text.count > 256 ? "\(text.prefix(256))…" : text
     }
 
     /// Whether this place is inside of the other.

@@ -26,6 +26,7 @@ public enum PatchProblem: Error, Sendable, Equatable {
         case index(String)
         case test(String)
         case intoItself(String)
+        case depth(String)
     }
 }
 
@@ -55,6 +56,7 @@ extension PatchProblem {
 extension PatchProblem.Unfitting {
     fileprivate var words: String {
         switch self {
+        case .depth(let path): "what is at \"\(path)\" would be nested deeper than \(Limits.depthMax) levels"
         case .missing(let path): "there is nothing at \"\(path)\""
         case .notAPlace(let path): "what is at \"\(path)\" is neither a map nor a list"
         case .index(let path): "\"\(path)\" is no place in its list"

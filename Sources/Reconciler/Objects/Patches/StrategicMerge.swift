@@ -30,7 +30,7 @@ public struct StrategicMerge: Sendable, Equatable {
         self.node = node
     }
 
-    /// The document with the patch merged in.
+    /// The document with the patch merged in. Its cost is that of both together.
     public func applied(to document: Node) throws(PatchProblem) -> Node { try Self.merged(document, node, []) }
 
     private static func wrong(_ why: String) -> PatchProblem { .malformed(.directive(why)) }
@@ -56,8 +56,7 @@ public struct StrategicMerge: Sendable, Equatable {
             if let name = key.behind("$setElementOrder/") {
                 orders.append((name, value))
             } else if let name = key.behind("$deleteFromPrimitiveList/") {
-                guard let gone = value.list else { throw wrong("\(key) is no list") }
-                try checkLength(gone, key)
+                guard let gone = value.list.map({ Set($0) }) else { throw wrong("\(key) is no list") }
                 if let items = result[name]?.list { result[name] = .list(items.filter { !gone.contains($0) }) }
             } else if key.hasPrefix("$") {
                 throw wrong("unknown directive \(key)")
@@ -77,34 +76,32 @@ public struct StrategicMerge: Sendable, Equatable {
         switch rule(path) {
         case .atomic: return .list(items)
         case .set:
-            try checkLength(items, path.joined(separator: "."))
-            return .list(old + items.filter { !old.contains($0) })
+            let known = Set(old)
+            return .list(old + items.filter { !known.contains($0) })
         case .keyed(let key):
-            try checkLength(items, path.joined(separator: "."))
             if items.contains(where: { $0["$patch"]?.string == "replace" && $0[key] == nil }) {
                 return .list(items.filter { $0["$patch"] == nil })
             }
-            var result = old
+            var result: [Node?] = old
+            var places: [Node: Int] = [:]
+            for (index, item) in old.enumerated() {
+                if let name = item[key], places[name] == nil { places[name] = index }
+            }
             for item in items {
                 guard let name = item[key] else {
                     throw wrong("an item of \(path.joined(separator: ".")) has no \(key)")
                 }
-                let index = result.firstIndex { $0[key] == name }
                 if item["$patch"]?.string == "delete" {
-                    if let index { result.remove(at: index) }
-                } else if let index {
+                    if let index = places.removeValue(forKey: name) { result[index] = nil }
+                } else if let index = places[name] {
                     result[index] = try merged(result[index], item, path + ["*"])
                 } else {
+                    places[name] = result.count
                     result.append(try merged(nil, item, path + ["*"]))
                 }
             }
-            return .list(result)
+            return .list(result.compactMap { $0 })
         }
-    }
-
-    /// Items are compared with each other one by one.
-    private static func checkLength(_ items: [Node], _ name: String) throws(PatchProblem) {
-        if items.count > Limits.mergedItemsMax { throw wrong("\(name) has more than \(Limits.mergedItemsMax) items") }
     }
 
     /// Puts a list into the order that the patch names; what it does not name stays behind.
@@ -113,13 +110,11 @@ public struct StrategicMerge: Sendable, Equatable {
     {
         guard let wanted = wanted.list else { throw wrong("$setElementOrder/\(name) is no list") }
         guard let items = map[name]?.list else { return }
-        try checkLength(wanted, name)
         let key: String? = if case .keyed(let key) = rule(path + [name]) { key } else { nil }
         func identity(_ node: Node) -> Node? { key.map { node[$0] } ?? node }
-        let places = wanted.map(identity)
-        let ranked = items.enumerated().map { index, item in
-            (places.firstIndex { $0 == identity(item) } ?? places.count, index, item)
-        }
+        let places = Dictionary(
+            wanted.enumerated().map { (identity($1), $0) }, uniquingKeysWith: { first, _ in first })
+        let ranked = items.enumerated().map { index, item in (places[identity(item)] ?? wanted.count, index, item) }
         map[name] = .list(ranked.sorted { ($0.0, $0.1) < ($1.0, $1.1) }.map(\.2))
     }
 }
