@@ -1,3 +1,4 @@
+import Manifests
 import Planner
 import Reconciler
 import Values
@@ -89,6 +90,27 @@ enum Column {
             managers.append(manager)
         }
         return managers
+    }
+
+    /// What an answer was about; an empty map for none.
+    static func text(_ about: KeptAnswer.About?) -> String {
+        JSONWriter.text(
+            .map([
+                ("created", (about?.isCreated).map { Node(.bool($0)) }),
+                ("kind", (about?.key.kind.rawValue).map(Node.text)),
+                ("namespace", (about?.key.namespace).map(Node.text)), ("name", (about?.key.name).map(Node.text)),
+                ("uid", (about?.uid.hex).map(Node.text)), ("createdAtMs", (about?.createdAtMs).map { .number($0) }),
+            ]))
+    }
+
+    static func about(_ text: String) throws(Damage) -> KeptAnswer.About? {
+        let stored = try Document(text)
+        guard stored.has("kind") else { return nil }
+        let key = ObjectKey(
+            try stored.value("kind", Kind.init), namespace: try stored.text("namespace"), name: try stored.text("name"))
+        return KeptAnswer.About(
+            key: key, uid: try stored.value("uid") { UID($0) }, createdAtMs: try stored.number("createdAtMs"),
+            isCreated: try stored.flag("created"))
     }
 
     static func text(_ origin: Origin) -> String {

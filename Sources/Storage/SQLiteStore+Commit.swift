@@ -189,7 +189,7 @@ extension SQLiteStore {
         try database.run(
             "INSERT OR REPLACE INTO idempotency VALUES (?, ?, ?, ?, ?)",
             [
-                .text(answer.principal), .text(answer.key), .text(answer.digest), .text(answer.answer),
+                .text(answer.principal), .text(answer.key), .text(answer.digest), .text(Column.text(answer.object)),
                 .int(answer.atMs),
             ])
     }

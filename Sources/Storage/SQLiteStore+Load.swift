@@ -27,10 +27,10 @@ extension SQLiteStore {
             "SELECT principal, key, digest, answer, at_ms FROM idempotency",
             row: { row throws(StoreFailure) in
                 KeptAnswer(
-                    principal: try row.text(0), key: try row.text(1), digest: try row.text(2), answer: try row.text(3),
-                    atMs: try row.int(4))
+                    principal: try row.text(0), key: try row.text(1), digest: try row.text(2),
+                    object: try row.value(3, Column.about), atMs: try row.int(4))
             })
-        { state.keptAnswers[answer.id] = answer }
+        { state.keptAnswers.keep(answer) }
         state.tombstones = Set(
             try database.query("SELECT uid FROM tombstones") { row throws(StoreFailure) in
                 try row.value(0, Column.uid)

@@ -44,6 +44,44 @@ import Values
         #expect(create("a", key: "k")?.applied?.result == .created)
     }
 
+    /// A full table is a refusal that passes by itself, and one user's keys are not all there are.
+    @Test mutating func aFullTableGetsRoomWhenTheOldestExpire() throws {
+        func fill(_ count: Int, of user: String, from start: Int64) -> EngineState {
+            var state = house.engine.state
+            for index in 0..<count {
+                state.keptAnswers.keep(
+                    KeptAnswer(
+                        principal: user, key: "\(index)", digest: "d", object: nil, atMs: start + Int64(index)))
+            }
+            return state
+        }
+        let start = house.now.wallMs
+        for (count, user) in [(Limits.keptAnswersOfOneMax, "test"), (Limits.keptAnswersMax, "others")] {
+            house = House()
+            house.now.wallMs = start
+            house.engine = Engine(state: fill(count, of: user, from: start), settings: EngineSettings())
+            house.now.wallMs = start + Int64(count)
+            guard case .tooMany(let waitMs)? = create("a", key: "k")?.refusal else {
+                Issue.record("there is no bound")
+                return
+            }
+            #expect((1000...3_600_000).contains(waitMs))
+            #expect(create("a", key: nil)?.applied != nil, "without a key there is no table")
+            if user == "test" { #expect(create("b", key: "k", by: "another")?.applied != nil) }
+            house.now.wallMs = start + Limits.keptAnswerMs
+            #expect(create("c", key: "k")?.applied?.result == .created)
+        }
+    }
+
+    /// A clock that was wrong for a moment holds nothing for years.
+    @Test mutating func answersFromTheFarFutureAreForgotten() {
+        house.now.wallMs += 100 * Limits.keptAnswerMs
+        #expect(create("a", key: "k")?.applied != nil)
+        house.now.wallMs -= 100 * Limits.keptAnswerMs
+        #expect(create("b", key: "k", digest: "e")?.applied != nil)
+        #expect(house.engine.state.keptAnswers.count == 1)
+    }
+
     @Test mutating func aRefusalIsNotKept() {
         #expect(create("a", key: nil)?.applied != nil)
         #expect(create("a", key: "k")?.refusal != nil)

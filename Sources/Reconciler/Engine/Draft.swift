@@ -30,6 +30,11 @@ struct Draft: Sendable {
     /// Where an object stands in `changes` and in `watch`: it is there once, however often it is written.
     private var writes: [UID: Int] = [:]
     private var watched: [UID: Int] = [:]
+    /// Where answers stand in `changes`, and how many each principal has there.
+    private var answers: [KeptAnswer.ID: Int] = [:]
+    private var answerShares: [String: Int] = [:]
+    /// Objects that this step has ended: what it wrote of them before is not written.
+    private var ended: Set<UID> = []
 
     init(over base: EngineState, _ settings: EngineSettings, _ now: Moment) {
         self.base = base
@@ -56,7 +61,13 @@ struct Draft: Sendable {
     }
 
     func keptAnswer(_ id: KeptAnswer.ID) -> KeptAnswer? {
-        changes.answers.first { $0.id == id } ?? base.keptAnswers[id]
+        answers[id].map { changes.answers[$0] } ?? base.keptAnswers[id]
+    }
+
+    /// How long a principal waits until another answer of his can be kept; nil: there is room.
+    func keptAnswersFullForMs(_ principal: String) -> Int64? {
+        base.keptAnswers.fullForMs(
+            principal, now.wallMs, beside: (changes.answers.count, answerShares[principal] ?? 0))
     }
 
     var usage: Usage { overlay.usage }
@@ -87,8 +98,10 @@ struct Draft: Sendable {
 
     /// All objects of a namespace, in the order of their keys.
     func contents(of namespace: String) -> [StoredObject] {
-        let keys = Set(base.objects.keys).union(overlay.objects.keys).filter { $0.namespace == namespace }
-        return keys.sorted().compactMap { self[$0] }
+        let keys = base.objects.keys.filter { $0.namespace == namespace }
+        return Set(keys).union(overlay.objects.keys.filter { $0.namespace == namespace }).sorted().compactMap {
+            self[$0]
+        }
     }
 
     // MARK: Objects
@@ -97,7 +110,7 @@ struct Draft: Sendable {
     mutating func put(_ object: StoredObject, _ part: Part) {
         switch part {
         case .declared(let event, let principal, let place):
-            record(event, of: object, by: principal, from: place)
+            tell(event, of: object, by: principal, from: place)
             write(object, statusOnly: false)
         case .noted(let verb, let principal, let place):
             audit(verb, object.key, object.uid, by: principal, from: place, detail: "")
@@ -112,13 +125,11 @@ struct Draft: Sendable {
 
     /// Ends an object; it is told as its last event.
     mutating func remove(_ object: StoredObject) {
-        record(.deleted, of: object, by: .reconciler)
+        tell(.deleted, of: object, by: .reconciler)
         overlay.resourceVersion += 1
         overlay.usage.subtract(Usage(self[object.key]?.agent))
         overlay.objects[object.key] = .some(nil)
-        Self.drop(object.uid, from: &changes.objects, &writes)
-        Self.drop(object.uid, from: &watch, &watched)
-        changes.replicas.removeAll { $0.uid == object.uid }
+        ended.insert(object.uid)
         changes.removed.append((object.key, object.uid))
         if base.objects[object.key]?.uid == object.uid {
             var last = object
@@ -126,6 +137,14 @@ struct Draft: Sendable {
             watch.append(WatchEvent(change: .deleted, resourceVersion: last.resourceVersion, object: last))
         }
         if object.agent != nil { changes.tombstones.append(object.uid) }
+    }
+
+    /// Tells of a change of what is declared. Of what is written again and again nothing is told: the requests are in the
+    /// log of requests.
+    private mutating func tell(
+        _ event: Event, of object: StoredObject, by principal: Principal, from place: String = ""
+    ) {
+        if !object.key.kind.traits.isFleeting { record(event, of: object, by: principal, from: place) }
     }
 
     /// Tells something about an object that does not change it.
@@ -194,12 +213,6 @@ struct Draft: Sendable {
         }
     }
 
-    private static func drop<Element>(_ uid: UID, from list: inout [Element], _ places: inout [UID: Int]) {
-        guard let place = places.removeValue(forKey: uid) else { return }
-        list.remove(at: place)
-        for (other, index) in places where index > place { places[other] = index - 1 }
-    }
-
     /// A user id that no agent has had; when all of the range were given once, one that no agent has.
     mutating func takeUser(of users: ClosedRange<UInt32>) -> UInt32? {
         let next = max(overlay.nextUser, users.lowerBound)
@@ -244,7 +257,11 @@ struct Draft: Sendable {
         changes.consumers.append(.removed(name))
     }
 
-    mutating func keep(_ answer: KeptAnswer) { changes.answers.append(answer) }
+    mutating func keep(_ answer: KeptAnswer) {
+        answers[answer.id] = changes.answers.count
+        answerShares[answer.principal, default: 0] += 1
+        changes.answers.append(answer)
+    }
 
     mutating func homesRemoved(of uid: UID) { changes.tombstonesCleared.append(uid) }
 
@@ -252,6 +269,10 @@ struct Draft: Sendable {
     mutating func close() {
         changes.resourceVersion = overlay.resourceVersion
         changes.position = overlay.position
+        if ended.isEmpty { return }
+        changes.objects.removeAll { ended.contains($0.object.uid) }
+        changes.replicas.removeAll { ended.contains($0.uid) }
+        watch.removeAll { $0.change != .deleted && ended.contains($0.object.uid) }
     }
 }
 

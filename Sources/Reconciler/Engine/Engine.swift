@@ -47,6 +47,7 @@ public struct Engine: Sendable {
             anchoredBoot = now.boot
             state.anchor(now)
         }
+        state.keptAnswers.expire(now.wallMs)
         var work = Work(Draft(over: state, settings, now))
         work.swapMemory(with: &self)
         defer { work.swapMemory(with: &self) }

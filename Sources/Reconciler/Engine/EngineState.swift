@@ -8,7 +8,7 @@ public struct EngineState: Sendable {
     public var ledgers: [UID: Ledger] = [:]
     public var consumers: [String: Consumer] = [:]
     /// To requests with an `Idempotency-Key`, as they were given.
-    public var keptAnswers: [KeptAnswer.ID: KeptAnswer] = [:]
+    public var keptAnswers = KeptAnswers()
     /// Deleted objects whose homes still wait for removal.
     public var tombstones: Set<UID> = []
     public var resourceVersion: Int64 = 0
@@ -29,8 +29,6 @@ public struct EngineState: Sendable {
     /// Objects whose delivery is stuck at a record.
     var stuck: Set<UID> = []
     var nextUser: UInt32 = 0
-    /// So many kept answers are looked through for old ones.
-    private var nextSweep = 1024
 
     public init() {}
 
@@ -84,7 +82,7 @@ public struct EngineState: Sendable {
             if ledger.stuck != nil { stuck.insert(uid) } else { stuck.remove(uid) }
         }
         for (name, consumer) in overlay.consumers { consumers[name] = consumer }
-        for answer in step.changes.answers { keep(answer) }
+        for answer in step.changes.answers { keptAnswers.keep(answer) }
         tombstones.formUnion(step.changes.tombstones)
         tombstones.subtract(step.changes.tombstonesCleared)
         resourceVersion = overlay.resourceVersion
@@ -94,14 +92,6 @@ public struct EngineState: Sendable {
         nextUser = overlay.nextUser
     }
 
-    /// What is too old goes from time to time, so that it is looked for once per many answers.
-    private mutating func keep(_ answer: KeptAnswer) {
-        keptAnswers[answer.id] = answer
-        guard keptAnswers.count >= nextSweep else { return }
-        keptAnswers = keptAnswers.filter { $0.value.atMs > answer.atMs - Limits.keptAnswerMs }
-        nextSweep = min(max(1024, 2 * keptAnswers.count), Limits.keptAnswersMax)
-    }
-
     mutating func rebuildIndexes() {
         keysByUID = [:]
         dependents = [:]
@@ -109,6 +99,7 @@ public struct EngineState: Sendable {
         access = AccessIndex()
         owned = [:]
         usage = Usage()
+        keptAnswers.settle()
         for object in objects.values {
             keysByUID[object.uid] = object.key
             link(object, adding: true)
