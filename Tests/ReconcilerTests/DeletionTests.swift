@@ -113,6 +113,73 @@ import Values
         #expect(house[.map("a")] == nil && house[.map("b")] == nil)
     }
 
+    private static func owned(by object: StoredObject) -> String {
+        #"{"metadata":{"ownerReferences":[{"apiVersion":"v1","kind":"\#(object.key.kind.rawValue)","name":"\#(object.key.name)","uid":"\#(object.uid.text)","blockOwnerDeletion":true}]}}"#
+    }
+
+    /// Namespaces can have owners, too: what is in one goes with it, whatever makes it end.
+    @Test(arguments: [Request.Propagation.background, .foreground])
+    mutating func aCollectedNamespaceEndsWithAllThatIsInIt(propagation: Request.Propagation) throws {
+        let (owner, owned) = (ObjectKey.namespace("a"), ObjectKey.namespace("b"))
+        house.write(owner, .create(.emptyMap))
+        house.write(owned, .create(read(json: Self.owned(by: try #require(house[owner])))))
+        house.write(ObjectKey(.configMap, namespace: "b", name: "in"), .create(.emptyMap))
+        house.ask(.delete(Request.Deletion(key: owner, propagation: propagation)))
+        for key in [owner, owned, ObjectKey(.configMap, namespace: "b", name: "in")] {
+            #expect(house[key] == nil, "\(key)")
+        }
+    }
+
+    /// What nobody may delete is not collected either, and holds no owner up.
+    @Test(arguments: Request.Propagation.allCases)
+    mutating func theDefaultNamespaceIsNotCollected(propagation: Request.Propagation) throws {
+        house.write(.namespace("a"), .create(.emptyMap))
+        let body = read(json: Self.owned(by: try #require(house[.namespace("a")])))
+        #expect(house.write(.agentNamespace, .patch(.merge(try MergePatch(body))))?.applied != nil)
+        make("kept")
+        house.ask(.delete(Request.Deletion(key: .namespace("a"), propagation: propagation)))
+        #expect(house[.namespace("a")] == nil)
+        #expect(house[.agentNamespace]?.deletion == nil && house[.map("kept")]?.deletion == nil)
+    }
+
+    /// A store of a version that forgot what is in a namespace that it collected.
+    @Test mutating func aNamespaceThatEndsEndsWhateverIsInItStill() {
+        let key = ObjectKey.namespace("a")
+        house.write(key, .create(.emptyMap))
+        house.write(ObjectKey(.configMap, namespace: "a", name: "in"), .create(.emptyMap))
+        var state = house.engine.state
+        state.objects[key]?.deletion = StoredObject.Deletion(atMs: 1, graceMs: nil)
+        house.engine = Engine(state: state, settings: EngineSettings())
+        house.take([])
+        #expect(house[key] == nil && house[ObjectKey(.configMap, namespace: "a", name: "in")] == nil)
+    }
+
+    /// Each object ends in the foreground of the one before: no stack is as long as what people can declare.
+    @Test mutating func aLongChainOfOwnersEnds() throws {
+        var state = house.engine.state
+        let count = 4000
+        for index in 0..<count {
+            let uid = UID(high: 9, low: UInt64(index))
+            var object = StoredObject(key: .map("c\(index)"), uid: uid, createdAtMs: 0, content: .emptyMap)
+            var metadata = Node.map([("finalizers", ["foregroundDeletion"])])
+            if index > 0 {
+                metadata["ownerReferences"] = [
+                    .map([
+                        ("apiVersion", "v1"), ("kind", "ConfigMap"), ("name", .text("c\(index - 1)")),
+                        ("uid", .text(UID(high: 9, low: UInt64(index - 1)).text)), ("blockOwnerDeletion", true),
+                    ])
+                ]
+            }
+            object.content["metadata"] = metadata
+            state.objects[object.key] = object
+        }
+        house.engine = Engine(state: state, settings: EngineSettings())
+        house.take([])
+        _ = delete("c0", .foreground)
+        while !house.engine.isIdle { house.take([]) }
+        #expect(house.engine.state.list(.configMap, namespace: nil).isEmpty)
+    }
+
     @Test mutating func malformedOwnersAreRefused() {
         for (owners, field) in [
             (#"[{"apiVersion":"v1","kind":"ConfigMap","name":"a"}]"#, "metadata.ownerReferences[0].uid"),

@@ -5,11 +5,15 @@ import Values
 
 /// The engine beside a store that takes everything.
 struct House {
-    var engine = Engine(state: EngineState(), settings: EngineSettings())
+    var engine: Engine
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     private var requests = 0
 
-    init() {
+    /// Who asks.
+    var principal = Principal(user: "test", via: .socket)
+
+    init(_ settings: EngineSettings = EngineSettings()) {
+        engine = Engine(state: EngineState(), settings: settings)
         write(.agentNamespace, .apply(.emptyMap, force: true))
         take([.observed(driver: "process", [:], complete: true)])
     }
@@ -25,7 +29,6 @@ struct House {
     mutating func ask(_ verb: Request.Verb) -> Answer? {
         requests += 1
         now.wallMs += 10_000
-        let principal = Principal(user: "test", via: .socket)
         return take([.request(Request(id: requests, principal: principal, verb: verb))]).answers.first?.answer
     }
 
@@ -45,6 +48,7 @@ struct House {
 }
 
 extension ObjectKey {
+    static func namespace(_ name: String) -> ObjectKey { ObjectKey(.namespace, namespace: "", name: name) }
     static let agentNamespace = ObjectKey(.namespace, namespace: "", name: "default")
     static func map(_ name: String) -> ObjectKey { ObjectKey(.configMap, namespace: "default", name: name) }
     static func agent(_ name: String) -> ObjectKey { ObjectKey(.agent, namespace: "default", name: name) }
@@ -53,6 +57,10 @@ extension ObjectKey {
 extension Answer {
     var applied: Applied? { if case .applied(let applied) = self { applied } else { nil } }
     var refusal: Refusal? { if case .failure(let refusal) = self { refusal } else { nil } }
+}
+
+extension Principal {
+    static let master = Principal(user: "root", groups: [Principal.masters], via: .socket)
 }
 
 func read(json text: String) -> Node { JSONReader.read(text) ?? .text("unreadable: \(text)") }

@@ -20,15 +20,15 @@ extension Work {
         case .foreground:
             var held = live
             if live.deletion == nil, !draft.dependents(ownedBy: live.uid).isEmpty {
-                held.set(finalizers: live.finalizers + [Self.foreground])
+                held.set("finalizers", (live.finalizers + [Self.foreground]).map(Node.text))
             }
             markDeleted(held, delete.graceMs, by: principal)
         }
-        key.kind.controller.deletionRequested(of: live, delete, by: principal, in: &self)
         finishDeletion(key)
         return draft[key]
     }
 
+    /// Begins the end of an object; what goes with it follows when it is looked at in this step.
     mutating func markDeleted(_ live: StoredObject, _ graceMs: Int64?, by principal: Principal) {
         var object = live
         let isNew = object.deletion == nil
@@ -42,7 +42,7 @@ extension Work {
             draft.put(object, .untold)
         }
         queue.mark(object.key)
-        if object.agent != nil { markNeighbours(object) } else { finishDeletion(object.key) }
+        if object.agent != nil { markNeighbours(object) }
     }
 
     /// Removes a deleted object once nothing holds it any more.
@@ -63,7 +63,7 @@ extension Work {
         if object.agent != nil { markNeighbours(object) }
         if key.kind.isNamespaced, !key.namespace.isEmpty {
             let namespace = ObjectKey(.namespace, namespace: "", name: key.namespace)
-            if draft[namespace]?.deletion != nil { finishDeletion(namespace) }
+            if draft[namespace]?.deletion != nil { queue.mark(namespace) }
         }
     }
 
@@ -73,10 +73,15 @@ extension Work {
     ///
     /// - Returns: whether it goes.
     mutating func collect(_ object: StoredObject) -> Bool {
-        guard object.deletion == nil else { return false }
+        guard object.deletion == nil, mayBeDeleted(object) else { return false }
         let owners = object.owners
         guard !owners.isEmpty, owners.allSatisfy({ isGone($0, from: object.key) }) else { return false }
         markDeleted(object, nil, by: .garbageCollector)
+        return true
+    }
+
+    func mayBeDeleted(_ object: StoredObject) -> Bool {
+        do throws(Refusal) { try object.key.kind.controller.checkDeletion(of: object) } catch { return false }
         return true
     }
 
@@ -91,9 +96,7 @@ extension Work {
         let left = (object.content[path: "metadata", "ownerReferences"]?.list ?? []).filter {
             OwnerReference($0).uid != owner
         }
-        var metadata = object.content["metadata"] ?? .emptyMap
-        metadata["ownerReferences"] = left.isEmpty ? nil : .list(left)
-        object.content["metadata"] = metadata
+        object.set("ownerReferences", left)
         draft.put(object, .declared(.updated(manager: Principal.garbageCollector.user, restarts: []), by: principal))
     }
 
@@ -102,23 +105,24 @@ extension Work {
         guard let object = draft[key], object.deletion != nil, object.finalizers.contains(Self.foreground) else {
             return
         }
-        let dependents = draft.dependents(ownedBy: object.uid)
+        let dependents = draft.dependents(ownedBy: object.uid).filter(mayBeDeleted)
         for dependent in dependents where dependent.deletion == nil {
             markDeleted(dependent, nil, by: .garbageCollector)
         }
-        let isHeld = draft.dependents(ownedBy: object.uid).contains { dependent in
+        let isHeld = dependents.contains { dependent in
             dependent.owners.contains { $0.uid == object.uid && $0.blocksDeletion }
         }
         guard !isHeld, var released = draft[key] else { return }
-        released.set(finalizers: released.finalizers.filter { $0 != Self.foreground })
+        released.set("finalizers", released.finalizers.filter { $0 != Self.foreground }.map(Node.text))
         draft.put(released, .untold)
     }
 }
 
 extension StoredObject {
-    fileprivate mutating func set(finalizers: [String]) {
+    /// Puts a list into the metadata; none when it is empty.
+    fileprivate mutating func set(_ name: String, _ items: [Node]) {
         var metadata = content["metadata"] ?? .emptyMap
-        metadata["finalizers"] = finalizers.isEmpty ? nil : .list(finalizers.map(Node.text))
+        metadata[name] = items.isEmpty ? nil : .list(items)
         content["metadata"] = metadata.map?.isEmpty == true ? nil : metadata
     }
 }

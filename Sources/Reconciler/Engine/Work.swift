@@ -133,12 +133,17 @@ struct Work: Sendable {
     /// The step that accepts a spec also plans it: answers show what follows.
     private mutating func finishAnswers() {
         for place in answers.indices {
-            guard case .applied(var applied) = answers[place].answer, let object = draft[applied.object.key] else {
-                continue
+            switch answers[place].answer {
+            case .applied(var applied):
+                guard let object = draft[applied.object.key] else { continue }
+                applied.object = object
+                applied.waits = waits[object.key]
+                answers[place].answer = .applied(applied)
+            case .deleted(let object?):
+                let left = draft[object.key].flatMap { $0.uid == object.uid ? $0 : nil }
+                answers[place].answer = .deleted(left)
+            case .deleted(nil), .execution, .done, .kept, .failure: break
             }
-            applied.object = object
-            applied.waits = waits[object.key]
-            answers[place].answer = .applied(applied)
         }
         for (place, request) in rehearsals { answers[place].answer = rehearse(request) }
     }

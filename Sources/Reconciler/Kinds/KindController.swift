@@ -7,7 +7,7 @@ import Values
 ///
 /// A new kind is a controller in a folder of its own, and a row in `Kind.controller`; its parts are optional.
 protocol KindController: Sendable {
-    var traits: KindTraits { get }
+    static var traits: KindTraits { get }
     /// What is declared, in the form in which it is stored.
     func stored(_ declared: Node) -> Node
     /// Completes a candidate, or refuses it.
@@ -16,11 +16,8 @@ protocol KindController: Sendable {
     func declared(_ object: StoredObject, in work: inout Work)
     /// Decides what follows from the object; called whenever something of it, or around it, has changed.
     func plan(_ object: StoredObject, in work: inout Work)
-    /// Refuses a deletion.
+    /// Refuses a deletion, whoever asks for it.
     func checkDeletion(of object: StoredObject) throws(Refusal)
-    /// A deletion was asked for: what goes with the object.
-    func deletionRequested(
-        of object: StoredObject, _ deletion: Request.Deletion, by principal: Principal, in work: inout Work)
     /// Nothing of a deleted object is left.
     func mayGo(_ object: StoredObject, in work: Work) -> Bool
     /// The tenant that an object belongs to; empty for what belongs to none.
@@ -28,15 +25,12 @@ protocol KindController: Sendable {
 }
 
 extension KindController {
-    var traits: KindTraits { KindTraits() }
+    static var traits: KindTraits { .plain }
     func stored(_ declared: Node) -> Node { declared }
     func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {}
     func declared(_ object: StoredObject, in work: inout Work) {}
     func plan(_ object: StoredObject, in work: inout Work) {}
     func checkDeletion(of object: StoredObject) throws(Refusal) {}
-    func deletionRequested(
-        of object: StoredObject, _ deletion: Request.Deletion, by principal: Principal, in work: inout Work
-    ) {}
     func mayGo(_ object: StoredObject, in work: Work) -> Bool { true }
     func tenant(of key: ObjectKey) -> String { key.kind.isNamespaced ? key.namespace : "" }
 }
@@ -59,7 +53,7 @@ extension Kind {
     }
 
     /// What the store and the readers of this kind depend on.
-    public var traits: KindTraits { controller.traits }
+    public var traits: KindTraits { type(of: controller).traits }
 
     var hasStatus: Bool { fields.contains { $0.name == "status" } }
 }
@@ -96,6 +90,8 @@ public struct KindTraits: Sendable {
     public var feedsSources = false
     /// Its objects are written again and again: their changes push out no others, and no events tell of them.
     public var isFleeting = false
+
+    static let plain = KindTraits()
 
     init(
         state: State = .none, ownStatus: Set<String> = [], hidesData: Bool = false, mirror: Mirror = .nowhere,

@@ -3,7 +3,7 @@ import Planner
 
 /// ConfigMaps: agents wait for them, and show which of their values are old.
 struct ConfigMapController: KindController {
-    var traits: KindTraits { KindTraits(mirror: .runs) }
+    static let traits = KindTraits(mirror: .runs)
 
     func declared(_ object: StoredObject, in work: inout Work) { work.markReaders(of: object) }
 }

@@ -4,17 +4,17 @@ import Values
 
 /// Namespaces: they end after all that is in them.
 struct NamespaceController: KindController {
-    var traits: KindTraits { KindTraits(state: .tenant, ownStatus: ["phase"]) }
+    static let traits = KindTraits(state: .tenant, ownStatus: ["phase"])
 
     func checkDeletion(of object: StoredObject) throws(Refusal) {
         if object.key.name == "default" { throw .forbidden(object.key, .defaultNamespace) }
     }
 
-    func deletionRequested(
-        of object: StoredObject, _ deletion: Request.Deletion, by principal: Principal, in work: inout Work
-    ) {
+    /// Whatever has made it end: with it ends all that is in it.
+    func plan(_ object: StoredObject, in work: inout Work) {
+        guard let deletion = object.deletion else { return }
         for inner in work.draft.contents(of: object.key.name) {
-            work.markDeleted(inner, deletion.graceMs, by: principal)
+            work.markDeleted(inner, deletion.graceMs, by: .reconciler)
         }
     }
 

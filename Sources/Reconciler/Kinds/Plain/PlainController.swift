@@ -3,5 +3,5 @@ struct PlainController: KindController {}
 
 /// Such kinds whose objects come and go: events of clients, and leases, which are renewed every few seconds.
 struct FleetingController: KindController {
-    var traits: KindTraits { KindTraits(isFleeting: true) }
+    static let traits = KindTraits(isFleeting: true)
 }

@@ -4,7 +4,7 @@ import Values
 
 /// Secrets: read as ConfigMaps are, and stored in base64.
 struct SecretController: KindController {
-    var traits: KindTraits { KindTraits(hidesData: true, mirror: .runs, feedsSources: true) }
+    static let traits = KindTraits(hidesData: true, mirror: .runs, feedsSources: true)
 
     /// Plain values are stored as `data`, where they go before those that stand there.
     func stored(_ declared: Node) -> Node {

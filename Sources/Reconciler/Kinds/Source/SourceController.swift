@@ -3,14 +3,12 @@ import Planner
 
 /// Sources: what is declared in directories and branches is kept true.
 struct SourceController: KindController {
-    var traits: KindTraits {
-        KindTraits(
-            state: .sync,
-            ownStatus: [
-                "observedGeneration", "phase", "revision", "lastSyncTime", "declared", "applied", "pruned",
-                "pruneWaits", "drifted", "driftedObjects", "failed", "errors", "conditions",
-            ], mirror: .declared, feedsSources: true)
-    }
+    static let traits = KindTraits(
+        state: .sync,
+        ownStatus: [
+            "observedGeneration", "phase", "revision", "lastSyncTime", "declared", "applied", "pruned",
+            "pruneWaits", "drifted", "driftedObjects", "failed", "errors", "conditions",
+        ], mirror: .declared, feedsSources: true)
 
     func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
         if candidate.object.source == nil { candidate.object.source = SourceState() }

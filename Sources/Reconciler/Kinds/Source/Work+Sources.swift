@@ -170,9 +170,8 @@ extension Work {
     // MARK: Pruning
 
     private mutating func prune(_ live: StoredObject, _ source: StoredObject) {
-        guard let object = draft[live.key], object.deletion == nil else { return }
         // Namespaces go with all that is in them; what is in this one is the Source's own.
-        do throws(Refusal) { try object.key.kind.controller.checkDeletion(of: object) } catch { return }
+        guard let object = draft[live.key], object.deletion == nil, mayBeDeleted(object) else { return }
         draft.record(
             .pruned(by: source.key), of: object, by: sources.forced[source.uid] ?? .source(source.key),
             from: object.origin?.place ?? "")
