@@ -12,17 +12,20 @@ public struct DriverCapabilities: Sendable, Equatable {
     public let program: Program
     /// The network of an agent that asks for none.
     public let usualNetwork: AgentSpec.Network
+    /// A user id that an agent names is one of its own surroundings, and gives it nothing of the machine's user.
+    public let hasOwnUsers: Bool
     public let features: Set<AgentFeature>
     /// Why it cannot honour others, where there is more to say.
     public let reasons: [AgentFeature: String]
 
     public init(
-        name: String, program: Program, usualNetwork: AgentSpec.Network, features: Set<AgentFeature>,
+        name: String, program: Program, usualNetwork: AgentSpec.Network, hasOwnUsers: Bool, features: Set<AgentFeature>,
         reasons: [AgentFeature: String] = [:]
     ) {
         self.name = name
         self.program = program
         self.usualNetwork = usualNetwork
+        self.hasOwnUsers = hasOwnUsers
         self.features = features
         self.reasons = reasons
     }

@@ -4,7 +4,7 @@ extension DriverCapabilities {
     /// What agents can have that are containers, whoever runs them.
     static func container(_ name: String) -> DriverCapabilities {
         DriverCapabilities(
-            name: name, program: .image, usualNetwork: .none,
+            name: name, program: .image, usualNetwork: .none, hasOwnUsers: true,
             features: [
                 .image, .imageArchive, .volumes, .volumeMounts, .readOnlyRoot, .capabilities, .fsGroup,
                 .fsGroupChangePolicy, .noNetwork, .hostNetwork,

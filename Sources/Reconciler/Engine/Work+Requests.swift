@@ -39,6 +39,7 @@ extension Work {
         guard isRunning, let run = replica.phase.run else {
             throw .conflict(key, .notRunning(ordinal: ordinal, replica.phase.name))
         }
+        try checkMachineUser(of: run.spec, key, principal)
         if run.isFrozen { throw .conflict(key, .frozen(ordinal: ordinal)) }
         let words = JSONWriter.text(.list(command.map(Node.text))).prefix(1024)
         draft.audit("exec", key, object.uid, by: principal, detail: "run \(run.id.text): \(words)")

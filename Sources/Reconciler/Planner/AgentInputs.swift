@@ -56,3 +56,16 @@ extension AgentSpec {
         return result
     }
 }
+
+extension AgentSpec {
+    /// The labels of the agent whose values its environment shows.
+    public var labelsRead: Set<String> {
+        var labels: Set<String> = []
+        for variable in environment {
+            if case .field(let path) = variable.source, case .label(let label)? = FieldPath(path) {
+                labels.insert(label)
+            }
+        }
+        return labels
+    }
+}

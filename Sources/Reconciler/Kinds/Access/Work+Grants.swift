@@ -28,15 +28,22 @@ extension Work {
         try checkHas(AccessIndex.rules(found.content), key, principal)
     }
 
-    /// A process of the machine that names its user is that user, root included: more than a tenant has.
+    /// A process of the machine that names its user is that user, root included: more than a tenant has. Whoever makes one,
+    /// or changes anything of what it runs, has the right to.
     func checkMachineUser(_ candidate: Candidate) throws(Refusal) {
-        let principal = candidate.principal
-        func machineUser(_ object: StoredObject?) -> [UInt32?]? {
-            guard let spec = object?.agent?.effective.spec, spec.driver == "process" else { return nil }
-            return spec.runAsUser == nil && spec.runAsGroup == nil ? nil : [spec.runAsUser, spec.runAsGroup]
+        guard let spec = candidate.object.agent?.effective.spec else { return }
+        if let live = candidate.live, live.agent != nil, candidate.restarts.isEmpty {
+            let (before, after) = (live.labels, candidate.object.labels)
+            if spec.labelsRead.allSatisfy({ before[$0] == after[$0] }) { return }
         }
-        guard let wanted = machineUser(candidate.object), wanted != machineUser(candidate.live) else { return }
-        let key = candidate.key
+        try checkMachineUser(of: spec, candidate.key, candidate.principal)
+    }
+
+    /// Who decides what runs as a user of the machine may also decide who that is.
+    func checkMachineUser(of spec: AgentSpec, _ key: ObjectKey, _ principal: Principal) throws(Refusal) {
+        guard spec.runAsUser != nil || spec.runAsGroup != nil else { return }
+        // A driver that nobody knows might be one of processes.
+        if settings.drivers[spec.driver]?.hasOwnUsers ?? false { return }
         if base.access.allows(principal, grant("escalate", key, key.namespace)) { return }
         throw .forbidden(key, .machineUser(user: principal.user))
     }

@@ -4,17 +4,21 @@ import Values
 
 /// Agents: replicas that should keep running.
 struct AgentController: KindController {
-    var traits: KindTraits {
-        KindTraits(
-            state: .replicas,
-            ownStatus: [
-                "observedGeneration", "phase", "revision", "replicas", "readyReplicas", "updatedReplicas", "restarts",
-                "conditions", "runs", "consistency",
-            ])
+    static let traits = KindTraits(
+        state: .replicas,
+        ownStatus: [
+            "observedGeneration", "phase", "revision", "replicas", "readyReplicas", "updatedReplicas", "restarts",
+            "conditions", "runs", "consistency",
+        ])
+
+    func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
+        if candidate.isSpecChanged || candidate.object.agent == nil { try takeSpec(of: &candidate, in: work) }
+        try work.checkMachineUser(candidate)
+        takeRestart(of: &candidate, in: work)
     }
 
     /// Takes the new spec of an agent, with the fields whose change restarts its replicas.
-    func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
+    private func takeSpec(of candidate: inout Candidate, in work: Work) throws(Refusal) {
         let node = candidate.object.content["spec"] ?? .emptyMap
         let effective = EffectiveSpec(node)
         let refusals = work.settings.refusals(effective.spec)
@@ -22,12 +26,8 @@ struct AgentController: KindController {
         try checkCycle(candidate.key, effective.spec, work.draft)
         let progressBy = Deadline(work.now, afterMs: effective.spec.progressDeadlineMs)
         if var agent = candidate.object.agent {
-            guard let live = candidate.live?.content, let old = live["spec"] else { return }
+            let old = candidate.live?.content["spec"] ?? .emptyMap
             candidate.restarts = AgentSpec.restartRelevantChanges(from: old, to: node, drivers: work.settings.drivers)
-            if Self.asksForRestart(candidate.object.content, live) {
-                candidate.restarts.append("metadata.annotations[\(AgentSpec.restartAnnotation)]")
-            }
-            guard candidate.isSpecChanged || !candidate.restarts.isEmpty else { return }
             agent.effective = effective
             if !candidate.restarts.isEmpty { agent.revision += 1 }
             agent.progressBy = progressBy
@@ -35,7 +35,17 @@ struct AgentController: KindController {
         } else {
             candidate.object.agent = AgentState(effective: effective, progressBy: progressBy)
         }
-        try work.checkMachineUser(candidate)
+    }
+
+    /// The same spec again, in new runs.
+    private func takeRestart(of candidate: inout Candidate, in work: Work) {
+        guard let live = candidate.live, var agent = candidate.object.agent,
+            Self.asksForRestart(candidate.object.content, live.content)
+        else { return }
+        if candidate.restarts.isEmpty { agent.revision += 1 }
+        candidate.restarts.append("metadata.annotations[\(AgentSpec.restartAnnotation)]")
+        agent.progressBy = Deadline(work.now, afterMs: agent.effective.spec.progressDeadlineMs)
+        candidate.object.agent = agent
     }
 
     /// Somebody has written a new time into the annotation; one that is taken away asks for nothing.
@@ -58,24 +68,22 @@ struct AgentController: KindController {
     }
 
     private func checkCycle(_ key: ObjectKey, _ spec: AgentSpec, _ draft: Draft) throws(Refusal) {
-        var path: [String] = [key.name]
         var done: Set<String> = []
-        func visit(_ names: [String]) -> Bool {
-            for name in names {
-                if name == key.name {
-                    path.append(name)
-                    return true
-                }
-                guard done.insert(name).inserted else { continue }
-                let target = draft[ObjectKey(.agent, namespace: key.namespace, name: name)]
-                path.append(name)
-                if visit(target?.agent?.effective.spec.dependsOn.map(\.name) ?? []) { return true }
+        // A list and no recursion: chains may be as long as there are agents.
+        var path: [(name: String, next: ArraySlice<String>)] = [(key.name, spec.dependsOn.map(\.name)[...])]
+        while let last = path.indices.last {
+            guard let name = path[last].next.popFirst() else {
                 path.removeLast()
+                continue
             }
-            return false
+            if name == key.name {
+                let names = path.map(\.name) + [name]
+                let message = "the dependencies form a cycle: \(names.joined(separator: " -> "))"
+                throw .invalid(key, [Refusal.Cause(message: message, field: "spec.dependsOn")])
+            }
+            guard done.insert(name).inserted else { continue }
+            let target = draft[ObjectKey(.agent, namespace: key.namespace, name: name)]
+            path.append((name, (target?.agent?.effective.spec.dependsOn ?? []).map(\.name)[...]))
         }
-        guard visit(spec.dependsOn.map(\.name)) else { return }
-        let message = "the dependencies form a cycle: \(path.joined(separator: " -> "))"
-        throw .invalid(key, [Refusal.Cause(message: message, field: "spec.dependsOn")])
     }
 }
