@@ -31,11 +31,13 @@ extension Limits {
     public static let patchStepsMax = 10_000
     /// Values that the steps of one JSON patch may copy and compare.
     public static let patchCostMax = 1_000_000
-    /// Items of a list that a strategic merge takes one by one.
-    public static let mergedItemsMax = 1000
+    /// Bytes that the steps of one JSON patch may copy; as much as Kubernetes allows.
+    public static let patchCopiedBytesMax = 3 << 20
+    /// Fields that all managers of one object own together, each counted for each of them.
+    public static let ownedFieldsMax = 200_000
     /// Answers to requests with an `Idempotency-Key`, and how long they are kept.
     public static let keptAnswersMax = 50_000
+    /// Those of one user.
+    public static let keptAnswersOfOneMax = 20_000
     public static let keptAnswerMs: Int64 = 24 * 3_600_000
-    /// Owners of one object.
-    public static let ownersMax = 32
 }

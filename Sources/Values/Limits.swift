@@ -18,4 +18,8 @@ public enum Limits {
     public static let diagnosticsMax = 100
     /// Bytes of one stored object, as JSON.
     public static let objectBytesMax = 1 << 20
+    /// Nesting of one stored object: what it is wrapped in where it is read has room within `depthMax`.
+    public static let objectDepthMax = 56
+    /// Values of one stored object: several are read at once within `nodesMax`.
+    public static let objectNodesMax = 100_000
 }

@@ -50,6 +50,8 @@ extension Life {
                 request(.delete(SimulatedDirectory.key(name), graceMs: nil))
             }
         case 26: if random.chance(15) { request(.delete(directory.source, graceMs: nil)) } else { applySource() }
+        case 18: noteStatus(random.chance(50) ? team : agents[random.below(agents.count)])
+        case 19: if random.chance(60) { giveTeamAnOwner() } else { deleteOwner() }
         case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
         default: break
         }

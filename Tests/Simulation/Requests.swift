@@ -30,6 +30,33 @@ extension Life {
 
     mutating func applyNamespace() { request(.write(apply(team, .emptyMap))) }
 
+    /// The team belongs to another namespace, and goes with it.
+    mutating func giveTeamAnOwner() {
+        request(.write(apply(owner, .emptyMap)))
+        guard let uid = engine.state.objects[owner]?.uid else { return }
+        let reference = Node.map([
+            ("apiVersion", "v1"), ("kind", "Namespace"), ("name", .text(owner.name)), ("uid", .text(uid.text)),
+            ("blockOwnerDeletion", Node(.bool(random.chance(50)))),
+        ])
+        request(.write(apply(team, .map([("metadata", .map([("ownerReferences", [reference])]))]))))
+    }
+
+    mutating func deleteOwner() {
+        let propagation = Request.Propagation.allCases[random.below(3)]
+        request(.delete(Request.Deletion(key: owner, propagation: propagation)))
+    }
+
+    /// What a controller keeps beside the daemon's status.
+    mutating func noteStatus(_ key: ObjectKey) {
+        let conditions: Node = [.map([("type", "Checked"), ("status", random.chance(50) ? "True" : "False")])]
+        let status = Node.map([("conditions", conditions), ("seen", .number(random.below(10)))])
+        request(
+            .write(
+                Request.Write(
+                    key: key, subresource: .status, .update(.map([("status", status)])), manager: "controller",
+                    freshUID: UID(high: random.next(), low: random.next()))))
+    }
+
     mutating func applyConfigMap() {
         request(.write(apply(configMap, .map([("data", .map([("KEY", .text("value-\(random.below(100))"))]))]))))
     }

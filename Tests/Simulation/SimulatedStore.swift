@@ -73,6 +73,10 @@ struct SimulatedStore {
                 }
                 objects[write.object.uid] = old
             } else {
+                // The database keeps texts: what cannot be read again is as good as lost.
+                guard JSONReader.read(JSONWriter.text(write.object.content)) == write.object.content else {
+                    throw .fatal("\(write.object.key) cannot be read again")
+                }
                 objects[write.object.uid] = write.object
             }
         }
@@ -154,7 +158,7 @@ struct SimulatedStore {
         }
         for row in rows { if let stuck = row.stuck { state.ledgers[row.event.uid]?.stuck = stuck } }
         state.consumers = consumers
-        state.keptAnswers = answers
+        for answer in answers.values { state.keptAnswers.keep(answer) }
         state.tombstones = tombstones
         state.resourceVersion = resourceVersion
         state.position = position

@@ -77,6 +77,7 @@ struct Life {
     /// What the sink holds durably.
     var delivered: [UID: Int64] = [:]
     let team = ObjectKey(.namespace, namespace: "", name: "team")
+    let owner = ObjectKey(.namespace, namespace: "", name: "owner")
     let configMap = ObjectKey(.configMap, namespace: "default", name: "common")
     let agents =
         (0..<10).map { ObjectKey(.agent, namespace: "default", name: "agent-\($0)") }

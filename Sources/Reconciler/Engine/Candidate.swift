@@ -23,20 +23,30 @@ struct AdmissionStep: Sendable {
     let admit: @Sendable (inout Candidate, Work) throws(Refusal) -> Void
 
     /// All steps, in the order in which a candidate passes them.
-    static let chain: [AdmissionStep] = [.ending, .owners, .kind, .room]
+    static let chain: [AdmissionStep] = [.ending, .readable, .owners, .kind, .room]
 
     /// An object that ends lets go, and takes nothing new.
     private static let ending = AdmissionStep { candidate, _ throws(Refusal) in
         guard let live = candidate.live, live.deletion != nil else { return }
-        func rest(_ node: Node) -> Node {
-            var rest = node
-            rest["metadata"] = nil
-            rest["status"] = nil
-            return rest
-        }
-        let isSame = rest(candidate.object.content) == rest(live.content)
+        let isSame = candidate.object.content.withoutMetadata == live.content.withoutMetadata
         guard isSame, Set(candidate.object.finalizers).isSubset(of: live.finalizers) else {
             throw .conflict(candidate.key, .beingDeleted)
+        }
+    }
+
+    /// What is stored can be read again, whichever way it came in.
+    private static let readable = AdmissionStep { candidate, _ throws(Refusal) in
+        let (object, live) = (candidate.object, candidate.live)
+        func refuse(_ problem: StoredProblem) -> Refusal {
+            .invalid(candidate.key, [Refusal.Cause(reason: problem.reason, message: problem.words, field: "")])
+        }
+        if candidate.isContentChanged, let problem = object.content.storedProblem {
+            // An object that ends lets go, whatever a store of another version has let in.
+            let isOld = live.map { $0.deletion != nil && $0.content.storedProblem == problem } ?? false
+            if !isOld { throw refuse(problem) }
+        }
+        if object.managers != live?.managers ?? [], let problem = object.managers.storedProblem {
+            throw refuse(problem)
         }
     }
 
@@ -44,7 +54,6 @@ struct AdmissionStep: Sendable {
     private static let owners = AdmissionStep { candidate, _ throws(Refusal) in
         guard candidate.isContentChanged else { return }
         let owners = candidate.object.owners
-        if owners.count > Limits.ownersMax { throw .forbidden(candidate.key, .tooManyOwners) }
         func refuse(_ message: String) -> Refusal {
             .invalid(candidate.key, [Refusal.Cause(message: message, field: "metadata.ownerReferences")])
         }

@@ -113,7 +113,6 @@ extension Refusal.Forbidden {
         case .defaultNamespace: "the namespace default always exists"
         case .namespaceEnds(let name): "the namespace \(name) is being deleted; nothing new is created in it"
         case .tooManyManagers: "more than \(Limits.fieldManagersMax) field managers"
-        case .tooManyOwners: "more than \(Limits.ownersMax) owners"
         case .tooManyObjects: "more than \(Limits.objectsMax) objects"
         case .noUserLeft: "no user id is left for another agent"
         case .grants(let user, let missing):

@@ -90,7 +90,6 @@ public enum Refusal: Error, Sendable, Equatable {
         case defaultNamespace
         case namespaceEnds(String)
         case tooManyManagers
-        case tooManyOwners
         case tooManyObjects
         /// All user ids for agents belong to some.
         case noUserLeft

@@ -51,11 +51,7 @@ extension Work {
         try write.preconditions.check(live, write.key)
         let written = try WrittenContent(write, onto: live, drivers: settings.drivers, nowMs: now.wallMs)
         let others = written.managers.filter { $0.name != write.manager }
-        var complete = try complete(written.node, live, write.key, others)
-        // Another spelling of the same values is no change.
-        if let live, write.key.kind.isSame(live.content, complete, drivers: settings.drivers) {
-            complete = live.content
-        }
+        let complete = try complete(written.node, live, write, others)
         var managers = written.managers
         if case .apply = write.operation {
         } else {
@@ -113,17 +109,30 @@ extension Work {
 
     /// The content with its defaults, valid in itself.
     private func complete(
-        _ content: Node, _ live: StoredObject?, _ key: ObjectKey, _ others: [FieldManager]
+        _ content: Node, _ live: StoredObject?, _ write: Request.Write, _ others: [FieldManager]
     ) throws(Refusal) -> Node {
-        guard let live, live.deletion != nil else { return try validate(content, key, others) }
+        let key = write.key
+        guard let live else { return try validate(content, key, others) }
+        if write.subresource == .status {
+            // What is declared stays as it is, whatever a store of another version holds of it.
+            var result = live.content
+            result["status"] = content["status"]
+            return result
+        }
+        if live.deletion == nil { return spelt(try validate(content, key, others), as: live) }
         // An object that ends lets go whatever its store holds since another version: only its metadata is looked at.
         let metadata = Node.map([("metadata", content["metadata"])])
         var validator = Validator(file: "", drivers: settings.drivers)
         _ = validator.canonical(metadata, kind: key.kind)
         if !validator.diagnostics.isEmpty { throw .invalid(key, Refusal.Cause.all(validator.diagnostics)) }
-        guard key.kind.isSame(content.withoutMetadata, live.content.withoutMetadata, drivers: settings.drivers) else {
-            return content
-        }
+        return spelt(content, as: live)
+    }
+
+    /// Another spelling of the same values is no change.
+    private func spelt(_ content: Node, as live: StoredObject) -> Node {
+        func isSame(_ one: Node, _ other: Node) -> Bool { live.key.kind.isSame(one, other, drivers: settings.drivers) }
+        if isSame(live.content, content) { return live.content }
+        guard isSame(live.content.withoutMetadata, content.withoutMetadata) else { return content }
         var result = live.content
         result["metadata"] = content["metadata"]
         result["status"] = content["status"]
@@ -146,10 +155,6 @@ extension Work {
         }
         var result = declaredPart(complete)
         result["status"] = content["status"]
-        if JSONWriter.bytes(result).count > Limits.objectBytesMax {
-            let message = "the object is larger than \(Limits.objectBytesMax >> 20) MiB"
-            throw .invalid(key, [Refusal.Cause(reason: .tooLong, message: message, field: "")])
-        }
         return result
     }
 
@@ -176,14 +181,5 @@ extension Request.Preconditions {
         if let resourceVersion, resourceVersion != String(live.resourceVersion) {
             throw .conflict(key, .resourceVersion(expected: resourceVersion, found: live.resourceVersion))
         }
-    }
-}
-
-extension Node {
-    fileprivate var withoutMetadata: Node {
-        var rest = self
-        rest["metadata"] = nil
-        rest["status"] = nil
-        return rest
     }
 }

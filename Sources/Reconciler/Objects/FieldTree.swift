@@ -13,6 +13,14 @@ public struct FieldTree: Sendable, Equatable {
 
     public var isEmpty: Bool { children.isEmpty }
 
+    /// How many names there are on all paths together, and how many on the longest.
+    var extent: (count: Int, depth: Int) {
+        children.values.reduce(into: (0, 0)) { extent, child in
+            let (count, depth) = child.extent
+            extent = (extent.0 + 1 + count, max(extent.1, 1 + depth))
+        }
+    }
+
     /// All paths, in their order.
     public var paths: [[String]] {
         children.sorted { $0.key < $1.key }.flatMap { key, child in
@@ -32,13 +40,8 @@ public struct FieldTree: Sendable, Equatable {
         return true
     }
 
-    mutating func insert(_ path: ArraySlice<String>) {
-        guard let key = path.first else { return }
-        children[key, default: FieldTree()].insert(path.dropFirst())
-    }
-
-    /// Puts a whole tree at a place.
-    mutating func insert(_ path: ArraySlice<String>, _ tree: FieldTree) {
+    /// Puts a path into the set, or a whole tree behind it.
+    mutating func insert(_ path: ArraySlice<String>, _ tree: FieldTree = FieldTree()) {
         guard let key = path.first else { return formUnion(tree) }
         children[key, default: FieldTree()].insert(path.dropFirst(), tree)
     }

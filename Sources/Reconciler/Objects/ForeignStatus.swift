@@ -12,7 +12,8 @@ public enum ForeignStatus {
             let message = "expected a map, found \(status.kindOfValue)"
             throw .invalid(key, [Refusal.Cause(message: message, field: "status")])
         }
-        let own = key.kind.traits.ownStatus
+        // Conditions are told apart one by one, whether the kind has some of its own or not.
+        let own = key.kind.traits.ownStatus.union(["conditions"])
         var kept = map.entries.filter { !own.contains($0.key) && !$0.value.isNull }
         if let conditions = map["conditions"], !conditions.isNull {
             guard let items = conditions.list else {

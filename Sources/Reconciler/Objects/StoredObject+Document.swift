@@ -80,3 +80,13 @@ func declaredPart(_ node: Node) -> Node {
     result["metadata"] = metadata.map?.isEmpty == true ? nil : metadata
     return result
 }
+
+extension Node {
+    /// What a content declares beside its metadata.
+    var withoutMetadata: Node {
+        var rest = self
+        rest["metadata"] = nil
+        rest["status"] = nil
+        return rest
+    }
+}

@@ -93,8 +93,14 @@ struct WrittenContent {
             return .map([("status", status)])
         case .scale:
             guard key.kind.traits.state == .replicas else { throw .malformed(key, .subresource(.scale)) }
-            // Kubernetes' clients leave a zero out.
-            return .map([("spec", .map([("replicas", document[path: "spec", "replicas"] ?? 0)]))])
+            let count = document[path: "spec", "replicas"].flatMap { $0.isNull ? nil : $0 }
+            // Kubernetes' clients leave a zero out of a whole document; an apply says what it wants.
+            if count == nil, case .apply = write.operation {
+                let cause = Refusal.Cause(
+                    reason: .required, message: "required field is missing", field: "spec.replicas")
+                throw .invalid(key, [cause])
+            }
+            return .map([("spec", .map([("replicas", count ?? 0)]))])
         }
     }
 
