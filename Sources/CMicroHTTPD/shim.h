@@ -16,7 +16,7 @@ static inline struct MHD_Daemon *agentos_mhd_start(
         access, user, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_URI_LOG_CALLBACK, began, user,
         MHD_OPTION_NOTIFY_COMPLETED, completed, user, MHD_OPTION_NOTIFY_CONNECTION, notified, user,
         MHD_OPTION_CONNECTION_TIMEOUT, stall_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)16384, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_END);
 }
 
 /// Hands over a connection that was accepted; closes it when that fails.

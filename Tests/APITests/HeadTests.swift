@@ -33,6 +33,35 @@ import Values
         }
     }
 
+    /// As long a selector as is documented is read, and answered beside as long a head.
+    @Test func theLongestSelectorHasRoom() {
+        inWorld { world in
+            world.startDaemon()
+            let maps = "/api/v1/namespaces/default/configmaps"
+            let long = String(repeating: "a", count: 4096)
+            let pair = "labelSelector=\(long)&fieldSelector=metadata.name=\(long.dropLast(20))"
+            #expect(Self.ask(world, "GET \(maps)?\(pair)").status == 200)
+            let over = Self.ask(world, "GET \(maps)?labelSelector=\(long)a")
+            #expect(over.status == 400 && over.text.contains("\"kind\":\"Status\""), "\(over)")
+        }
+    }
+
+    /// Nothing is null that is described as a text.
+    @Test func eventsHaveNoTimeRatherThanNone() {
+        inWorld { world in
+            world.startDaemon()
+            let map = "{\"metadata\":{\"name\":\"a\"}}"
+            #expect(Self.ask(world, "POST /api/v1/namespaces/default/configmaps", body: map).status == 201)
+            World.until("it is told of") {
+                Self.ask(world, "GET /api/v1/events").text.contains("\"reason\":\"Created\"")
+            }
+            for path in ["/api/v1/events", "/apis/events.k8s.io/v1/events"] {
+                let answer = Self.ask(world, "GET \(path)")
+                #expect(answer.text.contains("\"kind\":\"Event\"") && !answer.text.contains(":null"), "\(path)")
+            }
+        }
+    }
+
     @Test func numbersAreWrittenAsNumbers() {
         inWorld { world in
             world.startDaemon()

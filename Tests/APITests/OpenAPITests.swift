@@ -33,6 +33,26 @@ import Values
         return found
     }
 
+    /// What a fuzzer of documents has found them to say wrongly.
+    @Test func answersAreDocumentedAsTheyAre() {
+        let paths = OpenAPIDocument(.v2).node(program: "1")["paths"]
+        func operation(_ path: String, _ method: String) -> Node? { paths?[path]?[method] }
+        let events = "/api/v1/namespaces/{namespace}/events"
+        for (path, method) in [(events, "delete"), ("\(events)/{name}", "delete")] {
+            let schema = operation(path, method)?["responses"]?[path: "200", "schema"]
+            #expect(schema?["type"] == "object" && schema?["$ref"] == nil, "a Status, or the object")
+        }
+        #expect(operation(events, "post")?["responses"]?["201"] != nil)
+        #expect(operation("/apis/authentication.k8s.io/v1/selfsubjectreviews", "post")?["responses"]?["201"] != nil)
+        for path in ["/livez", "/metrics", "\(Route.item(.pods))/log"] {
+            #expect(operation(path, "get")?["produces"] == ["text/plain", "application/json"], "\(path)")
+        }
+        let log = operation("/apis/agentos.dev/v1/eventlog", "get")?["produces"]
+        #expect(log == ["application/x-ndjson", "text/event-stream", "application/json"])
+        let text = JSONWriter.text(OpenAPIDocument(.v3).node(program: "1"))
+        #expect(!text.contains("2147483647,\"minItems") && !text.contains("\"maxItems\":2147483647"))
+    }
+
     /// The status of agents and Sources is described by the tables that show it.
     @Test func whatAStatusShowsIsDescribed() {
         let schemas = Dictionary(uniqueKeysWithValues: Schemas(.v3).all())

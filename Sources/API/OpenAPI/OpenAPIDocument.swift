@@ -78,7 +78,9 @@ struct OpenAPIDocument {
                     .map([("in", "body"), ("name", "body"), ("required", isNeeded), ("schema", wanted)]), at: 0)
             }
             entries.append(("consumes", .list(consumes(route).map(Node.text))))
-            entries.append(("produces", .list([.text(produces(route))])))
+            // What is wrong is told as JSON everywhere.
+            let forms = produces(route) + (answersText(route) ? ["application/json"] : [])
+            entries.append(("produces", .list(forms.map(Node.text))))
             entries.append(("parameters", .list(parameters)))
         case .v3:
             entries.append(("parameters", .list(query)))
@@ -120,14 +122,16 @@ struct OpenAPIDocument {
         return body(route) == nil ? [] : ["application/json"]
     }
 
-    private func produces(_ route: Route) -> String { answersText(route) ? "text/plain" : "application/json" }
-
-    private func answersText(_ route: Route) -> Bool {
+    private func produces(_ route: Route) -> [String] {
         switch route.object {
-        case .resource(_, _, let subresource): subresource == "log"
-        case .path(let path): ["/livez", "/healthz", "/readyz", "/metrics"].contains(path)
+        case .resource(_, "eventlog", _): [EventFollower.Form.line.type, EventFollower.Form.sent.type]
+        case .resource(_, _, "log"): ["text/plain"]
+        case .path(let path) where ["/livez", "/healthz", "/readyz", "/metrics"].contains(path): ["text/plain"]
+        case .resource, .path: ["application/json"]
         }
     }
+
+    private func answersText(_ route: Route) -> Bool { produces(route) != ["application/json"] }
 
     private func body(_ route: Route) -> Node? {
         if route.verbs.contains(.patch) { return schemas.reference(Schemas.patch) }
@@ -151,25 +155,33 @@ struct OpenAPIDocument {
     // MARK: Answers
 
     private func responses(_ route: Route) -> Node {
-        .map([
-            ("200", response("OK", answersText(route) ? .map([("type", "string")]) : answer(route), produces(route))),
-            ("default", response("What is wrong.", schemas.reference(Schemas.status), "application/json")),
+        let answer = answersText(route) ? .map([("type", "string")]) : answer(route)
+        // What makes something says so, and what only may make it has both.
+        let mayCreate = route.verbs.contains(.create) || route.verbs.contains(.patch)
+        return .map([
+            ("200", response("OK", answer, produces(route))),
+            ("201", mayCreate ? response("Created", answer, produces(route)) : nil),
+            ("default", response("What is wrong.", schemas.reference(Schemas.status), ["application/json"])),
         ])
     }
 
-    private func response(_ text: String, _ schema: Node, _ type: String) -> Node {
+    private func response(_ text: String, _ schema: Node, _ types: [String]) -> Node {
         switch dialect {
         case .v2: .map([("description", .text(text)), ("schema", schema)])
         case .v3:
             .map([
-                ("description", .text(text)), ("content", .map([(type, .map([("schema", schema)]))])),
+                ("description", .text(text)),
+                ("content", .map(types.map { type -> (String, Node?) in (type, .map([("schema", schema)])) })),
             ])
         }
     }
 
     private func answer(_ route: Route) -> Node {
         let free = Node.map([("type", "object")])
-        guard let resource = route.resource, resource.isListed, isWhole(route) else { return free }
+        // A deletion answers with what is left of the object, or with a Status.
+        guard let resource = route.resource, resource.isListed, isWhole(route), route.method != .delete else {
+            return free
+        }
         let name = Schemas.name(resource)
         return schemas.reference(route.verbs.contains(.list) ? name + "List" : name)
     }

@@ -5,8 +5,8 @@ import Values
 /// All parameters that a query may have, each in one place.
 enum Query {
     // MARK: Reading
-    static let labelSelector = Parameter<String>.text("labelSelector", bytesMax: 16_384)
-    static let fieldSelector = Parameter<String>.text("fieldSelector", bytesMax: 16_384)
+    static let labelSelector = Parameter<String>.text("labelSelector", bytesMax: selectorBytesMax)
+    static let fieldSelector = Parameter<String>.text("fieldSelector", bytesMax: selectorBytesMax)
     static let watch = Parameter<Bool>.flag("watch")
     static let resourceVersion = Parameter<String>.text("resourceVersion", bytesMax: 64)
     static let resourceVersionMatch = Parameter<String>.word("resourceVersionMatch", ["Exact", "NotOlderThan"])
@@ -58,6 +58,8 @@ enum Query {
     static let offset = Parameter<Int64>.integer("offset", 0...positionMax)
     static let all = Parameter<Bool>.flag("all")
 
+    /// The head of a request has room for both.
+    private static let selectorBytesMax = 4096
     /// Longer than any client waits, and far from what milliseconds since boot can hold.
     private static let secondsMax = Int64(Int32.max)
     private static let positionMax = Int64.max

@@ -194,7 +194,8 @@ public struct Schemas {
             return typed(
                 "array",
                 [
-                    ("items", schema(item, "One of them.")), ("maxItems", .number(longest)),
+                    ("items", schema(item, "One of them.")),
+                    ("maxItems", longest < Int(Int32.max) ? .number(longest) : nil),
                     ("minItems", nonEmpty ? 1 : nil),
                 ])
         case .strings: return typed("object", [("additionalProperties", .map([("type", "string")]))])

@@ -22,7 +22,6 @@ enum EventView {
         var node = Node.map(
             [("apiVersion", .text(version)), ("kind", "Event"), ("metadata", event["metadata"])]
                 + names.map { ($0.here, event[$0.stored]) })
-        if node["eventTime"] == nil { node["eventTime"] = Node(.null) }
         if node["reportingController"] == nil { node["reportingController"] = event[path: "source", "component"] }
         return node
     }

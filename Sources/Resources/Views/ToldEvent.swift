@@ -34,7 +34,7 @@ public enum ToldEvent {
             ("reason", .text(reason(record.type, data))), ("message", .text(message(record.type, data))),
             ("source", .map([("component", "agentos-apply")])), ("firstTimestamp", first), ("lastTimestamp", last),
             ("count", .number(count)), ("type", warnings.contains(record.type) ? "Warning" : "Normal"),
-            ("eventTime", Node(.null)), ("reportingComponent", "agentos-apply"), ("reportingInstance", ""),
+            ("reportingComponent", "agentos-apply"), ("reportingInstance", ""),
         ])
     }
 
