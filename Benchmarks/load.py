@@ -72,7 +72,7 @@ def main():
             print("| " + " | ".join(["", *(f"{way}: a second, median, p99 of each" for way in addresses), "TLS / socket"]) + " |")
             print("|---|---|---|---|")
             for what, ways in rounds.items():
-                best = {way: sorted(all, key=lambda one: one["per_second"])[len(all) // 2] for way, all in ways.items()}
+                best = {way: sorted(ways[way], key=lambda one: one["per_second"])[ROUNDS // 2] for way in addresses}
                 cells = [
                     f'{one["per_second"]:,.0f}, {one["median_ms"]:.2f} ms, {one["p99_ms"]:.2f} ms' for one in best.values()]
                 print(f'| {what} | {" | ".join(cells)} | {best["TLS"]["per_second"] / best["socket"]["per_second"]:.2f} |')
