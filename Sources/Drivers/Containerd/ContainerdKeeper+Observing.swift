@@ -98,7 +98,7 @@ extension ContainerdKeeper {
             var seen: [RunID: Instance] = [:]
             for name in try runNames() {
                 guard let run = RunID(name) else { continue }
-                if try await isForeign(run, hasTask: byID[name] != nil) { continue }
+                if try await isForeign(run, isThere: byID[name] != nil) { continue }
                 if let instance = try await look(run, byID[name]) { seen[run] = instance }
                 if byID[name]?.status == .running { lookForKills(run) }
             }
@@ -124,10 +124,10 @@ extension ContainerdKeeper {
     }
 
     /// It is of another store that lies in this directory, or lay: it is never touched.
-    private func isForeign(_ run: RunID, hasTask: Bool) async throws(GRPCFailure) -> Bool {
+    private func isForeign(_ run: RunID, isThere: Bool) async throws(GRPCFailure) -> Bool {
         if let store = directory(run).store { return store != configuration.storeID }
         // Files of earlier versions do not say it; its container does.
-        if !hasTask { return false }
+        if !isThere { return false }
         let isOurs = try await isOurs(run)
         return !isOurs
     }

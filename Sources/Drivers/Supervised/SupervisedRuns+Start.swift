@@ -19,6 +19,7 @@ extension SupervisedRuns {
             case nil, .absent:
                 // It was given up, or forgotten: what was made for it meanwhile goes.
                 launcher.remove(run.id) { _ in }
+                if directory(run.id).claim == nil { removals.discard(directory(run.id).path) }
                 tell(run.id)
                 return done(.failed("the start was given up"))
             case .starting, .running, .ending, .exited:
