@@ -2,8 +2,11 @@ import CLinux
 import Glibc
 import Machine
 import Planner
+import Reconciler
 import Support
+import Synchronization
 import Testing
+import Values
 
 @testable import Drivers
 
@@ -17,7 +20,47 @@ import Testing
         return (pid, agentos_process_start(pid, nil, nil))
     }
 
-    /// The agent has ended, and its supervisor is stopped: each look finds the ended process and may wait for it anew.
+    private func supervised(_ runs: String, _ events: EventLoop) -> SupervisedRuns {
+        let configuration = ProcessDriver.Configuration(
+            runs: runs, homes: "\(runs)/homes", supervisor: "/none", storeID: "0123456789ab",
+            systemCalls: SystemCallFilter.ofThisMachine(), openFiles: 64)
+        return SupervisedRuns(
+            SupervisedRuns.Configuration(
+                name: "process", runs: runs, homes: configuration.homes, supervisor: "/none",
+                storeID: configuration.storeID),
+            ProcessLauncher(configuration, user: getuid(), events: events), Cgroups(storeID: "0123456789ab"),
+            events: events
+        ) { _ in
+        }
+    }
+
+    /// A run that is forgotten while its home is made does not start afterwards: nobody would look after it.
+    @Test func aStartWhoseRunWasForgottenGoesNoFurther() {
+        inWorld { world in
+            let runs = "\(world.directory)/runs"
+            mkdir(runs, 0o700)
+            mkdir("\(runs)/homes", 0o700)
+            let events = EventLoop()
+            let supervised = supervised(runs, events)
+            let run = Run(
+                id: Self.run, revision: 1, effective: EffectiveSpec(.map([("command", .list([.text("true")]))])),
+                createdAtMs: 0, startBy: Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 30_000))
+            let context = StartContext(
+                namespace: "default", agent: "one", ownUser: nil, arguments: ["true"], environment: [], volumes: [])
+            let result = Mutex<OperationResult?>(nil)
+            supervised.start(run, context) { end in result.withLock { $0 = end } }
+            supervised.drop(Self.run)
+            World.until("the start has ended") {
+                events.after(ms: 1) { events.stop() }
+                events.run()
+                return result.withLock { $0 } != nil
+            }
+            #expect(result.withLock { $0 } == .failed("the start was given up"))
+            #expect(access("\(runs)/\(Self.run.text)", F_OK) != 0)
+        }
+    }
+
+    /// The agent has ended, and its supervisor has not said how: each look finds the ended process and may wait for it anew.
     @Test func aRunHasOneNextLookHoweverOftenItIsLookedAt() throws {
         try inWorld { world in
             let runs = "\(world.directory)/runs"
@@ -31,7 +74,6 @@ import Testing
                     waitpid(process.pid, nil, 0)
                 }
             }
-            // No process of ours is stopped here: then the run would be ended.
             World.kill(agent.pid, SIGKILL)
             World.until("the agent has ended") { !ProcessTable.isAlive(agent.pid, agent.start) }
             try Files.replace(
@@ -47,17 +89,7 @@ import Testing
 
                     """.utf8))
             let events = EventLoop()
-            let configuration = ProcessDriver.Configuration(
-                runs: runs, homes: "\(world.directory)/homes", supervisor: "/none", storeID: "0123456789ab",
-                systemCalls: SystemCallFilter.ofThisMachine(), openFiles: 64)
-            let supervised = SupervisedRuns(
-                SupervisedRuns.Configuration(
-                    name: "process", runs: runs, homes: configuration.homes, supervisor: "/none",
-                    storeID: configuration.storeID),
-                ProcessLauncher(configuration, user: getuid(), events: events), Cgroups(storeID: "0123456789ab"),
-                events: events
-            ) { _ in
-            }
+            let supervised = supervised(runs, events)
             for _ in 0..<20 {
                 supervised.tell(Self.run)
                 // What the kernel has to tell by now is told.
