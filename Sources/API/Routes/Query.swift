@@ -42,6 +42,7 @@ enum Query {
     // MARK: Logs and events
     static let tailLines = Parameter<Int64>.integer("tailLines", 0...10_000_000)
     static let ordinal = Parameter<Int64>.integer("ordinal", 0...Int64(Limits.replicasMax))
+    static let attempt = Parameter<Int64>.integer("attempt", 1...positionMax)
     static let follow = Parameter<Bool>.flag("follow")
     static let previous = Parameter<Bool>.flag("previous")
     static let timestamps = Parameter<Bool>.flag("timestamps")

@@ -95,7 +95,8 @@ extension Route {
     ]
 
     static let logParameters: [any AnyParameter] = [
-        Query.tailLines, Query.follow, Query.previous, Query.timestamps, Query.container, Query.sinceSeconds,
+        Query.tailLines, Query.follow, Query.previous, Query.attempt, Query.timestamps, Query.container,
+        Query.sinceSeconds,
         Query.sinceTime, Query.limitBytes, Query.insecureSkipTLSVerifyBackend,
     ]
 

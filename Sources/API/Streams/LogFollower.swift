@@ -24,15 +24,17 @@ extension Server {
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
         let isPrevious = parameters.has(Query.previous)
-        let attempt = replica.attempt - (isPrevious ? 1 : 0)
-        guard attempt > 0 else {
-            let message = "replica \(ordinal) of agent \"\(key.name)\" has no previous run"
+        let numbered = parameters[Query.attempt]
+        let attempt = numbered.map { Int(clamping: $0) } ?? replica.attempt - (isPrevious ? 1 : 0)
+        guard (1...replica.attempt).contains(attempt) else {
+            let which = numbered.map { "run \($0); the last is \(replica.attempt)" } ?? "previous run"
+            let message = "replica \(ordinal) of agent \"\(key.name)\" has no \(which)"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
         let run = RunID(uid: object.uid, ordinal: ordinal, attempt: attempt)
         let request = LogRequest(
             run: run, tail: parameters[Query.tailLines].map { Int($0) },
-            follows: parameters.has(Query.follow) && !isPrevious)
+            follows: parameters.has(Query.follow) && attempt == replica.attempt)
         guard let session = loop.logs(request, driver: agent.effective.spec.driver) else {
             let message = "no driver \"\(agent.effective.spec.driver)\" serves here"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
@@ -122,7 +124,8 @@ final class LogFollower {
             let agent = object.agent, let replica = agent.replicas.first(where: { $0.ordinal == request.run.ordinal })
         else { return exchange.end() }
         if replica.attempt > request.run.attempt {
-            request.run = RunID(uid: object.uid, ordinal: replica.ordinal, attempt: replica.attempt)
+            // One after the other: also what a run wrote that began and ended meanwhile.
+            request.run = RunID(uid: object.uid, ordinal: replica.ordinal, attempt: request.run.attempt + 1)
             request.tail = nil
             guard let next = server.loop.logs(request, driver: agent.effective.spec.driver) else {
                 return exchange.end()
