@@ -108,46 +108,98 @@ package final class Client {
         _ count: Int, _ concurrency: Int, _ request: (Int) -> (Request, Transfer.Sink?)
     ) -> [Result<Response, Failure>] {
         var results = [Result<Response, Failure>](repeating: .failure(.cut("nothing was sent")), count: count)
-        guard let multi = curl_multi_init() else { return results }
+        var given = 0
+        drive(concurrency: concurrency) {
+            guard given < count else { return nil }
+            defer { given += 1 }
+            return request(given)
+        } end: { index, result in
+            results[index] = result
+            return true
+        }
+        return results
+    }
+
+    /// Many answers at once, each given to `take` as it comes, until nothing is open or `end` says that it is enough.
+    ///
+    /// - Parameters:
+    ///   - next: further requests, numbered in the order in which they are given; asked again whenever something came.
+    ///   - take: takes what a successful answer holds; returns false to stop that one.
+    ///   - end: learns how one has ended; returns false to stop all.
+    package func stream(
+        next: () -> Request?, take: @escaping (Int, UnsafeRawBufferPointer) throws -> Bool,
+        end: (Int, Result<Response, Failure>) throws -> Bool
+    ) throws {
+        var sinks: [Transfer.Sink] = []
+        var problem: (any Error)?
+        drive(concurrency: .max) {
+            guard let request = next() else { return nil }
+            let index = sinks.count
+            let sink = Transfer.Sink { try take(index, $0) }
+            sinks.append(sink)
+            return (request, sink)
+        } end: { index, result in
+            if let found = sinks[index].problem {
+                problem = found
+                return false
+            }
+            do { return try end(index, result) } catch {
+                problem = error
+                return false
+            }
+        }
+        if let problem { throw problem }
+    }
+
+    private func drive(
+        concurrency: Int, next: () -> (Request, Transfer.Sink?)?, end: (Int, Result<Response, Failure>) -> Bool
+    ) {
+        guard let multi = curl_multi_init() else { return }
         defer { curl_multi_cleanup(multi) }
         var running: [UnsafeMutableRawPointer: (index: Int, transfer: Transfer)] = [:]
+        defer { for handle in running.keys { curl_multi_remove_handle(multi, handle) } }
         var idle: [Transfer] = []
-        var next = 0
+        var count = 0
         var silence = Silence(patience)
-        while next < count || !running.isEmpty {
-            while next < count, running.count < concurrency {
+        while true {
+            while running.count < concurrency, let (request, sink) = next() {
                 let transfer = idle.popLast() ?? Transfer()
-                let (request, sink) = request(next)
                 transfer.prepare(request, socket: socket, sink: sink)
-                running[transfer.handle] = (next, transfer)
+                running[transfer.handle] = (count, transfer)
                 curl_multi_add_handle(multi, transfer.handle)
-                next += 1
+                count += 1
             }
+            if running.isEmpty { return }
             var active: Int32 = 0
             curl_multi_perform(multi, &active)
             var left: Int32 = 0
+            var hasEnded = false
             while let message = curl_multi_info_read(multi, &left) {
                 guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
                     let (index, transfer) = running.removeValue(forKey: handle)
                 else { continue }
-                results[index] = transfer.finish(message.pointee.data.result, socket: socket)
+                let result = transfer.finish(message.pointee.data.result, socket: socket)
                 curl_multi_remove_handle(multi, handle)
                 idle.append(transfer)
                 silence.end()
+                hasEnded = true
+                if !end(index, result) { return }
             }
-            if running.isEmpty { continue }
+            if hasEnded { continue }
             if running.values.contains(where: { $0.transfer.takeNews() }) { silence.end() }
             if silence.asksWhetherItLives, let failure = probe(silence.ms) {
-                for (index, transfer) in running.values {
-                    curl_multi_remove_handle(multi, transfer.handle)
-                    results[index] = .failure(failure)
+                let indices = running.values.map(\.index).sorted()
+                for handle in running.keys { curl_multi_remove_handle(multi, handle) }
+                running = [:]
+                for index in indices where !end(index, .failure(failure)) { return }
+                while next() != nil {
+                    guard end(count, .failure(failure)) else { return }
+                    count += 1
                 }
-                for index in next..<count { results[index] = .failure(failure) }
-                return results
+                return
             }
             curl_multi_poll(multi, nil, 0, Int32(min(1000, patience.silenceMs)), nil)
         }
-        return results
     }
 
     /// Asks on a connection of its own; what is wrong with the daemon, or nil when it is alive.

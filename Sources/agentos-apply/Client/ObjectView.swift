@@ -99,17 +99,31 @@ struct RunView {
     let node: Node
 
     var ordinal: Int { node["ordinal"]?.int ?? 0 }
+    /// Of the current or last run; nil: it never ran.
+    var id: String? { node["id"]?.string }
     var phase: String { node["phase"]?.string ?? "" }
     var pid: Int? { node["pid"]?.int }
     var restarts: Int { node["restarts"]?.int ?? 0 }
     var readyAt: String? { node["readyAt"]?.string }
 
     /// Reason, code or signal, and message of the last exit.
-    var lastExit: String? {
-        guard let exit = node["lastExit"] else { return nil }
-        let how = exit["code"]?.int.map { "code \($0)" } ?? exit["signal"]?.string
-        return [exit["reason"]?.string, how, exit["message"]?.string].compactMap(\.self).joined(separator: ", ")
-    }
+    var lastExit: String? { exit?.text }
+    var exit: ExitView? { node["lastExit"].map(ExitView.init) }
+    /// Secrets and ConfigMaps that have changed since it was started.
+    var staleInputs: [String] { (node["staleInputs"]?.list ?? []).compactMap(\.string) }
+}
+
+/// How a run ended.
+struct ExitView {
+    let node: Node
+
+    var reason: String { node["reason"]?.string ?? "" }
+    var message: String { node["message"]?.string ?? "" }
+    var code: Int? { node["code"]?.int }
+    var signal: String? { node["signal"]?.string }
+    var at: String { node["at"]?.string ?? "" }
+    var how: String? { code.map { "code \($0)" } ?? signal }
+    var text: String { [reason, how, node["message"]?.string].compactMap(\.self).joined(separator: ", ") }
 }
 
 struct SourceView {
