@@ -33,6 +33,8 @@ package struct Awaiting {
         /// A line of progress, which a terminal shows otherwise.
         case progress(String)
         case result(String)
+        /// A replica will not come up; what it wrote last says more.
+        case crashed(String, ordinal: Int)
     }
 
     package struct Late: Equatable, Sendable {
@@ -60,10 +62,21 @@ package struct Awaiting {
     private var settling: [Kind: (count: Int, untilMs: Int64)] = [:]
     private var failed = 0
     private var missing: [Int] = []
+    /// Nil: crashes are waited out.
+    private let crashesMax: Int?
+    private var crashes: [Crashes]
+    /// A deletion is told when it is what was waited for.
+    private let tellsDeletions: Bool
 
-    package init(_ objects: [Awaited], _ goal: Goal, deadlineMs: Int64) {
+    /// - Parameter crashesMax: of one replica, after which it is not waited for any more.
+    package init(
+        _ objects: [Awaited], _ goal: Goal, deadlineMs: Int64, crashesMax: Int? = nil, tellsDeletions: Bool = false
+    ) {
         self.objects = objects
         self.goal = goal
+        self.crashesMax = crashesMax
+        self.tellsDeletions = tellsDeletions
+        crashes = objects.map { Crashes(endsBefore: $0.endsBefore) }
         self.deadlineMs = deadlineMs
         progress = objects.map { _ in .unseen }
         for object in objects { count(object.kind, 1) }
@@ -102,11 +115,19 @@ package struct Awaiting {
         case .done, .failed, .missing: return nil
         case .unseen, .pending, .settling: break
         }
+        if let crashesMax, let object,
+            let crash = crashes[index].observe(object, objects[index].generation, crashesMax: crashesMax)
+        {
+            set(index, .failed)
+            return .crashed("\(name): failed: \(crash.message)", ordinal: crash.ordinal)
+        }
         switch goal.judge(object, generation: objects[index].generation) {
         case .met(let phase):
             guard goal == .readyOrCompleted, phase == "Ready" else {
                 set(index, .done)
-                return goal == .deleted ? nil : .result("\(name): \(phase ?? "done")")
+                if goal != .deleted { return .result("\(name): \(phase ?? "done")") }
+                let wasThere = objects[index].wasThere || before != .unseen
+                return tellsDeletions ? .result("\(name): \(wasThere ? "was deleted" : "never was")") : nil
             }
             guard case .settling(let untilMs) = before else {
                 set(index, .settling(untilMs: nowMs + Self.settleMs))

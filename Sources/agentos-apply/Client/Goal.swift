@@ -9,6 +9,8 @@ package struct Awaited {
     package var generation: Int
     /// It is known to have been there: when it is not, somebody has deleted it.
     package var wasThere: Bool
+    /// When the replicas had ended last, by ordinal, before what is waited for was asked for.
+    package var endsBefore: [Int: String] = [:]
 
     package init(_ kind: Kind, namespace: String, name: String, generation: Int = 0, wasThere: Bool) {
         self.kind = kind
@@ -27,7 +29,9 @@ package enum Goal: Equatable, Sendable {
     case readyOrCompleted
     /// All replicas are of the newest revision, and as ready as is asked of them.
     case rolledOut
-    case condition(String)
+    case condition(String, status: String = "True")
+    /// A field has the value, or any; a condition that is written as a path.
+    case field(FieldQuery, equals: String?)
     case completed
     case phase(String)
     case deleted
@@ -62,7 +66,11 @@ package enum Goal: Equatable, Sendable {
         if self == .readyOrCompleted, ["SyncFailed", "AgentFailed", "HealthTimeout"].contains(phase) {
             return .failed(ready?.message ?? phase)
         }
-        return .notYet(phase: phase)
+        // What is missing, as the daemon says it.
+        guard self == .readyOrCompleted, let missing = ready?.firstLine, !missing.isEmpty else {
+            return .notYet(phase: phase)
+        }
+        return .notYet(phase: "\(phase), \(missing)")
     }
 
     private func isMet(_ object: ObjectView, _ phase: String) -> Bool {
@@ -75,7 +83,11 @@ package enum Goal: Equatable, Sendable {
         case .rolledOut:
             let isNew = agent.updatedReplicas == agent.replicas && agent.readyReplicas == agent.replicas
             return (holds("Ready") && isNew) || phase == "Completed" || isIdle
-        case .condition(let type): return holds(type)
+        case .condition(let type, let status):
+            return object.condition(type)?.status.lowercased() == status.lowercased()
+        case .field(let query, let value):
+            let found = query.values(in: object.node)
+            return value.map { wanted in found.contains { FieldQuery.text($0) == wanted } } ?? !found.isEmpty
         case .completed: return phase == "Completed"
         case .phase(let wanted): return phase == wanted
         case .deleted: return false

@@ -4,9 +4,15 @@ import Manifests
 
 extension Session {
     /// Waits until all objects reach the goal, one fails for good, or the time is up; says what happens meanwhile.
-    func awaitAll(_ objects: [Awaited], _ goal: Goal, timeoutMs: Int64) throws -> ExitCode {
+    ///
+    /// - Parameter crashesMax: of one replica, after which it has failed for good; nil: none is too many.
+    func awaitAll(
+        _ objects: [Awaited], _ goal: Goal, timeoutMs: Int64, crashesMax: Int? = nil, tellsDeletions: Bool = false
+    ) throws -> ExitCode {
         let (deadlineMs, overflow) = agentos_boot_ms().addingReportingOverflow(timeoutMs)
-        var waiting = Awaiting(objects, goal, deadlineMs: overflow ? .max : deadlineMs)
+        var waiting = Awaiting(
+            objects, goal, deadlineMs: overflow ? .max : deadlineMs, crashesMax: crashesMax,
+            tellsDeletions: tellsDeletions)
         defer { Terminal.live("") }
         while true {
             switch waiting.next(nowMs: agentos_boot_ms()) {
@@ -44,7 +50,7 @@ extension Session {
         }
         let found = Dictionary(listing.rows, uniquingKeysWith: { first, _ in first })
         for index in indices {
-            try tell(waiting.observe(index, found[waiting[index].key], nowMs: agentos_boot_ms()), waiting)
+            try tell(waiting.observe(index, found[waiting[index].key], nowMs: agentos_boot_ms()), index, waiting)
         }
         guard case .look(kind, let until?) = waiting.next(nowMs: agentos_boot_ms()) else { return }
 
@@ -56,22 +62,48 @@ extension Session {
                 let key = Awaited.key(change.object.namespace, change.object.name)
                 guard let index = byKey[key] else { return true }
                 let now = agentos_boot_ms()
-                try tell(waiting.observe(index, change.isDeletion ? nil : change.object, nowMs: now), waiting)
+                try tell(waiting.observe(index, change.isDeletion ? nil : change.object, nowMs: now), index, waiting)
                 return waiting.next(nowMs: now) == .look(kind, followUntilMs: until)
             }, do: { try watch(request, take: $0) })
         // The daemon went away or dropped us: list again, after a moment.
         if end == .ended { usleep(200_000) }
     }
 
-    private func tell(_ news: Awaiting.News?, _ waiting: Awaiting) throws {
+    private func tell(_ news: Awaiting.News?, _ index: Int, _ waiting: Awaiting) throws {
         switch news {
         case .result(let line):
             Terminal.live("")
             try Terminal.print(line)
         case .progress(let line): if !Terminal.isInteractive { try Terminal.print(line) }
+        case .crashed(let line, let ordinal):
+            Terminal.live("")
+            try Terminal.print(line)
+            let object = waiting[index]
+            let last = lastLines(of: object.name, in: object.namespace, ordinal: ordinal)
+            if !last.isEmpty { try Terminal.print("its last lines:\n" + last.map { "  | \($0)\n" }.joined()) }
         case nil: break
         }
         if Terminal.isInteractive, let summary = waiting.summary { Terminal.live(summary) }
+    }
+}
+
+extension Session {
+    private static let lastLinesMax = 5
+    private static let lastLineCharactersMax = 400
+
+    /// What a replica wrote last; nothing where that cannot be had, as it is told beside something else.
+    func lastLines(of agent: String, in namespace: String, ordinal: Int) -> [String] {
+        let path = Self.path(.agent, namespace: namespace, name: agent)
+        var request = Client.Request(
+            "GET", "\(path)/log", query: [("ordinal", String(ordinal)), ("tailLines", String(Self.lastLinesMax))])
+        request.timeoutMs = 2000
+        guard let response = try? client.send(request), response.isSuccess else { return [] }
+        // Control characters of an agent have no business on somebody's terminal.
+        return String(decoding: response.body, as: UTF8.self).split(whereSeparator: \.isLineEnd).map { line in
+            String(
+                String.UnicodeScalarView(
+                    line.unicodeScalars.prefix(Self.lastLineCharactersMax).filter { $0 == "\t" || $0.value >= 0x20 }))
+        }
     }
 }
 

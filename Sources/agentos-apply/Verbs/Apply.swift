@@ -13,17 +13,29 @@ struct Apply: Verb {
     let manifests = ManifestOptions()
     @Flag("dry-run", "say what would happen, change nothing") var isDryRun
     @Flag("wait", "wait until all agents are Ready or have failed for good") var waits
+    @Option(
+        "fail-after", value: "N", in: 1...1_000_000, "with --wait: crashes of a replica that are enough (default: 3)")
+    var crashesMax: Int?
     let timeout = TimeoutOption()
     @Option("output", short: "o", value: "FORMAT", "table, name, yaml or json") var format = Format.table
+    @Flag("prune", "delete what was applied with the same --applyset before and is declared no more") var prunes
+    @Option("applyset", value: "NAME", "remember what is applied, in a Secret of this name, as kubectl does")
+    var setName: String?
     @Flag("no-autostart", "fail when no daemon answers instead of starting one") var hasNoAutostart
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         if let word = invocation.words.first {
             throw invocation.usage("unexpected word \"\(word)\": give files with -f")
         }
-        let manifests = try ManifestFiles.read(manifests, invocation)
+        if prunes, setName == nil {
+            throw invocation.usage("--prune needs --applyset NAME, which says what was applied before")
+        }
+        let read = try ManifestFiles.read(self.manifests, invocation)
+        var set = setName.map { ApplySet(name: $0, namespace: self.manifests.namespace ?? "default", manifests: read) }
+        let manifests = set.map { read.map($0.marked) } ?? read
         let session = try invocation.session()
         try BackgroundDaemon.ensure(session, autostart: !hasNoAutostart)
+        try set?.begin(session, isDryRun: isDryRun)
 
         var worst = ExitCode.success
         var applied: [Awaited] = []
@@ -45,14 +57,19 @@ struct Apply: Verb {
                 let object = ObjectView(try session.node(response))
                 try show(manifest, response, object)
                 guard kind == .agent || kind == .source else { continue }
-                applied.append(
-                    Awaited(
-                        kind, namespace: manifest.namespace, name: manifest.name, generation: object.generation,
-                        wasThere: true))
+                var awaited = Awaited(
+                    kind, namespace: manifest.namespace, name: manifest.name, generation: object.generation,
+                    wasThere: true)
+                // How the runs of what was there before ended says nothing of those to come.
+                if !ApplyResult(response.headers).restarts.isEmpty { awaited.endsBefore = Crashes.ends(object) }
+                applied.append(awaited)
             }
         }
+        // What could not be applied may be what another object was replaced by.
+        if prunes, worst == .success, let set { worst = try set.prune(session, isDryRun: isDryRun) }
         guard waits, !isDryRun, worst == .success else { return worst }
-        return try session.awaitAll(applied, .readyOrCompleted, timeoutMs: timeout.ms)
+        return try session.awaitAll(
+            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? 3)
     }
 
     private func refused(_ manifest: Manifest, _ response: Client.Response, _ session: Session) -> ExitCode {
