@@ -8,11 +8,14 @@ enum Terminal {
         isInteractive && getenv("NO_COLOR") == nil && getenv("TERM").map { String(cString: $0) } != "dumb"
 
     /// Columns of the terminal; nil elsewhere.
-    static var columns: Int? {
+    static var columns: Int? { window.map { max(20, $0.columns) } }
+    static var rows: Int? { window?.rows }
+
+    private static var window: (columns: Int, rows: Int)? {
         var columns: UInt16 = 0
         var rows: UInt16 = 0
-        guard isInteractive, agentos_get_window(1, &columns, &rows) == 0, columns > 0 else { return nil }
-        return max(20, Int(columns))
+        guard isInteractive, agentos_get_window(1, &columns, &rows) == 0, columns > 0, rows > 0 else { return nil }
+        return (Int(columns), Int(rows))
     }
 
     /// Puts something that takes no output in the place of standard streams that are closed, so that nothing which is
@@ -58,6 +61,8 @@ enum Terminal {
     /// Replaces the current line on a terminal; nothing elsewhere.
     static func live(_ text: String) {
         guard isInteractive else { return }
+        // A line that wraps would stay.
+        let text = text.prefix((columns ?? 80) - 1)
         _ = put(Array("\r\u{1b}[K\(text)".utf8)[...], to: 1)
     }
 }

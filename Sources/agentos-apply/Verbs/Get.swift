@@ -37,22 +37,3 @@ struct Get: Verb {
         return worst
     }
 }
-
-struct Status: Verb {
-    static let name = "status"
-    static let usage = "status [NAME…]"
-    static let operands = Operands.names(.agent)
-    static let text = "Show agents, in all namespaces unless one is given."
-
-    let scope = ScopeOptions()
-    let selector = SelectorOption()
-    let output = OutputOption()
-    let watch = WatchOption()
-
-    func run(_ invocation: Invocation) throws -> ExitCode {
-        let show = Show(
-            session: try invocation.session(), kind: .agent, names: invocation.words, namespace: scope.namespace,
-            format: output.format, withNamespace: true, selector: selector.given, showsSecrets: false)
-        return try show.run(goesOn: watch.isOn)
-    }
-}

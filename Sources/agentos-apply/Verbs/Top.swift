@@ -1,4 +1,5 @@
 import Glibc
+import Manifests
 import Values
 
 /// Shows the use of each replica: processors over half a second, memory now.
@@ -6,27 +7,46 @@ struct Top: Verb {
     static let name = "top"
     static let usage = "top [AGENT…]"
     static let operands = Operands.names(.agent)
-    static let text = "Show what running agents use of processors and memory."
+    static let text = "Show what replicas use of processors and memory."
 
     let scope = ScopeOptions()
+    @Option("sort-by", value: "COLUMN", "name, cpu or memory; the most first") var order = ReplicaUse.Order.name
+
+    let watch = WatchOption()
+
+    private static let pauseMicroseconds: UInt32 = 500_000
 
     func run(_ invocation: Invocation) throws -> ExitCode {
+        let targets = try invocation.targets(invocation.words, usual: .agent)
+        if let other = targets.first(where: { $0.kind != .agent }) {
+            throw invocation.usage("a \(other.kind.rawValue) uses nothing: expected agent")
+        }
+        let names = Set(targets.map(\.name))
         let session = try invocation.session()
-        let first = try sample(session)
-        usleep(500_000)
-        let second = try sample(session)
-        let names = Set(invocation.words)
-        let rows = Self.rows(first, second, names)
-        for name in names.sorted() where !rows.contains(where: { $0[1] == name }) {
+        var before = try sample(session)
+        while true {
+            usleep(Self.pauseMicroseconds)
+            let now = try sample(session)
+            let uses = ReplicaUse.all(before.usages, now.usages, ms: now.ms - before.ms)
+                .filter { names.isEmpty || names.contains($0.agent) }
+            if !watch.isOn { return try show(uses, names) }
+            let head = Terminal.isInteractive ? "\u{1b}[H\u{1b}[J" : ""
+            try Terminal.print(head + ReplicaUse.table(uses, by: order))
+            before = now
+            usleep(3 * Self.pauseMicroseconds)
+        }
+    }
+
+    private func show(_ uses: [ReplicaUse], _ names: Set<String>) throws -> ExitCode {
+        for name in names.sorted() where !uses.contains(where: { $0.agent == name }) {
             Terminal.printError("agent \"\(name)\" does not run")
         }
-        if !rows.isEmpty {
-            let header = ["NAMESPACE", "NAME", "ORDINAL", "CPU", "MEMORY", "PROCESSES"]
-            try Terminal.print(Table(header, rows, hasColor: false).text())
+        if !uses.isEmpty {
+            try Terminal.print(ReplicaUse.table(uses, by: order))
         } else if names.isEmpty {
             Terminal.note("No agent runs.")
         }
-        return rows.isEmpty && !names.isEmpty ? .failure : .success
+        return uses.isEmpty && !names.isEmpty ? .failure : .success
     }
 
     private struct Sample {
@@ -40,21 +60,5 @@ struct Top: Verb {
             "GET", "/apis/agentos.dev/v1/usage", query: namespace.map { [("namespace", $0)] } ?? [])
         return Sample(
             ms: Timestamp.parse(node["timestamp"]?.string ?? "") ?? 0, usages: try node.items().map(UsageView.init))
-    }
-
-    private static func rows(_ first: Sample, _ second: Sample, _ names: Set<String>) -> [[String]] {
-        let before = Dictionary(
-            first.usages.map { ($0.run, $0.cpuNanoseconds) }, uniquingKeysWith: { first, _ in first })
-        return second.usages.compactMap { usage in
-            guard names.isEmpty || names.contains(usage.agent) else { return nil }
-            var cpu = "-"
-            if let earlier = before[usage.run], second.ms > first.ms {
-                cpu = "\(max(0, usage.cpuNanoseconds - earlier) / 1000 / Int(second.ms - first.ms))m"
-            }
-            return [
-                usage.namespace, usage.agent, String(usage.ordinal), cpu, "\(usage.memoryBytes >> 20)Mi",
-                String(usage.processes),
-            ]
-        }
     }
 }

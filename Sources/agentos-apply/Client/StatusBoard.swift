@@ -1,0 +1,148 @@
+import CLinux
+import Glibc
+import Manifests
+import Values
+
+/// Agents as one picture, once or as it changes.
+final class StatusBoard {
+    /// Agents whose last lines are shown.
+    private static let toldMax = 5
+
+    private let session: Session
+    private let namespace: String?
+    private let query: [(String, String)]
+    private let names: Set<String>
+    private let isWide: Bool
+    private let isTree: Bool
+    private var agents: [String: ObjectView] = [:]
+    private var order: [String] = []
+    private var version = "0"
+    private var line: [UInt8] = []
+    private var hasRequest = false
+
+    init(
+        _ session: Session, namespace: String?, selector: String?, names: Set<String>, isWide: Bool, isTree: Bool
+    ) {
+        self.session = session
+        self.namespace = namespace
+        self.names = names
+        self.isWide = isWide
+        self.isTree = isTree
+        query = selector.map { [("labelSelector", $0)] } ?? []
+    }
+
+    private func load() throws {
+        let listing = try session.list(.agent, namespace: namespace, query: query) { node -> ObjectView? in
+            let agent = ObjectView(node)
+            return names.isEmpty || names.contains(agent.name) ? agent : nil
+        }
+        version = listing.version
+        order = listing.rows.map { Awaited.key($0.namespace, $0.name) }
+        agents = Dictionary(zip(order, listing.rows), uniquingKeysWith: { first, _ in first })
+    }
+
+    private var picture: StatusPicture {
+        StatusPicture(
+            order.compactMap { agents[$0] }, isWide: isWide, hasColor: Terminal.hasColor, nowMs: agentos_wall_ms())
+    }
+
+    func show() throws -> ExitCode {
+        try load()
+        let found = Set(agents.values.map(\.name))
+        let missing = names.filter { !found.contains($0) }.sorted()
+        for name in missing { Terminal.printError("\(Kind.agent.qualifiedResource) \"\(name)\" not found") }
+        if agents.isEmpty {
+            if names.isEmpty { Terminal.note("No agents\(namespace.map { " in namespace \($0)" } ?? "").") }
+            return missing.isEmpty ? .success : .failure
+        }
+        let picture = picture
+        try Terminal.print(isTree ? picture.tree : picture.table)
+        for (index, problem) in picture.problems.enumerated() {
+            try Terminal.print("\n\(problem.text)")
+            guard index < Self.toldMax, let ordinal = problem.ordinal else { continue }
+            let last = session.lastLines(of: problem.agent, in: problem.namespace, ordinal: ordinal)
+            if !last.isEmpty { try Terminal.print(last.map { "  | \($0)\n" }.joined()) }
+        }
+        return missing.isEmpty ? .success : .failure
+    }
+
+    // MARK: Following
+
+    /// Draws anew in the same place whenever something has come.
+    func follow() throws -> ExitCode {
+        try load()
+        try draw(clears: true)
+        try session.client.stream(
+            next: { [unowned self] in request() },
+            take: { [unowned self] _, bytes in
+                try take(bytes)
+                return true
+            },
+            end: { [unowned self] _, result in
+                if case .success(let response) = result, !response.isSuccess, response.status != 410 {
+                    throw session.problem(response)
+                }
+                usleep(200_000)
+                line = []
+                hasRequest = false
+                try load()
+                try draw(clears: false)
+                return true
+            })
+        return .success
+    }
+
+    private func request() -> Client.Request? {
+        if hasRequest { return nil }
+        hasRequest = true
+        var request = Client.Request("GET", Session.path(.agent, namespace: namespace), query: query)
+        request.query += [("watch", "true"), ("resourceVersion", version)]
+        request.timeoutMs = nil
+        return request
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer) throws {
+        line.append(contentsOf: bytes)
+        guard line.count <= Limits.inputBytesMax else {
+            throw session.problem(.tooLarge(bytesMax: Limits.inputBytesMax))
+        }
+        var start = line.startIndex
+        var hasChanged = false
+        while let end = line[start...].firstIndex(of: 0x0a) {
+            if let node = JSONReader.read(String(decoding: line[start..<end], as: UTF8.self)), let change = Change(node)
+            {
+                hasChanged = meet(change) || hasChanged
+            }
+            start = end + 1
+        }
+        line.removeSubrange(..<start)
+        if hasChanged { try draw(clears: false) }
+    }
+
+    private func meet(_ change: Change) -> Bool {
+        let object = change.object
+        guard names.isEmpty || names.contains(object.name) else { return false }
+        let key = Awaited.key(object.namespace, object.name)
+        if change.isDeletion {
+            agents[key] = nil
+            order.removeAll { $0 == key }
+        } else if agents.updateValue(object, forKey: key) == nil {
+            order.insert(key, at: order.firstIndex { $0 > key } ?? order.count)
+        }
+        return true
+    }
+
+    private func draw(clears: Bool) throws {
+        let picture = picture
+        let text = isTree ? picture.tree : picture.table
+        var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+        let room = max(2, (Terminal.rows ?? 24) - 2)
+        let more = lines.count - room
+        if more > 0 { lines = lines.prefix(room) }
+        let foot = picture.summary + (more > 0 ? "; \(more) more lines have no room here" : "")
+        // Without wrapping, each line stays one; each ends whatever stood behind it before.
+        let screen = (lines.map(String.init) + [foot]).map { "\($0)\u{1b}[K" }.joined(separator: "\n")
+        try Terminal.write(
+            Array("\u{1b}[?7l\(clears ? "\u{1b}[2J" : "")\u{1b}[H\(screen)\u{1b}[J\u{1b}[?7h\n".utf8)[...])
+    }
+}
