@@ -106,12 +106,14 @@ private struct Carrier: Verb {
             try Invocation(["wait"]).helpText == """
                 usage: agentos-apply wait --for CONDITION KIND NAME…
 
-                Wait for objects: --for Ready, Completed, phase=PHASE or deleted.
+                Wait for objects: until they are Ready, Completed, in a phase, deleted, or a field has a value.
 
                 options:
                   -n, --namespace NAME            namespace (default: default)
+                  -l, --selector LABELS           objects with these labels: a=b,c!=d
+                      --all                       all objects of the kind in the namespace
                       --timeout TIME              longest time to wait, such as 30s, 5m (default: 5m)
-                      --for CONDITION             Ready, Completed, Scheduled, phase=PHASE, deleted
+                      --for CONDITION             Ready, Completed, phase=P, condition=C[=STATUS], jsonpath={.F}[=V], delete
                       --state-dir DIR             state directory of the daemon
                       --socket PATH               socket of the daemon
                   -h, --help                      this help

@@ -17,6 +17,9 @@ final class CommandStreams {
 
     private let connection: Int32
     private let isTerminal: Bool
+    /// Where input comes from, and where output goes: this program's own, or files.
+    private let input: Int32
+    private let output: Int32
     private var readsInput: Bool
     private var session = WebSocketSession(messageBytesMax: 1 << 30) { UInt32.random(in: 0 ... .max) }
     /// What the daemon has not taken yet. No input is read meanwhile.
@@ -29,8 +32,10 @@ final class CommandStreams {
     /// Output that could not be passed on, other than to somebody who had read enough.
     private(set) var lost: CommandProblem?
 
-    init(_ connection: Int32, readsInput: Bool, isTerminal: Bool) {
+    init(_ connection: Int32, readsInput: Bool, isTerminal: Bool, input: Int32 = 0, output: Int32 = 1) {
         agentos_ignore_sigpipe()
+        self.input = input
+        self.output = output
         self.connection = connection
         self.isTerminal = isTerminal
         self.readsInput = readsInput
@@ -56,7 +61,7 @@ final class CommandStreams {
             let waitsToSend = pending.isEmpty ? 0 : Int16(POLLOUT)
             var polls = [
                 pollfd(fd: connection, events: Int16(POLLIN) | waitsToSend, revents: 0),
-                pollfd(fd: readsInput && pending.isEmpty ? 0 : -1, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: readsInput && pending.isEmpty ? input : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: window, events: Int16(POLLIN), revents: 0),
             ]
             guard poll(&polls, nfds_t(polls.count), -1) > 0 else { continue }
@@ -83,7 +88,7 @@ final class CommandStreams {
 
     private func readInput() {
         var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = read(0, &chunk, chunk.count)
+        let count = read(input, &chunk, chunk.count)
         if count > 0 { return send(Channel.input, Array(chunk[..<count])) }
         if count < 0, errno == EINTR || errno == EAGAIN { return }
         readsInput = false
@@ -138,7 +143,7 @@ final class CommandStreams {
         if channel == Channel.status {
             if status.count < Self.statusBytesMax { status += bytes }
         } else {
-            show(bytes, on: channel == Channel.error ? 2 : 1)
+            show(bytes, on: channel == Channel.error ? 2 : output)
         }
     }
 
@@ -152,7 +157,9 @@ final class CommandStreams {
         closed.insert(fd)
         if problem == EPIPE { return }
         lost = CommandProblem(
-            .failure, "cannot write standard \(fd == 1 ? "output" : "error"): \(String(cString: strerror(problem)))")
+            .failure,
+            "cannot write \(fd == 1 ? "standard output" : fd == 2 ? "standard error" : "the copy"): \(String(cString: strerror(problem)))"
+        )
         finish(.failed(lost?.message ?? ""))
     }
 

@@ -28,8 +28,10 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         }
     }
 
-    package static var table: String {
-        allCases.compactMap { code in code.meaning.map { "\(code.rawValue) \($0)" } }.joined(separator: ", ")
+    package static var table: String { rows.map { "\($0.code) \($0.meaning)" }.joined(separator: ", ") }
+
+    package static var rows: [(code: Int32, meaning: String)] {
+        allCases.compactMap { code in code.meaning.map { (code.rawValue, $0) } }
     }
 
     /// What an answer of the daemon that is no success means.

@@ -38,11 +38,11 @@ package struct Invocation {
     }
 
     /// Options that may stand before the verb: which daemon is meant, and where.
-    private static let leading: [OptionDescription] =
+    static let leading: [OptionDescription] =
         (ConnectionOptions().options + ScopeOptions().options).map(\.description)
 
     /// Where the verb stands: behind leading options and their values.
-    private static func placeOfVerb(_ words: [String]) -> Int {
+    static func placeOfVerb(_ words: [String]) -> Int {
         var place = 0
         while place < words.count, words[place].hasPrefix("-") {
             let parts = words[place].split(separator: "=", maxSplits: 1)

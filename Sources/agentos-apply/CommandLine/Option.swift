@@ -9,6 +9,8 @@ package struct OptionDescription: Sendable, Equatable {
     package var text: String
     /// Values that a flag may have and that say the same as the flag alone.
     package var flagWords: [String] = []
+    /// The words that a value may be, where they are few.
+    package var choices: [String] = []
 
     package init(_ name: String, short: Character? = nil, value: String? = nil, _ text: String) {
         self.name = name
@@ -158,8 +160,9 @@ extension Choice {
 
 extension Option where Value: Choice {
     package init(wrappedValue: Value, _ name: String, short: Character? = nil, value: String, _ text: String) {
-        self.init(OptionDescription(name, short: short, value: value, text), wrappedValue) {
-            word, value throws(Mistake) in
+        var description = OptionDescription(name, short: short, value: value, text)
+        description.choices = Value.allCases.map(\.rawValue)
+        self.init(description, wrappedValue) { word, value throws(Mistake) in
             value = try Value.read(word)
         }
     }

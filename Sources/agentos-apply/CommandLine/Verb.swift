@@ -24,7 +24,7 @@ extension Verb {
 }
 
 /// What the words of a verb name.
-package enum Operands: Equatable, Sendable {
+package indirect enum Operands: Equatable, Sendable {
     case nothing
     /// `KIND NAME…` or `KIND/NAME…`.
     case objects
@@ -33,18 +33,24 @@ package enum Operands: Equatable, Sendable {
     case kinds
     case files
     case verbs
-    case words([String])
+    /// One of these words, and what follows it.
+    case words([String], then: Operands = .nothing)
 }
 
 package enum Verbs {
     package static let all: [any Verb.Type] = [
         Apply.self, Create.self, Edit.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self,
-        Explain.self, Logs.self, Exec.self, Top.self, Events.self, Wait.self, Scale.self, Suspend.self, Resume.self,
+        Explain.self, Logs.self, Exec.self, Attach.self, Copy.self, Top.self, Events.self, Wait.self, Scale.self,
+        Suspend.self, Resume.self,
         Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,
-        Backup.self, Restore.self, Outbox.self, Secrets.self, Version.self, Kubeconfig.self, DaemonVerb.self, Help.self,
+        Backup.self, Restore.self, Outbox.self, Secrets.self, Version.self, Kubeconfig.self, Completion.self,
+        DaemonVerb.self, Help.self,
     ]
 
-    package static func named(_ name: String) -> (any Verb.Type)? { all.first { $0.name == name } }
+    /// What shells call, and nobody else.
+    private static let hidden: [any Verb.Type] = [Complete.self]
+
+    package static func named(_ name: String) -> (any Verb.Type)? { (all + hidden).first { $0.name == name } }
 
     /// `; did you mean "x"?`, or nothing. What does harm is meant only when a single letter is wrong.
     package static func suggestion(for word: String) -> String {

@@ -5,7 +5,7 @@ struct Rollout: Verb {
     static let name = "rollout"
     static let usage = "rollout status|restart AGENT…"
     static let text = "Follow the replacement of replicas to its end, or begin one."
-    static let operands = Operands.words(["status", "restart"])
+    static let operands = Operands.words(["status", "restart"], then: .names(.agent))
 
     let selection = Selection()
     let timeout = TimeoutOption()

@@ -1,0 +1,177 @@
+import CLinux
+import Glibc
+import Manifests
+import Values
+
+struct Copy: Verb {
+    static let name = "cp"
+    static let usage = "cp AGENT:PATH PATH | cp PATH AGENT:PATH"
+    static let text =
+        "Copy a file or a directory out of an agent or into it, as its user; it needs sh, and tar for directories."
+    static let operands = Operands.files
+
+    let namespace = NamespaceOption()
+    @Option("replica", value: "ORDINAL", in: 0...Limits.replicasMax, "this replica (default: 0)") var ordinal: Int?
+
+    func run(_ invocation: Invocation) throws -> ExitCode {
+        guard invocation.words.count == 2 else { throw invocation.usage("give a source and a target") }
+        let places: [CopyPlace]
+        do throws(Mistake) { places = [try CopyPlace(invocation.words[0]), try CopyPlace(invocation.words[1])] } catch {
+            throw invocation.usage(error.message)
+        }
+        let remote: RemoteCommands
+        func commands(_ agent: String) throws -> RemoteCommands {
+            RemoteCommands(
+                session: try invocation.session(), agent: agent, namespace: namespace.name, ordinal: ordinal ?? 0)
+        }
+        switch (places[0], places[1]) {
+        case (.agent(let agent, let path), .here(let target)):
+            remote = try commands(agent)
+            try remote.fetch(path, to: LocalFile.isDirectory(target) ? "\(target)/\(CopyPlace.base(path))" : target)
+        case (.here(let source), .agent(let agent, let path)):
+            guard LocalFile.exists(source) else { throw CommandProblem(.invalid, "\(source): there is no such file") }
+            remote = try commands(agent)
+            try remote.send(source, to: path)
+        case (.here, .here), (.agent, .agent):
+            throw invocation.usage("one of source and target is AGENT:PATH, the other a path of this machine")
+        }
+        return .success
+    }
+}
+
+/// Commands beside one replica that move bytes.
+private struct RemoteCommands {
+    let session: Session
+    let agent: String
+    let namespace: String
+    let ordinal: Int
+
+    /// The exit code of a command, whose streams are those of descriptors here.
+    private func run(_ script: String, _ words: [String], input: Int32?, output: Int32) throws -> Int32 {
+        let command = ["sh", "-c", script, "cp"] + words
+        let body = Node.map([
+            ("command", .list(command.map(Node.text))), ("ordinal", .number(ordinal)),
+            ("stdin", Node(.bool(input != nil))),
+        ])
+        let path = Session.path(.agent, namespace: namespace, name: agent)
+        let connection = try session.upgrade("\(path)/exec", to: "v5.channel.k8s.io", body: JSONWriter.bytes(body))
+        let streams = CommandStreams(
+            connection, readsInput: input != nil, isTerminal: false, input: input ?? -1, output: output)
+        switch streams.carry() {
+        case .exited(let code):
+            if let problem = streams.lost { throw problem }
+            return code
+        case .late: throw CommandProblem(.timeout, "the copy took too long")
+        case .failed(let why): throw CommandProblem(.failure, why)
+        case .cut: throw CommandProblem(.failure, "the daemon closed the connection; the copy is not complete")
+        }
+    }
+
+    private func check(_ code: Int32, _ what: String) throws {
+        // What the command had to say of it stands on standard error already.
+        if code != 0 {
+            throw CommandProblem(.failure, "\(what): the command in agent \"\(agent)\" ended with code \(code)")
+        }
+    }
+
+    private func isDirectory(_ path: String) throws -> Bool {
+        try run("test -d \"$1\"", [path], input: nil, output: 1) == 0
+    }
+
+    // MARK: Out
+
+    func fetch(_ path: String, to target: String) throws {
+        if try isDirectory(path) { return try fetchDirectory(path, to: target) }
+        // A copy that is not whole never has the name of one that is.
+        let temporary = "\(target).part-\(getpid())"
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        guard fd >= 0 else { throw unwritable(target) }
+        defer {
+            close(fd)
+            unlink(temporary)
+        }
+        try check(run("cat -- \"$1\"", [path], input: nil, output: fd), path)
+        guard rename(temporary, target) == 0 else { throw unwritable(target) }
+    }
+
+    private func fetchDirectory(_ path: String, to target: String) throws {
+        guard mkdir(target, 0o755) == 0 || LocalFile.isDirectory(target) else { throw unwritable(target) }
+        // tar keeps to its directory: names that lead out are refused, links come last.
+        let tar = try LocalProgram(["tar", "-x", "-f", "-", "--no-same-owner", "-C", target], feeds: true)
+        let code = try tar.use { try run("tar cf - -C \"$1\" .", [path], input: nil, output: $0) }
+        try check(code, path)
+        guard tar.end() == 0 else { throw CommandProblem(.failure, "\(target): tar could not unpack the copy") }
+    }
+
+    private func unwritable(_ path: String) -> CommandProblem {
+        CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(errno)))")
+    }
+
+    // MARK: In
+
+    func send(_ source: String, to path: String) throws {
+        if LocalFile.isDirectory(source) {
+            let tar = try LocalProgram(["tar", "-c", "-f", "-", "-C", source, "."], feeds: false)
+            let code = try tar.use {
+                try run(
+                    "[ -d \"$1\" ] && set -- \"$1/$2\"; mkdir -p \"$1\" && tar xf - -C \"$1\"",
+                    [path, CopyPlace.base(source)], input: $0, output: 1)
+            }
+            try check(code, path)
+            guard tar.end() == 0 else { throw CommandProblem(.failure, "\(source): tar could not read it whole") }
+            return
+        }
+        let fd = open(source, O_RDONLY | O_CLOEXEC)
+        guard fd >= 0 else {
+            throw CommandProblem(.invalid, "\(source): cannot be read: \(String(cString: strerror(errno)))")
+        }
+        defer { close(fd) }
+        var status = stat()
+        let mode = fstat(fd, &status) == 0 ? status.st_mode & 0o777 : 0o644
+        try check(
+            run(
+                "[ -d \"$1\" ] && set -- \"$1/$2\" \"$2\" \"$3\"; cat > \"$1.part-$$\" && chmod \"$3\" \"$1.part-$$\" && mv \"$1.part-$$\" \"$1\"",
+                [path, CopyPlace.base(source), String(mode, radix: 8)], input: fd, output: 1), path)
+    }
+}
+
+/// A program of this machine at one end of a pipe.
+private final class LocalProgram {
+    private var pid: pid_t = 0
+    private var pipeEnd: Int32
+
+    /// - Parameter feeds: it is given what is copied; otherwise it makes that.
+    init(_ words: [String], feeds: Bool) throws {
+        var fds: [Int32] = [0, 0]
+        guard agentos_close_on_exec_pipe(&fds) == 0 else {
+            throw CommandProblem(.failure, "cannot make a pipe: \(String(cString: strerror(errno)))")
+        }
+        let (theirs, ours) = feeds ? (fds[0], fds[1]) : (fds[1], fds[0])
+        pipeEnd = ours
+        defer { close(theirs) }
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, theirs, feeds ? 0 : 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
+        defer { for argument in arguments { free(argument) } }
+        let code = posix_spawnp(&pid, words[0], &actions, nil, &arguments, environ)
+        guard code == 0 else {
+            close(ours)
+            throw CommandProblem(.failure, "cannot run \(words[0]): \(String(cString: strerror(code)))")
+        }
+    }
+
+    /// Lends the pipe, and closes it.
+    func use(_ body: (Int32) throws -> Int32) throws -> Int32 {
+        defer { close(pipeEnd) }
+        return try body(pipeEnd)
+    }
+
+    /// Waits for its end; its exit code.
+    func end() -> Int32 {
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
+    }
+}
