@@ -43,6 +43,8 @@ extension Limits {
     /// What other headers of an answer tell. All together has to fit beside the head of the request.
     static let waitsBytesMax = 256
     static let namesBytesMax = 1024
+    /// Objects of one plan.
+    static let plannedObjectsMax = 10_000
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

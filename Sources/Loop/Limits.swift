@@ -15,6 +15,8 @@ extension Limits {
     public static let keysMs: Int64 = 15_000
     /// Secrets that one transaction seals with a new key.
     public static let resealedMax = 100
+    /// Of deciding what a batch would lead to.
+    public static let forecastMs: Int64 = 60_000
     public static let measureMs: Int64 = 5_000
     /// Of reading a Source now, its fetching included.
     public static let refreshMs: Int64 = 300_000

@@ -42,6 +42,8 @@ public final class Loop {
     let inbox: Inbox
     let storeThread = Worker(name: "store")
     private let sinkThread = Worker(name: "sink")
+    /// Decides what would come of something, for those who ask.
+    let planThread = Worker(name: "plan")
 
     // What effects need, in Loop+Effects.swift and Loop+Sources.swift.
     var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]

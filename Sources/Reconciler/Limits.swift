@@ -40,4 +40,6 @@ extension Limits {
     /// Those of one user.
     public static let keptAnswersOfOneMax = 20_000
     public static let keptAnswerMs: Int64 = 24 * 3_600_000
+    /// Ways in which things have moved since a plan that are told one by one.
+    static let movesToldMax = 20
 }

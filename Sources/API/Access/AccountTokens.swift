@@ -45,6 +45,9 @@ public struct AccountTokens: Sendable {
         return Claim(account: account, bound: UID(String(parts[2])), expiresMs: expiresMs, nonce: nonce)
     }
 
+    /// What tells in a plan that bytes are the same, to nobody but this daemon.
+    func seal(_ bytes: [UInt8]) -> String { HMAC.sha256Hex(Array("plan.".utf8) + bytes, key: secret) }
+
     private func signature(_ words: String) -> String { HMAC.sha256Hex(Array(words.utf8), key: secret) }
 
     /// Takes the same time wherever the difference is.

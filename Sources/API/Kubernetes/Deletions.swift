@@ -46,7 +46,7 @@ extension Server {
                     // Gone already, by whoever it was.
                     case .failure(.notFound), .failure(.conflict(_, .uid)): break
                     case .failure(let refusal): failure = failure ?? refusal
-                    case .applied, .deleted, .execution, .done, .kept: break
+                    case .applied, .deleted, .execution, .forecast, .done, .kept: break
                     }
                     guard left == 0 else { return }
                     if let failure { call.fail(Failure(failure)) } else { call.succeed(details: details) }

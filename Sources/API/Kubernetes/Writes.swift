@@ -168,7 +168,7 @@ extension Call {
             respond(applied.result == .created ? 201 : 200, shown(applied.object, state), headers: headers)
         case .deleted(let object?): respond(200, shown(object, state))
         case .deleted(nil): succeed(details: route.resource?.storedKind == nil ? nil : details(uid: nil))
-        case .execution, .done: succeed()
+        case .execution, .forecast, .done: succeed()
         case .kept(let kept): repeatAnswer(kept, state)
         case .failure(let refusal): fail(Failure(refusal))
         }

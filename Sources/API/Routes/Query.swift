@@ -22,6 +22,7 @@ enum Query {
     static let hash = Parameter<String>.text("hash", bytesMax: 128)
     static let timeout = Parameter<String>.text("timeout", bytesMax: 32)
 
+
     // MARK: Writing
     static let fieldManager = Parameter<String>.text("fieldManager")
     static let fieldValidation = Parameter<String>.word("fieldValidation", ["Strict", "Warn", "Ignore"])

@@ -8,7 +8,7 @@ extension Route {
     static let table: [Route] =
         paths + openAPI + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects)
         + Resource.all.filter(\.isWritten).flatMap(writing)
-        + agents + streams + sources + views + operations + access + secretKeys
+        + agents + streams + sources + views + operations + access + secretKeys + explanations
 
     private static let paths: [Route] =
         [

@@ -98,6 +98,12 @@ extension Refusal.Conflict {
             return "replica \(ordinal) of agent \"\(key.name)\" is frozen; set spec.suspend to false first"
         case .suspended: return "source \"\(key.name)\" is suspended; set spec.suspend to false first"
         case .notRead: return "source \"\(key.name)\" was not read yet"
+        case .moved(let moves):
+            let told = moves.prefix(Limits.movesToldMax).map(\.words).joined(separator: "; ")
+            let more = moves.count - Limits.movesToldMax
+            return
+                "things have moved since the plan was made: \(told)\(more > 0 ? "; and \(more) more" : ""); "
+                + "nothing was changed; make a new plan"
         }
     }
 }
@@ -136,6 +142,29 @@ extension DeclaredView.Refusal {
                 + "--source-namespaces \(source.namespace)/\(source.name)=\(namespace) allows it"
         case .declaredBy(let source, let place):
             "Source \(source.namespace)/\(source.name) at \(place) declares it already"
+        }
+    }
+}
+
+extension Forecast.Move {
+    var words: String {
+        let name = "\(key.kind.qualifiedSingular)/\(key.name)"
+        switch self {
+        case .unplanned: return "\(name) would change, too"
+        case .dropped: return "\(name) would not change any more"
+        case .made: return "\(name) was made"
+        case .gone: return "\(name) was deleted"
+        case .anew: return "\(name) was deleted and made again"
+        case .declared(_, let from, let to):
+            return "\(name) was changed (resourceVersion \(from), now \(to))"
+        case .replica(_, let ordinal, let from, let to):
+            let (before, after) = (from?.rawValue ?? "not there", to?.rawValue ?? "not there")
+            return "replica \(ordinal) of \(name) was \(before) and is \(after)"
+        case .outcome(_, let from, let to): return "\(name): \(from.rawValue) has become \(to.rawValue)"
+        case .restarts: return "\(name) restarts for other fields"
+        case .waits(_, let from, let to):
+            let (before, after) = (from?.rawValue ?? "nothing", to?.rawValue ?? "nothing")
+            return "\(name) waited for \(before) and waits for \(after)"
         }
     }
 }

@@ -77,6 +77,8 @@ public enum Refusal: Error, Sendable, Equatable {
         case frozen(ordinal: Int)
         case suspended
         case notRead
+        /// Since a plan was made; at least one.
+        case moved([Forecast.Move])
     }
 
     /// A field and the manager that owns it.

@@ -8,6 +8,7 @@ public struct Request: Sendable {
     public enum Verb: Sendable {
         case write(Write)
         case delete(Deletion)
+        case batch(Batch)
         case replay(position: Int64)
         case skip(position: Int64)
         /// Registers the consumer when it is new.
@@ -103,6 +104,8 @@ public enum Answer: Sendable {
     /// The command may run beside this run.
     case execution(RunID, driver: String)
     case done
+    /// What a batch has led to; when something of it was refused, nothing was done.
+    case forecast(Forecast)
     /// The request was carried out before.
     case kept(KeptAnswer)
     case failure(Refusal)

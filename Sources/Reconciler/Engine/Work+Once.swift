@@ -19,7 +19,7 @@ extension Work {
                 isCreated: applied.result == .created)
         case .deleted, .done: about = nil
         // A refusal is not kept, as the same request may be carried out later.
-        case .execution, .kept, .failure: return answer
+        case .execution, .forecast, .kept, .failure: return answer
         }
         draft.keep(
             KeptAnswer(principal: id.principal, key: id.key, digest: once.digest, object: about, atMs: now.wallMs))

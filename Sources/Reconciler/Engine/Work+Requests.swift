@@ -11,6 +11,7 @@ extension Work {
             switch request.verb {
             case .write(let write): return .applied(try self.write(write, by: principal))
             case .delete(let delete): return .deleted(try self.delete(delete, by: principal))
+            case .batch(let batch): return try carryOut(batch, by: principal)
             case .replay(let position): return try resolveDeadLetter(position, skip: false, by: principal)
             case .skip(let position): return try resolveDeadLetter(position, skip: true, by: principal)
             case .acknowledge(let name, let position, let offset): return try acknowledge(name, position, offset)

@@ -142,7 +142,7 @@ struct Work: Sendable {
             case .deleted(let object?):
                 let left = draft[object.key].flatMap { $0.uid == object.uid ? $0 : nil }
                 answers[place].answer = .deleted(left)
-            case .deleted(nil), .execution, .done, .kept, .failure: break
+            case .deleted(nil), .execution, .forecast, .done, .kept, .failure: break
             }
         }
         for (place, request) in rehearsals { answers[place].answer = rehearse(request) }
@@ -179,7 +179,7 @@ extension Request {
         switch verb {
         case .write(let write): write.dryRun
         case .delete(let delete): delete.dryRun
-        case .replay, .skip, .acknowledge, .removeConsumer, .execute: false
+        case .batch, .replay, .skip, .acknowledge, .removeConsumer, .execute: false
         }
     }
 }

@@ -72,6 +72,9 @@ extension Resource {
                 Subresource(
                     "rotate", [.create], group: "agentos.dev", kind: "Status", text: "Seals all with the newest key.")
             ], text: "The keys that Secrets are sealed with in the database."),
+        record(
+            "plans", [.create], kind: "Plan", text: "What a set of objects, or the next sync of a Source, would change."
+        ),
         record("kubeconfigs", [.create], kind: "Kubeconfig", text: "What a client needs to be a user."),
     ]
 

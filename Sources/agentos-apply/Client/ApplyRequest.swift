@@ -12,14 +12,19 @@ enum ApplyRequest {
             "Agentos-Source: \(Percent.encode("\(manifest.file):\(manifest.mark.line)"))",
         ]
         if isDryRun { request.query.append(("dryRun", "All")) }
+        request.body = JSONWriter.bytes(object(manifest))
+        return request
+    }
+
+    /// What is sent of a manifest.
+    static func object(_ manifest: Manifest) -> Node {
         var node = manifest.applied
         var metadata = node["metadata"] ?? .emptyMap
         if manifest.kind.isNamespaced { metadata["namespace"] = .text(manifest.namespace) }
         // Written by the daemon; what was shown may be applied again.
         for name in ["managedFields", "resourceVersion", "uid"] { metadata[name] = nil }
         node["metadata"] = metadata
-        request.body = JSONWriter.bytes(node)
-        return request
+        return node
     }
 
     /// What the daemon refused, field by field, each with its place in the file.
@@ -43,6 +48,12 @@ package struct ApplyResult {
     package var restarts: [String]
     /// What the agent waits for before it starts.
     package var waits: [String]
+
+    init(result: String, restarts: [String], waits: [String]) {
+        self.result = result
+        self.restarts = restarts
+        self.waits = waits
+    }
 
     package init(_ headers: [String: String]) {
         func words(_ name: String) -> [String] {

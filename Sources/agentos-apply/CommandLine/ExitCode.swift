@@ -2,6 +2,8 @@
 package enum ExitCode: Int32, CaseIterable, Sendable {
     case success = 0
     case failure = 1
+    /// A plan, and nothing has gone wrong: something would change.
+    case changes = 2
     case invalid = 3
     case noDaemon = 4
     case timeout = 5
@@ -18,6 +20,7 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         switch self {
         case .success: "success"
         case .failure: "failure"
+        case .changes: "changes (plan)"
         case .invalid: "invalid or refused"
         case .noDaemon: "no daemon"
         case .timeout: "timeout"

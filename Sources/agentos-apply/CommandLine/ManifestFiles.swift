@@ -19,6 +19,17 @@ enum ManifestFiles {
                 set.read(try LocalFile.read(path, limit: Limits.inputBytesMax), file: path == "-" ? "<stdin>" : path)
             }
         }
+        return try ordered(set)
+    }
+
+    /// The manifests of one file, with the namespace of those that name none.
+    static func read(_ path: String, namespace: String) throws -> [Manifest] {
+        var set = ManifestSet(namespace: namespace, drivers: .all)
+        set.read(try LocalFile.read(path, limit: Limits.inputBytesMax), file: path)
+        return try ordered(set)
+    }
+
+    private static func ordered(_ set: ManifestSet) throws -> [Manifest] {
         do throws(ManifestSet.Errors) { return try set.ordered() } catch {
             let total = error.diagnostics.total
             let count = "\(total) error\(total == 1 ? "" : "s"); nothing was applied."

@@ -39,7 +39,8 @@ package indirect enum Operands: Equatable, Sendable {
 
 package enum Verbs {
     package static let all: [any Verb.Type] = [
-        Apply.self, Create.self, Edit.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self, Describe.self,
+        Apply.self, Create.self, Edit.self, Plan.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self,
+        Describe.self,
         Explain.self, Logs.self, Exec.self, Attach.self, Copy.self, Top.self, Events.self, Wait.self, Scale.self,
         Suspend.self, Resume.self,
         Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,

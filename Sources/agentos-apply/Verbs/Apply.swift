@@ -3,7 +3,7 @@ import Values
 
 struct Apply: Verb {
     static let name = "apply"
-    static let usage = "[apply] -f PATH… [--wait]"
+    static let usage = "[apply] -f PATH… | --plan FILE [--wait]"
     static let text = "Create or change what the manifests declare."
 
     enum Format: String, OutputChoice {
@@ -11,6 +11,8 @@ struct Apply: Verb {
     }
 
     let manifests = ManifestOptions()
+    @Option("plan", value: "FILE", "do exactly what this plan says, or nothing when things have moved since")
+    var plan: String?
     @Flag("dry-run", "say what would happen, change nothing") var isDryRun
     @Flag("wait", "wait until all agents are Ready or have failed for good") var waits
     @Option(
@@ -26,6 +28,11 @@ struct Apply: Verb {
     func run(_ invocation: Invocation) throws -> ExitCode {
         if let word = invocation.words.first {
             throw invocation.usage("unexpected word \"\(word)\": give files with -f")
+        }
+        if let plan {
+            if !manifests.paths.isEmpty { throw invocation.usage("give either -f or --plan") }
+            if isDryRun { throw invocation.usage("--plan and --dry-run: a plan says already what would happen") }
+            return try carryOut(plan, invocation)
         }
         if prunes, setName == nil {
             throw invocation.usage("--prune needs --applyset NAME, which says what was applied before")
@@ -68,6 +75,29 @@ struct Apply: Verb {
         // What could not be applied may be what another object was replaced by.
         if prunes, worst == .success, let set { worst = try set.prune(session, isDryRun: isDryRun) }
         guard waits, !isDryRun, worst == .success else { return worst }
+        return try session.awaitAll(
+            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? 3)
+    }
+
+    /// All of a plan in one step, when things still stand as it was made for.
+    private func carryOut(_ path: String, _ invocation: Invocation) throws -> ExitCode {
+        let file = try PlanFile.read(path)
+        let session = try invocation.session()
+        let body = try file.body(performs: true, from: path)
+        let view = PlanView(
+            try session.node("POST", PlanView.path, body: JSONWriter.bytes(body)))
+        if view.refusals > 0 { return try view.refuse() }
+        var applied: [Awaited] = []
+        for change in view.changes where change.action != .follow {
+            let object = "\(change.kind?.qualifiedSingular ?? "")/\(change.name)"
+            try Terminal.print(format == .name ? object : change.result(object))
+            guard let kind = change.kind, kind == .agent || kind == .source, change.action != .delete else { continue }
+            applied.append(
+                Awaited(
+                    kind, namespace: change.namespace, name: change.name, generation: change.generation, wasThere: true)
+            )
+        }
+        guard waits else { return .success }
         return try session.awaitAll(
             applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? 3)
     }
