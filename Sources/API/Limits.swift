@@ -45,6 +45,9 @@ extension Limits {
     static let namesBytesMax = 1024
     /// Objects of one plan.
     static let plannedObjectsMax = 10_000
+    /// Entries of the audit that one explanation looks at, and Sources among those who are named in them.
+    static let historyMax = 400
+    static let historySourcesMax = 4
     /// Between two bookmarks of a watch.
     static let bookmarkMs = 60_000
 }

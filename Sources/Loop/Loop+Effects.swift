@@ -143,7 +143,7 @@ extension Loop {
         }
     }
 
-    private func ask<Value: Sendable>(
+    func ask<Value: Sendable>(
         on run: (@escaping @Sendable () -> Void) -> Void, ms: Int64,
         _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,
         _ done: @escaping (Result<Value, StoreFailure>) -> Void

@@ -231,6 +231,9 @@ public final class SharedSimulatedStore: Store {
         }
     }
 
+    /// Without a name in its rows, it tells of no object.
+    public func history(of key: ObjectKey, untilMs: Int64, limit: Int) throws(StoreFailure) -> [HistoryEntry] { [] }
+
     /// Newest first.
     private func records(_ isWanted: (SimulatedStore.Row) -> Bool) -> [SimulatedStore.Row] {
         kept.withLock { store in

@@ -13,6 +13,8 @@ extension Query {
         "timeoutSeconds": "When a watch ends.",
         "limit": "How many objects are in one answer; the rest follows by continue.",
         "continue": "Where a list goes on, as the answer before said.",
+        "at": "As it was at this time (RFC 3339, UTC).", "event": "A position, or the event_id of an event.",
+        "kind": "Of which kind.", "name": "Which object.",
         "includeObject": "What a row of a Table carries beside its cells.",
         "pretty": "Accepted, of no effect.", "timeout": "Accepted, of no effect.",
         "hash": "Of the document that is asked for; accepted, of no effect.",

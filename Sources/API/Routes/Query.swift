@@ -22,6 +22,10 @@ enum Query {
     static let hash = Parameter<String>.text("hash", bytesMax: 128)
     static let timeout = Parameter<String>.text("timeout", bytesMax: 32)
 
+    static let at = Parameter<String>.text("at", bytesMax: 64)
+    static let event = Parameter<String>.text("event", bytesMax: 64)
+    static let kind = Parameter<String>.text("kind", bytesMax: 64)
+    static let name = Parameter<String>.text("name", bytesMax: 253)
 
     // MARK: Writing
     static let fieldManager = Parameter<String>.text("fieldManager")

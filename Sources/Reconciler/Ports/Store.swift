@@ -15,6 +15,8 @@ public protocol Store: Sendable {
     func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord]
     /// Records of the outbox, newest first; of one position, or of those that delivery is stuck at.
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord]
+    /// What the audit tells of all that had this name, newest first, up to a time. May be called from any thread.
+    func history(of key: ObjectKey, untilMs: Int64, limit: Int) throws(StoreFailure) -> [HistoryEntry]
     /// Compares all that is stored with what was written. May be called from any thread.
     func scrub() throws(StoreFailure)
     /// Seals Secrets with the first of these keys that an older one has sealed, at most so many; returns how many are left.

@@ -75,6 +75,7 @@ extension Resource {
         record(
             "plans", [.create], kind: "Plan", text: "What a set of objects, or the next sync of a Source, would change."
         ),
+        record("explanations", [.get], kind: "Explanation", text: "Why an object is as it is, now or at a time."),
         record("kubeconfigs", [.create], kind: "Kubeconfig", text: "What a client needs to be a user."),
     ]
 

@@ -1,0 +1,63 @@
+package import Values
+
+/// An explanation as people read it: wrapped, newest first.
+package struct WhyText {
+    private let paint: Paint
+    let nowMs: Int64
+
+    package init(columns: Int?, hasColor: Bool, nowMs: Int64) {
+        paint = Paint(columns: columns, hasColor: hasColor)
+        self.nowMs = nowMs
+    }
+
+    package func text(_ node: Node) -> String {
+        var lines = paint.wrapped(head(node), indent: 2, "1")
+        if let message = node["message"]?.string { lines += paint.wrapped("  " + message.printable, indent: 2) }
+        section("Because, newest first:", (node["causes"]?.list ?? []).map(cause), &lines, "0")
+        section("It waits for:", texts(node["waits"]), &lines, "33")
+        section("What follows by itself:", texts(node["next"].map { .list([$0]) }), &lines, "36")
+        section("You can:", texts(node["can"]), &lines, "32")
+        if let output = node["output"]?.list, !output.isEmpty {
+            lines += ["", paint.line("Its last output:", "1")]
+            lines += output.map { paint.line("  | \(($0.string ?? "").printable)", "2") }
+        }
+        return lines.map { $0 + "\n" }.joined()
+    }
+
+    private func head(_ node: Node) -> String {
+        let object = node["object"]
+        let namespace = object?["namespace"]?.string.map { "\($0)/" } ?? ""
+        let ordinal = object?["ordinal"]?.int.map { "/\($0)" } ?? ""
+        let kind = (object?["kind"]?.string ?? "").lowercased()
+        let name = "\(kind) \(namespace)\(object?["name"]?.string ?? "")\(ordinal)"
+        if node["state"]?.string == "Past" {
+            return "\(name), \(Age.text(node["since"]?.string, nowMs: nowMs)) ago: \(node["sentence"]?.string ?? "")"
+        }
+        let since = node["since"]?.string.map { ", for \(Age.text($0, nowMs: nowMs))" } ?? ""
+        return "\(name) is \(node["state"]?.string ?? "unknown")\(since): \(node["sentence"]?.string ?? "")"
+    }
+
+    private func cause(_ node: Node) -> String {
+        var text = (node["sentence"]?.string ?? "").printable
+        if let count = node["count"]?.int {
+            text += " (\(count) times in \(Age.text(node["first"]?.string, nowMs: nowMs)))"
+        }
+        let by = node["by"]?.string ?? ""
+        if by != "system:reconciler" {
+            text += ", by \(by)"
+            if let manager = node["manager"]?.string { text += " with \(manager)" }
+        }
+        if let place = node["declaredAt"]?.string { text += ", from \(place)" }
+        if let revision = node["sourceRevision"]?.string { text += " at \(revision)" }
+        let age = Age.text(node["at"]?.string, nowMs: nowMs)
+        return "\(String(repeating: " ", count: max(0, 5 - age.count)))\(age)  \(text)"
+    }
+
+    private func texts(_ node: Node?) -> [String] { (node?.list ?? []).compactMap { $0.string?.printable } }
+
+    private func section(_ title: String, _ texts: [String], _ lines: inout [String], _ color: String) {
+        if texts.isEmpty { return }
+        lines += ["", paint.line(title, "1")]
+        for text in texts { lines += paint.wrapped("  " + text, indent: 9, color) }
+    }
+}

@@ -1,0 +1,142 @@
+import Glibc
+import Manifests
+import Support
+import Testing
+import Values
+
+/// Why things are as they are, in situations set up for real.
+@Suite(.serialized) struct WhyTests {
+    private func why(_ world: World, _ words: String..., within: Int = 30_000, says parts: String...) {
+        var text = ""
+        World.until("why \(words.joined(separator: " ")) says it", within) {
+            text = world.run(["why"] + words).output
+            return parts.allSatisfy(text.contains)
+        }
+        for part in parts { #expect(text.contains(part), "\(part) in:\n\(text)") }
+    }
+
+    private static let map =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, finalizers: [example.com/hold]}\n---\n"
+
+    @Test func whatDoesNotRunSaysWhatIsMissing() {
+        inWorld { world in
+            world.startDaemon()
+            world.apply(
+                World.agent("loop", "echo the last words; exit 3", "backoff: {initialSeconds: 1}")
+                    + World.agent("noprogram", "x").replacing("[sh, -c, \"x\"]", with: "[/nowhere/program]")
+                    + World.agent("orphan", World.stays, "dependsOn: [{name: nobody}]")
+                    + World.agent("follower", World.stays, "dependsOn: [{name: loop}]")
+                    + World.agent("reader", World.stays, "envFrom: [{secretRef: {name: none}}]")
+                    + World.agent("big", World.stays, "resources: {requests: {memory: 100Ti}}")
+                    + World.agent(
+                        "unready", World.stays,
+                        "readinessProbe: {exec: {command: [\"false\"]}, periodSeconds: 1, failureThreshold: 1}")
+                    + World.agent("once", "exit 1", "restartPolicy: Never")
+                    + World.agent("work", "exit 0", "restartPolicy: Never")
+                    + World.agent("asleep", World.stays, "suspend: true")
+                    + World.agent("nothing", World.stays, "replicas: 0")
+                    + World.agent("well", World.stays, "replicas: 2"))
+            why(
+                world, "loop",
+                says: "agent default/loop is ", "exit code 3", "times in ", "it was declared, by uid:", "from ",
+                "manifest-", "agentos-apply logs loop; then", "  | the last words\n")
+            why(
+                world, "noprogram",
+                says: "/nowhere/program", "it could not be started", "correct what the message names")
+            why(
+                world, "orphan",
+                says: "is Created", "an agent that it depends on does not exist: agent \"nobody\" does not exist",
+                "apply that agent", "it starts by itself as soon as it need not wait any more")
+            why(world, "follower", says: "an agent that it depends on is not as far as it must be: agent \"loop\"")
+            why(world, "reader", says: "Secret \"none\" does not exist", "set optional: true")
+            why(world, "big", says: "has not enough processor time or memory left", "request less in spec.resources")
+            why(
+                world, "unready",
+                says: "is Starting", "its readiness probe says that it is not ready", "see what the probe asks for")
+            why(world, "once", says: "is Failed", "nothing: restartPolicy is Never", "exit code 1")
+            why(world, "work", says: "is Completed", "nothing: its work is done")
+            why(
+                world, "asleep", says: "is Suspended", "nothing, until spec.suspend is false",
+                "set spec.suspend to false")
+            why(world, "nothing", says: "there are to be no replicas", "set spec.replicas and apply")
+            why(world, "well", says: "is Ready", "nothing: it runs on", "replica 1: it became ready")
+            why(world, "well/1", says: "agent default/well/1 is Ready", "replica 1: its process was seen")
+            #expect(!world.run("why", "well/1").output.contains("replica 0"))
+            #expect(world.run("why", "well/7").code == 1)
+        }
+    }
+
+    @Test func whatPeopleHaveDoneIsToldWithWhoAndWhere() throws {
+        try inWorld { world in
+            world.startDaemon()
+            let never = world.run("why", "web")
+            #expect(never.code == 1 && never.output.contains("is NeverWas: nothing is known of it"), "\(never.text)")
+            world.apply(World.agent("web", World.stays), "--wait")
+            why(world, "web", says: "is Ready")
+            let was = try #require(JSONReader.read(world.run("why", "web", "-o", "json").output))
+            let then = try #require(was["causes"]?.list?.first?["at"]?.string)
+            let event = try #require(was["causes"]?.list?.last?["position"]?.int)
+
+            world.apply(World.agent("web", World.stays, "env: [{name: A, value: b}]"), "--wait")
+            why(
+                world, "web",
+                says: "what is declared of it was changed; that restarts its replicas, because of spec.env, by uid:",
+                "its spec has changed, and a run with the new one takes its place")
+            world.killDaemon()
+            world.startDaemon()
+            why(world, "agent/web", says: "is Ready", "nothing: it runs on")
+
+            world.run("delete", "agent", "web", "--grace-period", "0")
+            why(
+                world, "web", says: "agent default/web is Deleted", "its deletion was asked for, by uid:",
+                "apply it again")
+            // At that time it was there.
+            let at = world.run("why", "web", "--at", then)
+            #expect(at.output.contains(" ago: replica 0: it became ready"), "\(at.text)")
+            #expect(!at.output.contains("deletion"))
+            let born = world.run("why", "event/\(event)")
+            #expect(
+                born.code == 0 && born.output.contains(" ago: it was declared"), "\(born.text)")
+            let id = try #require(world.events("--since-position", "0").first?[path: "event_id"]?.string)
+            #expect(world.run("why", "event/\(id)").code == 0)
+            #expect(world.run("why", "event/99999").code == 1)
+
+            world.apply(Self.map)
+            world.run("delete", "configmap", "m", "--no-wait")
+            why(world, "configmap/m", says: "is Terminating", "waiting for finalizers: example.com/hold")
+        }
+    }
+
+    @Test func whatASourceHasDoneIsToldWithItsRevision() {
+        inWorld { world in
+            let directory = "\(world.directory)/fleet"
+            mkdir(directory, 0o755)
+            world.moreEnvironment = ["AGENTOS_WATCH=\(directory)"]
+            for name in ["one", "two", "three"] {
+                world.write("\(directory)/\(name).yaml", World.agent(name, World.stays))
+            }
+            world.startDaemon()
+            why(world, "one", says: "is Ready", "it was declared, by source:default/watch-fleet", "/one.yaml:1 at ")
+            why(world, "source/watch-fleet", says: "is Synced", "the Source was applied at ")
+            unlink("\(directory)/one.yaml")
+            why(
+                world, "one",
+                says: "is Deleted", "its Source no longer declares it, and deletes it, by source:default/watch-fleet",
+                "/one.yaml:1 at ")
+            world.write("\(directory)/two.yaml", "kind: Agent\nmetadata: {name: two}\n")
+            why(
+                world, "source/watch-fleet",
+                says: "is SyncFailed", "could not be read or applied", "two.yaml:1", "correct the file that is named")
+        }
+    }
+
+    @Test func wordsThatNameNothingAreRefused() {
+        inWorld { world in
+            world.startDaemon()
+            for words in [[], ["a", "b", "c"], ["a//b"], ["agnet/x"], ["agent/x/y"], ["/x"]] {
+                #expect(world.run(["why"] + words).code == 64, "\(words)")
+            }
+            #expect(world.run("why", "x", "--at", "yesterday").code == 3)
+        }
+    }
+}
