@@ -17,6 +17,8 @@ public final class Server {
     let settings: Settings
     /// Looks at the file that waits to be restored; returns what is wrong with it, or nil when the daemon restarts with it.
     public var onRestore: () -> String? = { nil }
+    /// Reads the daemon's settings again and says what came of it.
+    public var onReload: (@escaping (Reload) -> Void) -> Void = { $0(.refused("there are no settings to read again")) }
     /// Where the daemon is reached over TLS; nil: nowhere.
     public var listening: Listening?
     /// Tokens of a file.

@@ -182,15 +182,6 @@ void agentos_ignore_children(void) {
 
 void agentos_ignore_sigpipe(void) { signal(SIGPIPE, SIG_IGN); }
 
-int agentos_signalfd_stop(void) {
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigprocmask(SIG_BLOCK, &set, NULL);
-    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
 int agentos_read_signal(int fd) {
     struct signalfd_siginfo info;
     return read(fd, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;

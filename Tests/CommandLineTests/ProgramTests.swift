@@ -230,6 +230,45 @@ import Values
             #expect(refused.error.contains("\(path):2:1: wacth: unknown field"), "\(refused.text)")
         }
     }
+
+    @Test func settingsAreCheckedBeforeTheyAreUsed() {
+        inWorld { world in
+            let path = world.write("d.yaml", "logFormat: json\n")
+            let good = world.run("daemon", "--check-config", "--config", path)
+            #expect(good.code == 0 && good.output == "\(path): valid\n", "\(good.text)")
+            world.write("d.yaml", "tlsCertFile: /c\n")
+            let alone = world.run("daemon", "--check-config", "--config", path)
+            #expect(alone.code == 3 && alone.error.contains("tlsPrivateKeyFile"), "\(alone.text)")
+            world.write("d.yaml", "logFormt: json\n")
+            let bad = world.run("daemon", "--check-config", "--config", path)
+            #expect(bad.code == 3 && bad.error.contains("\(path):1:1: logFormt: unknown field"), "\(bad.text)")
+            let absent = world.run("daemon", "--check-config", "--config", "\(world.directory)/none")
+            #expect(absent.code == 3 && absent.error.contains("No such file"), "\(absent.text)")
+        }
+    }
+
+    @Test func aReloadTakesWhatCanChangeAndNamesWhatWaits() {
+        inWorld { world in
+            let path = world.write("d.yaml", "logFormat: text\n")
+            #expect(world.run("daemon", "start", "--config", path).code == 0)
+            world.write("d.yaml", "logFormat: json\nsourceNamespaces: ['*=*']\nhostPaths: [/srv]\n")
+            let taken = world.run("daemon", "reload")
+            #expect(taken.code == 0, "\(taken.text)")
+            #expect(taken.output.contains("these hold now: logFormat, sourceNamespaces\n"), "\(taken.text)")
+            #expect(taken.output.contains("the next time: hostPaths\n"), "\(taken.text)")
+            // What waits is named until the daemon starts again; what holds already is not new.
+            let again = world.run("daemon", "reload")
+            #expect(again.output.contains("none has changed") && again.output.contains("hostPaths"), "\(again.text)")
+            world.write("d.yaml", "logFormat: text\nhostPath: [/srv]\n")
+            let refused = world.run("daemon", "reload")
+            #expect(refused.code == 3, "\(refused.text)")
+            #expect(refused.error.contains("\(path):2:1: hostPath: unknown field"), "\(refused.text)")
+            world.write("d.yaml", "logFormat: text\ntokenAuthFile: \(world.directory)/none\n")
+            let missing = world.run("daemon", "reload")
+            #expect(missing.code == 3 && missing.error.contains("stay as they were"), "\(missing.text)")
+            #expect(world.log.split(separator: "\n").last?.hasPrefix("{") == true, "still JSON: \(world.log)")
+        }
+    }
 }
 
 extension String {

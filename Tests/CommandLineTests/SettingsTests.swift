@@ -1,3 +1,5 @@
+import Glibc
+import Support
 import Testing
 import agentos_apply
 
@@ -70,6 +72,32 @@ import agentos_apply
     @Test func everySettingIsAnOption() throws {
         let options = try Invocation(["daemon"]).options.map(\.description)
         for setting in Settings.table { #expect(options.contains { $0.name == setting.name }, "\(setting.name)") }
+    }
+
+    /// The page and the example file are made of the table: AGENTOS_WRITE_DOCUMENTS=1 writes them anew.
+    @Test func everySettingIsDescribed() throws {
+        for (path, text) in [
+            ("Documentation/configuration.md", SettingsPage.page), ("Deploy/daemon.yaml", SettingsPage.example),
+        ] {
+            if getenv("AGENTOS_WRITE_DOCUMENTS") != nil, let file = fopen("\(World.root)/\(path)", "w") {
+                fputs(text, file)
+                fclose(file)
+            }
+            #expect(World.read("\(World.root)/\(path)") == text, "\(path)")
+        }
+        // Nothing is set in it, and each setting stands in it once.
+        #expect(try resolve(SettingsPage.example) == Settings())
+        let names = SettingsPage.example.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }
+            .map { $0.dropFirst().prefix { $0 != ":" } }
+        #expect(names == Settings.table.map { Substring($0.field.name) })
+    }
+
+    @Test func whatARunningDaemonCanTakeIsKeptApart() throws {
+        let before = try resolve("logFormat: text\nhostPaths: [/a]\n")
+        let after = try resolve("logFormat: json\ntokenAuthFile: /t\nhostPaths: [/b]\nwatch: [/a]\n")
+        #expect(after.differences(from: before, reloads: true) == ["logFormat", "tokenAuthFile"])
+        #expect(after.differences(from: before, reloads: false) == ["hostPaths", "watch"])
+        #expect(try resolve("tlsCertFile: /c\n").problem != nil && before.problem == nil)
     }
 
     @Test func pathsFollowTheUserAndWhatIsGiven() throws {

@@ -1,4 +1,5 @@
 import Glibc
+import Machine
 import Manifests
 import Planner
 import Testing
@@ -27,5 +28,27 @@ import Values
             }
             #expect(message.contains("cpu"))
         }
+    }
+
+    /// A service manager starts the next daemon where agents have no groups: theirs lie in another unit's.
+    @Test(.enabled(if: getuid() == 0, "needs root")) func groupsOfAgentsLieBelowTheGroupThatIsGiven() throws {
+        var unified: String?
+        for line in (Files.text("/proc/self/mounts") ?? "").split(separator: "\n") {
+            let parts = line.split(separator: " ")
+            if parts.count > 2, parts[2] == "cgroup2" { unified = String(parts[1]) }
+        }
+        guard let unified else { return }  // version 1 alone: groups lie below the daemon's own
+        let group = "/agentos-test-\(getpid())"
+        let isMade = mkdir(unified + group, 0o755) == 0
+        #expect(isMade)
+        defer { rmdir(unified + group) }
+        let run = RunID(uid: UID(high: 1, low: 2), ordinal: 0, attempt: 1)
+        let given = Cgroups(storeID: "0123456789ab", below: group)
+        #expect(given.places(of: run).contains("\(unified)\(group)/agentos-0123456789ab/\(run.text)"))
+        given.removeParents()
+        // A unit that does not run is no reason to run nothing.
+        let absent = Cgroups(storeID: "0123456789ab", below: "/agentos-nowhere")
+        #expect(absent.places(of: run) == Cgroups(storeID: "0123456789ab").places(of: run))
+        absent.removeParents()
     }
 }

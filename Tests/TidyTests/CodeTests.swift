@@ -99,7 +99,7 @@ import Testing
     private static let lengthWord = "Longer than \(linesMax) lines: "
     /// Files that are still too long, with their lines: these numbers only fall.
     private static let tooLong: [String: Int] = [
-        "Sources/CLinux/linux.c": 425
+        "Sources/CLinux/linux.c": 416
     ]
     private static let medianMax = 120
 

@@ -134,6 +134,7 @@ extension Route {
         record(.delete, "consumers/{consumer}", [.delete], "consumers") { $0.removeConsumer($1) },
         record(.post, "backup", [.create], "backup") { $0.backup($1) },
         record(.post, "restore", [.create], "restore") { $0.restore($1) },
+        record(.post, "reload", [.create], "reload") { $0.reload($1) },
     ]
 
     private static func record(

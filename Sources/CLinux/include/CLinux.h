@@ -53,8 +53,8 @@ int64_t agentos_wall_ms(void);
 /// Ends this process's children that exited: nobody waits for them.
 void agentos_ignore_children(void);
 void agentos_ignore_sigpipe(void);
-/// A descriptor that becomes readable on SIGTERM or SIGINT.
-int agentos_signalfd_stop(void);
+/// A descriptor that becomes readable on SIGTERM, SIGINT or SIGHUP.
+int agentos_signalfd_daemon(void);
 int agentos_read_signal(int fd);
 
 int agentos_flock_exclusive(int fd);
@@ -118,3 +118,23 @@ int agentos_make_network(const char *path);
 int agentos_is_network(const char *path);
 /// Takes down and removes a bridge of this machine.
 int agentos_remove_bridge(const char *name);
+
+/// Sends lines such as `READY=1` to the service manager at NOTIFY_SOCKET, a path or `@` and an abstract name, without
+/// waiting; -1 with errno.
+int agentos_notify(const char *place, const char *text);
+/// The clock that a service manager measures a reload with.
+int64_t agentos_monotonic_us(void);
+/// Whether somebody keeps the clock of this machine right.
+int agentos_clock_is_kept(void);
+
+/// Whether a descriptor that was passed by a service manager is a listening unix stream socket with a path.
+enum {
+    AGENTOS_PASSED_GOOD,
+    AGENTOS_PASSED_NO_DESCRIPTOR,
+    AGENTOS_PASSED_NO_SOCKET,
+    AGENTOS_PASSED_OTHER_KIND,
+    AGENTOS_PASSED_NOT_LISTENING,
+    AGENTOS_PASSED_NO_PATH,
+};
+/// One of these; `path` gets the socket's path. The descriptor is closed on exec from now on.
+int agentos_passed_socket(int fd, char *path, size_t size);

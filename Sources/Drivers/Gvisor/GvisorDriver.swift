@@ -20,13 +20,16 @@ public struct GvisorDriver: Driver {
         public var network: BridgeNetwork
         /// Threads of gVisor itself that count against an agent's limit of processes.
         public var pidsHeadroom: Int64
+        /// The group of the unified hierarchy, a path from its root, below which agents get theirs; nil: the daemon's own.
+        public var agentsCgroup: String?
 
         /// Directory of the run directories.
         var runs: String { "\(state)/sandboxes" }
 
         public init(
             state: String, supervisor: String, storeID: String, openFiles: Int64, programs: RunscPrograms,
-            hostPaths: [String], network: BridgeNetwork, pidsHeadroom: Int64
+            hostPaths: [String], network: BridgeNetwork, pidsHeadroom: Int64,
+            agentsCgroup: String? = nil
         ) {
             self.state = state
             self.supervisor = supervisor
@@ -36,6 +39,7 @@ public struct GvisorDriver: Driver {
             self.hostPaths = hostPaths
             self.network = network
             self.pidsHeadroom = pidsHeadroom
+            self.agentsCgroup = agentsCgroup
         }
 
         var containers: ContainerSettings {
@@ -53,7 +57,7 @@ public struct GvisorDriver: Driver {
     /// Starts the driver's thread. `report` gets what is observed. Assumes: the daemon is root.
     public init(_ configuration: Configuration, report: @escaping @Sendable (Input) -> Void) {
         self.configuration = configuration
-        cgroups = Cgroups(storeID: configuration.storeID)
+        cgroups = Cgroups(storeID: configuration.storeID, below: configuration.agentsCgroup)
         let runs = SupervisedRuns.Configuration(
             name: name, runs: configuration.runs, homes: "\(configuration.state)/homes",
             supervisor: configuration.supervisor, storeID: configuration.storeID)

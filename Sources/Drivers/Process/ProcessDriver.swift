@@ -18,10 +18,12 @@ public struct ProcessDriver: Driver {
         public var systemCalls: SystemCallFilter
         /// The limit of open files that agents get unless they ask for another.
         public var openFiles: Int64
+        /// The group of the unified hierarchy, a path from its root, below which agents get theirs; nil: the daemon's own.
+        public var agentsCgroup: String?
 
         public init(
             runs: String, homes: String, supervisor: String, storeID: String, systemCalls: SystemCallFilter,
-            openFiles: Int64
+            openFiles: Int64, agentsCgroup: String? = nil
         ) {
             self.runs = runs
             self.homes = homes
@@ -29,6 +31,7 @@ public struct ProcessDriver: Driver {
             self.storeID = storeID
             self.systemCalls = systemCalls
             self.openFiles = openFiles
+            self.agentsCgroup = agentsCgroup
         }
     }
 
@@ -42,7 +45,7 @@ public struct ProcessDriver: Driver {
     public init(_ configuration: Configuration, user: UInt32, report: @escaping @Sendable (Input) -> Void) {
         self.configuration = configuration
         self.user = user
-        cgroups = Cgroups(storeID: configuration.storeID)
+        cgroups = Cgroups(storeID: configuration.storeID, below: configuration.agentsCgroup)
         let runs = SupervisedRuns.Configuration(
             name: name, runs: configuration.runs, homes: configuration.homes, supervisor: configuration.supervisor,
             storeID: configuration.storeID)

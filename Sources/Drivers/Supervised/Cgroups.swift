@@ -16,7 +16,10 @@ struct Cgroups: Sendable {
     private let leaf: String
 
     /// Looks at what is mounted and may be written.
-    init(storeID: String) {
+    ///
+    /// - Parameter below: the group, a path from the root of the unified hierarchy, that is ours to divide; nil, or not
+    ///   there: the daemon's own.
+    init(storeID: String, below given: String? = nil) {
         leaf = "agentos-\(storeID.prefix(12))"
         var own: [String: String] = [:]
         for line in (Files.text("/proc/self/cgroup") ?? "").split(separator: "\n") {
@@ -28,7 +31,8 @@ struct Cgroups: Sendable {
         }
         for mount in Mount.all {
             if mount.type == "cgroup2", let place = own[""] {
-                addUnified(Self.join(mount.place, place))
+                let group = given.map { Self.join(mount.place, $0) }.flatMap { Files.exists($0) ? $0 : nil }
+                addUnified(group ?? Self.join(mount.place, place), isOurs: group != nil)
             } else if mount.type == "cgroup" {
                 for controller in ["memory", "cpu", "pids"] where mount.options.contains(controller[...]) {
                     guard let place = own[controller] else { continue }
@@ -45,19 +49,25 @@ struct Cgroups: Sendable {
         places[controller] = place
     }
 
-    private mutating func addUnified(_ base: String) {
+    /// - Parameter isOurs: whatever process is in it may be moved.
+    private mutating func addUnified(_ base: String, isOurs: Bool) {
         let available = Set(
             (Files.text("\(base)/cgroup.controllers") ?? "").split(whereSeparator: \.isWhitespace).map(String.init))
         let place = Place(path: "\(base)/\(leaf)", isUnified: true)
         let wanted = ["memory", "cpu", "pids"].filter(available.contains)
         if !wanted.isEmpty {
-            // A group with processes cannot give controllers to its children: the daemon moves into a leaf of its own.
+            // A group with processes cannot give controllers to its children: who is in it moves into a leaf of its own.
             let daemon = "\(base)/agentos-daemon"
             let enable = wanted.map { "+\($0)" }.joined(separator: " ")
             if (try? Files.write("\(base)/cgroup.subtree_control", enable)) == nil {
                 mkdir(daemon, 0o755)
                 // Refused: the controllers stay unavailable, and limits are refused at apply.
-                try? Files.write("\(daemon)/cgroup.procs", String(getpid()))
+                let inside = (Files.text("\(base)/cgroup.procs") ?? "").split(separator: "\n").map(String.init)
+                // Our own process alone, where others are there for reasons of their own.
+                for pid in isOurs ? inside : [String(getpid())] {
+                    // Refused for one that has ended meanwhile.
+                    try? Files.write("\(daemon)/cgroup.procs", pid)
+                }
                 try? Files.write("\(base)/cgroup.subtree_control", enable)
             }
         }

@@ -66,6 +66,7 @@ extension Resource {
         record("consumers", [.create, .delete, .list], kind: "Consumer", text: "Durable readers of the events."),
         record("backup", [.create], kind: "Backup", text: "Copies the database beside its use."),
         record("restore", [.create], kind: "Status", text: "Starts the daemon with a copy."),
+        record("reload", [.create], kind: "Reload", text: "Reads the daemon's settings again."),
         record(
             "secretkeys", [], kind: "SecretKey",
             subresources: [

@@ -1,23 +1,23 @@
 import Glibc
 
 extension Invocation {
-    /// What settings file, environment and options say, the file being the usual one or `config`.
-    func settings(config: String? = nil, options: [String: [String]] = [:]) throws -> ResolvedSettings {
+    /// What settings file, environment and options say, the file being the usual one.
+    func settings() throws -> ResolvedSettings { try resolve(settingsReader(config: nil, options: [:])) }
+
+    /// Where the settings come from: the usual file or `config`, and the options of this command line.
+    func settingsReader(config: String?, options: [String: [String]]) -> SettingsReader {
         var options = options
         if let directory = connection.stateDirectory { options["state-dir"] = [directory] }
         if let socket = connection.socket { options["socket"] = [socket] }
+        return SettingsReader(config: config.map(Paths.absolute), options: options)
+    }
+
+    func resolve(_ reader: SettingsReader) throws -> ResolvedSettings {
         do throws(CommandProblem) {
-            return try ResolvedSettings(
-                file: Self.file(config), environment: Paths.environment, options: options)
+            return try reader.resolve()
         } catch {
             throw error.code == .usage ? usage(error.message) : error
         }
-    }
-
-    private static func file(_ config: String?) throws(CommandProblem) -> SettingsFile? {
-        do { return try SettingsFile.find(config, isRoot: getuid() == 0) } catch let problem as CommandProblem {
-            throw problem
-        } catch { throw CommandProblem(.failure, "\(error)") }
     }
 
     /// The daemon that is meant, and how to talk to it.

@@ -19,10 +19,13 @@ struct Assembly {
     let drivers: [any Driver]
     let keyring: any SecretKeyring
     let secretKeys: SecretKeys
+    let sourceRules: SourceRules
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
         let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
         let sources = SourceOptions(settings)
+        let rules = SourceRules(settings)
+        sourceRules = rules
         let clock = SystemClock()
         let nowMs = clock.now().wallMs
         let supervisor = try Self.supervisorPath()
@@ -38,7 +41,8 @@ struct Assembly {
         }
         let configuration = ProcessDriver.Configuration(
             runs: "\(paths.state)/runs", homes: "\(paths.state)/homes", supervisor: supervisor,
-            storeID: store.storeID, systemCalls: filter, openFiles: openFiles)
+            storeID: store.storeID, systemCalls: filter, openFiles: openFiles,
+            agentsCgroup: settings.agentsCgroup)
         var drivers: [any Driver] = [ProcessDriver(configuration, user: user) { inbox.send($0) }]
         drivers += try runtimes.drivers(
             supervisor: configuration.supervisor, storeID: store.storeID, openFiles: openFiles
@@ -54,7 +58,7 @@ struct Assembly {
         let engineSettings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
             users: user == 0 ? try Self.claimUsers(paths, store.storeID, state, log) : nil,
-            drivers: .all, maySourceWrite: { sources.mayWrite($0, $1) },
+            drivers: .all, maySourceWrite: { rules.mayWrite($0, $1) },
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)
@@ -102,7 +106,7 @@ struct Assembly {
     }
 
     /// The supervisor lies beside this program.
-    private static func supervisorPath() throws -> String {
+    static func supervisorPath() throws -> String {
         let program = Paths.program
         let directory = program.lastIndex(of: "/").map { String(program[..<$0]) } ?? "."
         for path in ["\(directory)/agentos-supervise", "\(directory)/../libexec/agentos-supervise"]

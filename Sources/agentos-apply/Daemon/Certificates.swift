@@ -49,6 +49,13 @@ package struct Certificates: Sendable {
         }
     }
 
+    package var isOwn: Bool {
+        switch identity {
+        case .own: true
+        case .files: false
+        }
+    }
+
     /// What clients of these settings trust.
     package func trusted(_ settings: TLSSettings) -> String {
         switch identity {

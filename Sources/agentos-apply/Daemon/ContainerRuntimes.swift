@@ -15,6 +15,7 @@ struct ContainerRuntimes: Sendable {
     private let isRoot: Bool
     private let subnet: String
     private let plugins: String
+    private let agentsCgroup: String?
 
     init(_ settings: Settings, state: String, isRoot: Bool) {
         self.state = state
@@ -26,10 +27,12 @@ struct ContainerRuntimes: Sendable {
         hostPaths = settings.hostPaths
         subnet = settings.bridgeSubnet
         plugins = settings.cniPlugins
+        agentsCgroup = settings.agentsCgroup
         self.isRoot = isRoot
     }
 
-    private static func program(_ name: String) -> String? {
+    /// The one on PATH.
+    static func program(_ name: String) -> String? {
         (Paths.environment("PATH") ?? "").split(separator: ":").map { "\($0)/\(name)" }.first { access($0, X_OK) == 0 }
     }
 
@@ -65,7 +68,8 @@ struct ContainerRuntimes: Sendable {
             guard let programs else { return [] }
             let configuration = GvisorDriver.Configuration(
                 state: state, supervisor: supervisor, storeID: storeID, openFiles: openFiles, programs: programs,
-                hostPaths: hostPaths, network: network, pidsHeadroom: headroom)
+                hostPaths: hostPaths, network: network, pidsHeadroom: headroom,
+                agentsCgroup: agentsCgroup)
             return [GvisorDriver(configuration, report: report)]
         }
         func configuration(_ name: String, _ runs: String, _ runtimes: [AgentSpec.Network: String], _ headroom: Int64)

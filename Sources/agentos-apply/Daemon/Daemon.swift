@@ -19,7 +19,11 @@ final class Daemon {
     private let events = EventLoop()
     private let parts: Assembly
     private let listeners: Listeners?
-    private let tokens: TokenFile?
+    private var tokens: TokenFile?
+    private let manager: ServiceManager
+    /// Of a service manager; nil: the daemon opens its socket itself.
+    private let passed: PassedSocket?
+    private let reader: SettingsReader
     private var life = Lifecycle()
 
     private var loop: Loop { parts.loop }
@@ -27,32 +31,42 @@ final class Daemon {
     private static let heapKeptBytes: Int32 = 2 << 20
 
     /// Runs until it is told to stop; agents run on.
-    static func run(_ settings: Settings, _ paths: Paths) throws -> ExitCode {
+    static func run(_ settings: Settings, _ reader: SettingsReader, _ paths: Paths) throws -> ExitCode {
         agentos_ignore_sigpipe()
         // Its memory holds Secrets.
         _ = agentos_not_dumpable()
         agentos_ignore_children()
         // Before there is a second thread: each of them would have to hold these signals back.
-        let signals = agentos_signalfd_stop()
+        let signals = agentos_signalfd_daemon()
         umask(0o077)
         // Each commit would give its pages back to the kernel and fault them in again.
         agentos_keep_free_memory(Self.heapKeptBytes)
         let openFiles = raiseOpenFiles()
+        let passed = try PassedSocket.find(Paths.environment, pid: getpid())
+        if let passed, passed.path != paths.socket {
+            throw CommandProblem(
+                .usage,
+                "the service manager listens on \(passed.path), and clients look for the daemon at \(paths.socket): "
+                    + "let ListenStream= of the socket unit and the setting socket name the same")
+        }
         let directory = try StateDirectory(paths)
-        let daemon = try Daemon(settings, paths, openFiles: openFiles)
+        let daemon = try Daemon(settings, reader, paths, passed, openFiles: openFiles)
         let code = try daemon.serve(stopping: signals)
         _ = consume directory  // held until here
         return code
     }
 
-    private init(_ settings: Settings, _ paths: Paths, openFiles: Int64) throws {
+    private init(
+        _ settings: Settings, _ reader: SettingsReader, _ paths: Paths, _ passed: PassedSocket?, openFiles: Int64
+    ) throws {
         self.settings = settings
+        self.reader = reader
         self.paths = paths
-        let log = Log(isJSON: settings.logFormat == "json")
+        self.passed = passed
+        let log = Log(settings)
         self.log = log
-        if (settings.tlsCertificateFile == nil) != (settings.tlsPrivateKeyFile == nil) {
-            throw CommandProblem(.usage, "--tls-cert-file and --tls-private-key-file are given together")
-        }
+        if let problem = settings.problem { throw CommandProblem(.usage, problem) }
+        manager = ServiceManager(events, log, environment: Paths.environment)
         let parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
         self.parts = parts
         listeners = try Listeners(settings, paths, log)
@@ -70,7 +84,8 @@ final class Daemon {
 
     private func serve(stopping signals: Int32) throws -> ExitCode {
         connect()
-        let listener = agentos_listen_unix(paths.socket)
+        let reloading = connectReloading()
+        let listener = try passed.map { try $0.descriptor() } ?? agentos_listen_unix(paths.socket)
         guard listener >= 0 else {
             throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))")
         }
@@ -85,15 +100,22 @@ final class Daemon {
         listeners?.start(parts.server, events)
         tokens?.watch(events)
         events.watch(signals) { [unowned self] _ in
-            take(.signal(agentos_read_signal(signals) == SIGTERM ? "SIGTERM" : "SIGINT"))
+            switch agentos_read_signal(signals) {
+            case SIGHUP: reloading.run()
+            case SIGTERM: take(.signal("SIGTERM"))
+            case SIGINT: take(.signal("SIGINT"))
+            default: break
+            }
         }
         take(.serves)
+        manager.serves(paths.socket)
+        manager.startWatchdog()
         watchState(inode(of: "\(paths.state)/lock"))
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
         listeners?.close()
         parts.server.stop()
-        unlink(paths.socket)
+        if passed == nil { unlink(paths.socket) }
         if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) {
             for driver in parts.drivers { driver.removeEmptyParents() }
         }
@@ -122,6 +144,26 @@ final class Daemon {
             events.after(ms: 100) { [unowned self] in take(.restore) }
             return nil
         }
+    }
+
+    private func connectReloading() -> Reloading {
+        let reloading = Reloading(reader, settings, serves: paths.socket, log, events, manager) { [unowned self] in
+            try use($0)
+        }
+        parts.server.onReload = { reloading.run($0) }
+        return reloading
+    }
+
+    /// What can fail comes first: all is taken, or nothing.
+    private func use(_ next: Settings) throws {
+        let made = try listeners.map { try $0.prepare(next) }
+        let renewed = try next.tokenFile.map { try TokenFile($0, log) { [parts] in parts.server.staticTokens = $0 } }
+        tokens?.stop()
+        tokens = renewed
+        if let renewed { renewed.watch(events) } else { parts.server.staticTokens = StaticTokens() }
+        if let listeners, let made { listeners.use(made, parts.server) }
+        parts.sourceRules.use(next)
+        log.use(next)
     }
 
     /// A new key was taken and the daemon died before all Secrets were sealed with it.
@@ -154,6 +196,7 @@ final class Daemon {
         switch life.take(event) {
         case .stopLoop(let why):
             log.info("daemon stops", [("reason", why)])
+            manager.stops(why)
             loop.stop { [unowned self] in take(.loopStopped) }
         case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break
@@ -162,6 +205,7 @@ final class Daemon {
 
     /// The same program again, with the same arguments, on the restored database.
     private func executeAgain() -> ExitCode {
+        passed?.keepOverExec()
         var words = CommandLine.arguments.map { strdup($0) } + [nil]
         execv(Paths.program, &words)
         log.error("cannot start again after the restore", [("error", String(cString: strerror(errno)))])

@@ -8,8 +8,11 @@ import Values
 /// The daemon's listeners over TLS: their certificates, kept good while it runs.
 final class Listeners {
     private let front: TLSFront
-    private let certificates: Certificates
+    private var certificates: Certificates
+    /// Counts how often other certificates were told: what was read of those before is too late.
+    private var generation = 0
     private let authority: Authority
+    private let names: [String]
     /// `https://127.0.0.1:6443`.
     private let address: String
     private let log: Log
@@ -30,15 +33,8 @@ final class Listeners {
             }
             opened.append(listener)
         }
-        let names = Self.names(opened.map(\.address))
-        var identity = Certificates.Identity.own(trusted: authority.credential.certificate) {
-            authority.issue(.server(names: names), seconds: Certificates.secondsMax)
-        }
-        if let certificate = settings.tlsCertificateFile, let key = settings.tlsPrivateKeyFile {
-            identity = .files(certificate: certificate, key: key)
-        }
-        certificates = Certificates(
-            identity, authorities: [authority.credential.certificate], authorityFile: settings.clientAuthorityFile)
+        names = Self.names(opened.map(\.address))
+        certificates = Self.certificates(settings, authority, names)
         used = try certificates.settings(after: nil, nowSeconds: agentos_wall_ms() / 1000)
         do throws(TLSProblem) {
             front = try TLSFront(listening: opened.map(\.fd), settings: used)
@@ -48,6 +44,35 @@ final class Listeners {
         let first = opened[0].address
         address = "https://\(first.isWildcard ? "127.0.0.1:\(first.port)" : first.text)"
         log.info("daemon listens", [("addresses", opened.map(\.address.text).joined(separator: " "))])
+    }
+
+    private static func certificates(
+        _ settings: Settings, _ authority: Authority, _ names: [String]
+    ) -> Certificates {
+        var identity = Certificates.Identity.own(trusted: authority.credential.certificate) {
+            authority.issue(.server(names: names), seconds: Certificates.secondsMax)
+        }
+        if let certificate = settings.tlsCertificateFile, let key = settings.tlsPrivateKeyFile {
+            identity = .files(certificate: certificate, key: key)
+        }
+        return Certificates(
+            identity, authorities: [authority.credential.certificate], authorityFile: settings.clientAuthorityFile)
+    }
+
+    /// What other settings come to, before they are taken.
+    func prepare(_ next: Settings) throws(CommandProblem) -> (certificates: Certificates, shown: TLSSettings) {
+        let certificates = Self.certificates(next, authority, names)
+        // The daemon's own certificate stays; the one of a file does not.
+        let isOwn = self.certificates.isOwn && certificates.isOwn
+        let shown = try certificates.settings(after: isOwn ? used : nil, nowSeconds: agentos_wall_ms() / 1000)
+        if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
+        return (certificates, shown)
+    }
+
+    func use(_ next: (certificates: Certificates, shown: TLSSettings), _ server: Server) {
+        generation += 1
+        certificates = next.certificates
+        take(.success(next.shown), server)
     }
 
     func start(_ server: Server, _ events: EventLoop) {
@@ -69,6 +94,7 @@ final class Listeners {
     /// Looks from time to time whether the own certificate ends, or the files of another have changed.
     private func renew(_ server: Server, _ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
+            let before = generation
             work.run { [certificates, used] () -> Result<TLSSettings, CommandProblem> in
                 do throws(CommandProblem) {
                     let next = try certificates.settings(after: used, nowSeconds: agentos_wall_ms() / 1000)
@@ -76,7 +102,7 @@ final class Listeners {
                     return .success(next)
                 } catch { return .failure(error) }
             } then: { [self] next in
-                take(next, server)
+                if before == generation { take(next, server) }
                 renew(server, events, work)
             }
         }

@@ -1,10 +1,15 @@
 import CLinux
 import Glibc
+import Synchronization
 import Values
 
 /// Structured log lines on standard error: a constant message plus fields, as text or JSON.
-struct Log: Sendable {
-    var isJSON = false
+final class Log: Sendable {
+    private let format: Mutex<Settings.LogFormat>
+
+    init(_ settings: Settings) { format = Mutex(settings.format) }
+
+    func use(_ settings: Settings) { format.withLock { $0 = settings.format } }
 
     func info(_ message: StaticString, _ fields: [(String, String)] = []) { line("info", message, fields) }
     func error(_ message: StaticString, _ fields: [(String, String)] = []) { line("error", message, fields) }
@@ -12,7 +17,7 @@ struct Log: Sendable {
     private func line(_ level: String, _ message: StaticString, _ fields: [(String, String)]) {
         let time = Timestamp.milliseconds(agentos_wall_ms())
         let text: String
-        if isJSON {
+        if format.withLock({ $0 }) == .json {
             let head: [(String, Node?)] = [
                 ("time", .text(time)), ("level", .text(level)), ("message", .text("\(message)")),
             ]
@@ -23,4 +28,8 @@ struct Log: Sendable {
         let bytes = Array((text + "\n").utf8)
         _ = write(2, bytes, bytes.count)
     }
+}
+
+extension Settings {
+    fileprivate var format: LogFormat { LogFormat(rawValue: logFormat) ?? .text }
 }

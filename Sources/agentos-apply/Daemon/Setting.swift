@@ -6,6 +6,8 @@ package struct Setting: Sendable {
     package let option: OptionDescription
     /// In the settings file.
     package let field: Field
+    /// A running daemon can take another value.
+    package let reloads: Bool
     /// What parts several values in a variable; nil: there is one value, and the last word wins.
     private let separator: Character?
     private let set: @Sendable (inout Settings, [String]) throws(Mistake) -> Void
@@ -15,6 +17,9 @@ package struct Setting: Sendable {
     package var variable: String { "AGENTOS_" + name.uppercased().replacing("-", with: "_") }
 
     package typealias Rule = @Sendable (String) throws(Mistake) -> String
+
+    /// The value of a daemon that is told nothing, as the settings file would say it.
+    var fallback: Node? { self.get(Settings()) }
 
     func apply(_ words: [String], to settings: inout Settings) throws(Mistake) { try set(&settings, words) }
 
@@ -29,11 +34,11 @@ package struct Setting: Sendable {
 
     static func text(
         _ name: String, _ field: String, value: String, _ path: WritableKeyPath<Settings, String> & Sendable,
-        _ text: String, read: @escaping Rule = { $0 }
+        _ text: String, reloads: Bool = false, read: @escaping Rule = { $0 }
     ) -> Setting {
         Setting(
             option: OptionDescription(name, value: value, text), field: Field(field, .string(.nonEmpty), text: text),
-            separator: nil,
+            reloads: reloads, separator: nil,
             set: { settings, words throws(Mistake) in
                 for word in words { settings[keyPath: path] = try read(word) }
             }, get: { .text($0[keyPath: path]) })
@@ -41,11 +46,11 @@ package struct Setting: Sendable {
 
     static func text(
         _ name: String, _ field: String, value: String, _ path: WritableKeyPath<Settings, String?> & Sendable,
-        _ text: String, read: @escaping Rule = { $0 }
+        _ text: String, reloads: Bool = false, read: @escaping Rule = { $0 }
     ) -> Setting {
         Setting(
             option: OptionDescription(name, value: value, text), field: Field(field, .string(.nonEmpty), text: text),
-            separator: nil,
+            reloads: reloads, separator: nil,
             set: { settings, words throws(Mistake) in
                 for word in words { settings[keyPath: path] = try read(word) }
             }, get: { $0[keyPath: path].map(Node.text) })
@@ -53,12 +58,13 @@ package struct Setting: Sendable {
 
     static func list(
         _ name: String, _ field: String, value: String, separator: Character = ":",
-        _ path: WritableKeyPath<Settings, [String]> & Sendable, _ text: String, read: @escaping Rule = { $0 }
+        _ path: WritableKeyPath<Settings, [String]> & Sendable, _ text: String, reloads: Bool = false,
+        read: @escaping Rule = { $0 }
     ) -> Setting {
         Setting(
             option: OptionDescription(name, value: value, text),
             field: Field(field, .list(.string(.nonEmpty), max: 1000, nonEmpty: false), text: text),
-            separator: separator,
+            reloads: reloads, separator: separator,
             set: { settings, words throws(Mistake) in
                 var values: [String] = []
                 for word in words { values.append(try read(word)) }

@@ -19,6 +19,8 @@ package struct Settings: Equatable, Sendable {
     package var runscPlatform = "ptrace"
     package var bridgeSubnet = "10.90.0.0/16"
     package var cniPlugins = "/usr/lib/cni"
+    /// Nil: below the daemon's own.
+    package var agentsCgroup: String?
     package var hostPaths: [String] = []
     package var watchedDirectories: [String] = []
     package var sourcePaths: [String] = []
@@ -43,7 +45,7 @@ package struct Settings: Equatable, Sendable {
             read: SettingRules.path),
         .text("socket", "socket", value: "PATH", \.socket, "socket of the daemon", read: SettingRules.path),
         .text(
-            "log-format", "logFormat", value: "FORMAT", \.logFormat, "text or json (default: text)",
+            "log-format", "logFormat", value: "FORMAT", \.logFormat, "text or json (default: text)", reloads: true,
             read: { word throws(Mistake) in try LogFormat.read(word).rawValue }),
         .text(
             "containerd-socket", "containerdSocket", value: "PATH", \.containerdSocket,
@@ -63,6 +65,10 @@ package struct Settings: Equatable, Sendable {
         .text(
             "cni-plugins", "cniPlugins", value: "DIR", \.cniPlugins,
             "plugins for network Bridge (default: /usr/lib/cni)", read: SettingRules.path),
+        .text(
+            "agents-cgroup", "agentsCgroup", value: "PATH", \.agentsCgroup,
+            "cgroup of the unified hierarchy, as a path from its root, below which agents get theirs (default: the daemon's own)",
+            read: SettingRules.absolute),
         .list(
             "host-path", "hostPaths", value: "DIR", \.hostPaths,
             "directory of this machine that manifests may name; may be repeated", read: SettingRules.absolute),
@@ -75,7 +81,7 @@ package struct Settings: Equatable, Sendable {
         .list(
             "source-namespaces", "sourceNamespaces", value: "SOURCE=NAMES", separator: ";", \.sourceNamespaces,
             "namespaces beside its own that a Source may write to, as default/fleet=team-a,team-b; * for all; may be repeated",
-            read: SettingRules.sourceNamespaces),
+            reloads: true, read: SettingRules.sourceNamespaces),
         .list(
             "secret-path", "secretPaths", value: "DIR", \.secretPaths,
             "directory below which Secrets of Sources may name files; may be repeated",
@@ -89,18 +95,18 @@ package struct Settings: Equatable, Sendable {
         .text(
             "tls-cert-file", "tlsCertFile", value: "FILE", \.tlsCertificateFile,
             "certificate to serve with, and those that signed it (default: one of the daemon's own)",
-            read: SettingRules.path),
+            reloads: true, read: SettingRules.path),
         .text(
             "tls-private-key-file", "tlsPrivateKeyFile", value: "FILE", \.tlsPrivateKeyFile,
-            "key of that certificate", read: SettingRules.path),
+            "key of that certificate", reloads: true, read: SettingRules.path),
         .text(
             "client-ca-file", "clientCAFile", value: "FILE", \.clientAuthorityFile,
-            "certificates of further authorities whose clients are known by their certificates", read: SettingRules.path
-        ),
+            "certificates of further authorities whose clients are known by their certificates", reloads: true,
+            read: SettingRules.path),
         .text(
             "token-auth-file", "tokenAuthFile", value: "FILE", \.tokenFile,
             "tokens and their users, as lines of TOKEN,USER,UID,\"GROUP,…\", readable by its owner alone",
-            read: SettingRules.path),
+            reloads: true, read: SettingRules.path),
         .text(
             "secrets-key-file", "secretsKeyFile", value: "FILE", \.secretsKeyFile,
             "file with the key that Secrets are sealed with (default: secrets.key in the state directory)",
@@ -109,6 +115,19 @@ package struct Settings: Equatable, Sendable {
             "secrets-key-command", "secretsKeyCommand", value: "COMMAND", \.secretsKeyCommand,
             "command of the shell that prints the key that Secrets are sealed with"),
     ]
+}
+
+extension Settings {
+    /// What each of the settings cannot say by itself; nil when they fit together.
+    package var problem: String? {
+        (tlsCertificateFile == nil) == (tlsPrivateKeyFile == nil)
+            ? nil : "tlsCertFile and tlsPrivateKeyFile (--tls-cert-file, --tls-private-key-file) are given together"
+    }
+
+    /// The names of the fields whose values differ, of those that a running daemon can take or of the others.
+    package func differences(from other: Settings, reloads: Bool) -> [String] {
+        Self.table.filter { $0.reloads == reloads && $0.node(self) != $0.node(other) }.map(\.field.name)
+    }
 }
 
 /// What the words of a setting must be, and what is made of them.

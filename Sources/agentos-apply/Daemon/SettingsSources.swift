@@ -1,3 +1,4 @@
+import Glibc
 import Manifests
 import Values
 
@@ -37,12 +38,35 @@ package struct ResolvedSettings {
     }
 
     /// A settings file that says the same, and where each line of it comes from.
-    package var text: String {
+    package var text: String { text(hiding: []) }
+
+    /// - Parameter hidden: the names of settings whose values are not shown.
+    func text(hiding hidden: Set<String>) -> String {
         Settings.table.map { setting in
             let origin = origins[setting.name] ?? "default"
             guard let node = setting.node(settings) else { return "# \(setting.field.name): not set\n" }
+            if hidden.contains(setting.name) { return "# \(origin)\n# \(setting.field.name): (hidden)\n" }
             return "# \(origin)\n" + YAMLWriter.text(.map([(setting.field.name, node)]))
         }.joined()
+    }
+}
+
+/// Where the settings of this process are read, once or again while it runs.
+struct SettingsReader: Sendable {
+    /// The file of `--config`; nil: the usual one when it is there.
+    var config: String?
+    /// The words of options, by the name of the setting.
+    var options: [String: [String]]
+
+    func resolve() throws(CommandProblem) -> ResolvedSettings {
+        try ResolvedSettings(file: file(), environment: Paths.environment, options: options)
+    }
+
+    /// The file that is read; nil when there is none.
+    func file() throws(CommandProblem) -> SettingsFile? {
+        do { return try SettingsFile.find(config, isRoot: getuid() == 0) } catch let problem as CommandProblem {
+            throw problem
+        } catch { throw CommandProblem(.failure, "\(error)") }
     }
 }
 

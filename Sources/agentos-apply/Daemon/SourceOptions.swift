@@ -4,6 +4,7 @@ import Glibc
 import Manifests
 import Planner
 import Reconciler
+import Synchronization
 import Values
 
 /// What the daemon's settings allow to Sources, and the directories that it watches by itself.
@@ -13,25 +14,18 @@ struct SourceOptions: Sendable {
     private let paths: [String]
     private let secretPaths: [String]
     private let secretVariables: Set<String>
-    private let namespaces: [SourceRule]
 
     init(_ settings: Settings) {
         watched = settings.watchedDirectories
         paths = settings.sourcePaths
         secretPaths = settings.secretPaths
         secretVariables = Set(settings.secretVariables)
-        namespaces = settings.sourceNamespaces.compactMap(SourceRule.init)
     }
 
     func settings(state: String, supervisor: String) -> SourceWatcher.Settings {
         SourceWatcher.Settings(
             paths: paths + watched, secretPaths: secretPaths, secretVariables: secretVariables, drivers: .all,
             state: state, supervisor: supervisor)
-    }
-
-    func mayWrite(_ source: ObjectKey, _ namespace: String) -> Bool {
-        namespace == source.namespace
-            || namespaces.contains { $0.allows("\(source.namespace)/\(source.name)", namespace) }
     }
 
     /// The Sources that `--watch` stands for.
@@ -52,6 +46,22 @@ struct SourceOptions: Sendable {
             }
             return (name, path)
         }
+    }
+}
+
+/// Which Source may write to which namespaces, as the settings say at the moment.
+final class SourceRules: Sendable {
+    private let rules = Mutex<[SourceRule]>([])
+
+    init(_ settings: Settings) { use(settings) }
+
+    func use(_ settings: Settings) {
+        rules.withLock { $0 = settings.sourceNamespaces.compactMap(SourceRule.init) }
+    }
+
+    func mayWrite(_ source: ObjectKey, _ namespace: String) -> Bool {
+        namespace == source.namespace
+            || rules.withLock { $0.contains { $0.allows("\(source.namespace)/\(source.name)", namespace) } }
     }
 }
 

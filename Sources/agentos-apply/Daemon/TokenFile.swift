@@ -9,6 +9,7 @@ final class TokenFile {
     private let log: Log
     private let take: (StaticTokens) -> Void
     private var seen: State?
+    private var isStopped = false
 
     /// Reads the file; a daemon does not start with one that it cannot use.
     init(_ path: String, _ log: Log, take: @escaping (StaticTokens) -> Void) throws {
@@ -22,13 +23,18 @@ final class TokenFile {
 
     private static let checkMs: Int64 = 1000
 
+    /// From now on another file says who is known, or none.
+    func stop() { isStopped = true }
+
     func watch(_ events: EventLoop) { watch(events, SideWork(name: "tokens", events: events)) }
 
     private func watch(_ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
+            if isStopped { return }
             work.run { [path, seen] () -> Read? in
                 State(path) == seen ? nil : Read(path)
             } then: { [self] (read: Read?) in
+                if isStopped { return }
                 if let read { use(read) }
                 watch(events, work)
             }

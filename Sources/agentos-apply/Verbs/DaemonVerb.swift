@@ -3,25 +3,33 @@ import Values
 
 struct DaemonVerb: Verb {
     static let name = "daemon"
-    static let usage = "daemon [start|stop|status]"
-    static let operands = Operands.words(["start", "stop", "status"])
-    static let text = "Serve in the foreground, or start, stop or look at a daemon in the background."
+    static let usage = "daemon [start|stop|status|reload]"
+    static let operands = Operands.words(["start", "stop", "status", "reload"])
+    static let text =
+        "Serve in the foreground, or start, stop or look at a daemon in the background, or let it read its settings again."
 
     @Option("config", value: "FILE", "settings file (default: /etc/agentos/daemon.yaml for root, else below ~/.config)")
     var config: String?
     @Flag("print-config", "print the settings that file, environment and options come to, and where from") var prints
+    @Flag("check-config", "say whether the settings can be used, and end") var checks
     let options = SettingOptions()
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        let resolved = try invocation.settings(config: config, options: options.words)
+        let reader = invocation.settingsReader(config: config, options: options.words)
+        let resolved = try invocation.resolve(reader)
         let paths = try invocation.paths(resolved.settings)
+        if checks {
+            if let problem = resolved.settings.problem { throw CommandProblem(.invalid, problem) }
+            try Terminal.print("\(try reader.file()?.path ?? "no settings file; the settings"): valid")
+            if !prints { return .success }
+        }
         if prints {
             try Terminal.print(resolved.text)
             return .success
         }
         let session = Session(paths)
         switch invocation.words.first {
-        case nil: return try Daemon.run(resolved.settings, paths)
+        case nil: return try Daemon.run(resolved.settings, reader, paths)
         case "start":
             switch session.presence {
             case .absent: break
@@ -36,10 +44,30 @@ struct DaemonVerb: Verb {
             return .success
         case "stop": return try BackgroundDaemon.stop(paths)
         case "status": return try status(session)
+        case "reload": return try reload(session)
         case let word?:
-            let hint = Suggestion.text(for: word, among: ["start", "stop", "status"])
-            throw invocation.usage("unknown word \"\(word)\": expected start, stop or status\(hint)")
+            let hint = Suggestion.text(for: word, among: ["start", "stop", "status", "reload"])
+            throw invocation.usage("unknown word \"\(word)\": expected start, stop, status or reload\(hint)")
         }
+    }
+
+    private func reload(_ session: Session) throws -> ExitCode {
+        let answer = try session.node("POST", "/apis/agentos.dev/v1/reload", body: [])
+        guard let changed = answer["changed"]?.list, let waiting = answer["atNextStart"]?.list else {
+            throw session.problem(.notUnderstood("it does not say what has changed"))
+        }
+        let names = changed.compactMap(\.string)
+        try Terminal.print(
+            names.isEmpty
+                ? "settings read again; none has changed that a running daemon can take"
+                : "settings read again; these hold now: \(names.joined(separator: ", "))")
+        let rest = waiting.compactMap(\.string)
+        if !rest.isEmpty {
+            try Terminal.print(
+                "these hold when the daemon starts the next time: \(rest.joined(separator: ", "))\n"
+                    + "Agents run on while it restarts.")
+        }
+        return .success
     }
 
     private func status(_ session: Session) throws -> ExitCode {
