@@ -110,7 +110,7 @@ let package = Package(
             ]),
         tests("MachineTests", ["Support", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Machine", "Planner", "Manifests", "Values"]),
-        tests("CommandLineTests", ["Support", "agentos-apply", "HTTP", "Manifests", "Values"]),
+        tests("CommandLineTests", ["Support", "agentos-apply", "HTTP", "Machine", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Drivers", "Manifests", "Resources", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"], exclude: ["image.py"]),

@@ -7,8 +7,11 @@ package struct Mount: Sendable {
     package var options: Set<Substring>
 
     /// All of them, in the order in which they were mounted.
-    package static var all: [Mount] {
-        (Files.text("/proc/self/mounts", limit: 16 << 20) ?? "").split(separator: "\n").compactMap { line in
+    package static var all: [Mount] { all(in: Files.text("/proc/self/mounts", limit: 16 << 20) ?? "") }
+
+    /// Those of a text in the form of /proc/self/mounts.
+    package static func all(in text: String) -> [Mount] {
+        text.split(separator: "\n").compactMap { line in
             let fields = line.split(separator: " ")
             guard fields.count >= 4 else { return nil }
             return Mount(

@@ -49,13 +49,15 @@ enum LocalFile {
         throw cannot("it has more than \(limit) bytes")
     }
 
-    static func write(_ text: String, to path: String) throws {
+    static func write(_ text: String, to path: String) throws { try write(Array(text.utf8), to: path) }
+
+    static func write(_ bytes: [UInt8], to path: String) throws {
         let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
         guard fd >= 0 else {
             throw CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(errno)))")
         }
         defer { close(fd) }
-        let problem = Terminal.put(Array(text.utf8)[...], to: fd)
+        let problem = Terminal.put(bytes[...], to: fd)
         guard problem == 0 else {
             throw CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(problem)))")
         }

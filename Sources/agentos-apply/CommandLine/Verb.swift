@@ -44,7 +44,8 @@ package enum Verbs {
         Why.self, Explain.self, Logs.self, Exec.self, Attach.self, Copy.self, Top.self, Events.self, Wait.self,
         Scale.self, Suspend.self, Resume.self,
         Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,
-        Backup.self, Restore.self, Outbox.self, Secrets.self, Version.self, Kubeconfig.self, Completion.self,
+        Backup.self, Restore.self, Outbox.self, Secrets.self, Doctor.self, SupportBundle.self, Version.self,
+        Kubeconfig.self, Completion.self,
         DaemonVerb.self, Help.self,
     ]
 
