@@ -111,12 +111,6 @@ extension Node {
             guard let next = node[String(part)] else { return nil }
             node = next
         }
-        switch node.value {
-        case .string(let text): return text
-        case .int(let number): return String(number)
-        case .bool(let flag): return flag ? "true" : "false"
-        case .double(let number): return String(number)
-        case .null, .list, .map: return nil
-        }
+        return node.scalarText
     }
 }

@@ -27,7 +27,7 @@ extension Loop {
                 byNamespace[object.key.namespace, default: []].append(stored)
             }
         }
-        for events in byNamespace.values {
+        for (_, events) in byNamespace.sorted(by: { $0.key < $1.key }) {
             let newest = events.sorted { ($0.createdAtMs, $0.key) > ($1.createdAtMs, $1.key) }
             for (place, event) in newest.enumerated()
             where place >= Limits.storedEventsMax || event.createdAtMs < now - Int64(Limits.eventAgeMs) {

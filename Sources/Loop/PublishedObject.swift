@@ -8,8 +8,7 @@ public final class PublishedObject {
     public let key: ObjectKey
     public let uid: UID
     public let resourceVersion: Int64
-    public private(set) lazy var selectable: Selectable = Selectable(
-        told?() ?? .emptyMap, fields: key.kind.definition.selectableFields)
+    public private(set) lazy var selectable: Selectable = tell()
     private var form: Form
     /// Makes what is stored nowhere, when it is first asked for.
     private let told: (() -> Node)?
@@ -48,6 +47,13 @@ public final class PublishedObject {
         form = .told
     }
 
+    /// Makes what is stored nowhere: its text and what selects it, at once.
+    private func tell() -> Selectable {
+        let node = told?() ?? .emptyMap
+        form = .text(JSONWriter.bytes(node))
+        return Selectable(node, fields: key.kind.definition.selectableFields)
+    }
+
     /// The engine is about to change the object: readers that hold this version need it as it was.
     func keep(_ object: StoredObject) {
         if case .current = form { form = .old(object) }
@@ -66,7 +72,7 @@ public final class PublishedObject {
         switch form {
         case .text(let bytes): return bytes
         case .old(let object): form = .text(encode(object))
-        case .told: form = .text(JSONWriter.bytes(told?() ?? .emptyMap))
+        case .told: _ = selectable
         case .current:
             guard let object = state.objects[key], object.uid == uid else {
                 preconditionFailure("\(key) is published and not committed")
@@ -86,11 +92,16 @@ public struct PublishedChange {
     public let before: PublishedObject?
     /// About so much memory does it take.
     let bytes: Int
+    /// Something that was told is shown no longer: nothing was committed.
+    let isExpiry: Bool
     private let told = Told()
 
     init(
-        change: WatchEvent.Change, resourceVersion: Int64, object: PublishedObject, before: PublishedObject?, bytes: Int
+        change: WatchEvent.Change, resourceVersion: Int64, object: PublishedObject, before: PublishedObject?,
+        bytes: Int,
+        isExpiry: Bool = false
     ) {
+        self.isExpiry = isExpiry
         self.change = change
         self.resourceVersion = resourceVersion
         self.object = object
@@ -135,14 +146,22 @@ public struct ChangeRing {
     init(from version: Int64) { start = version }
 
     /// The changes after a version; nil when not all of them are here.
-    public func since(_ version: Int64) -> ArraySlice<PublishedChange>? {
+    public func since(_ version: Int64) -> [PublishedChange]? {
         guard version >= start else { return nil }
+        let after = place(after: version)
+        // What was told and is shown no longer went without a new version: who has seen that one may not know it.
+        let gone = changes[place(after: version - 1)..<after].filter { $0.isExpiry }
+        return gone + changes[after...]
+    }
+
+    /// Where the changes after a version begin.
+    private func place(after version: Int64) -> Int {
         var (low, high) = (first, changes.count)
         while low < high {
             let middle = (low + high) / 2
             if changes[middle].resourceVersion <= version { low = middle + 1 } else { high = middle }
         }
-        return changes[low...]
+        return low
     }
 
     mutating func append(_ change: PublishedChange) {

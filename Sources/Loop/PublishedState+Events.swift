@@ -14,9 +14,7 @@ extension PublishedState {
         for record in records where !Self.untold.contains(where: record.type.hasPrefix) {
             let key = ToldEvents.key(record)
             guard let tally = told.add(record, key) else { continue }
-            let uid = UID(
-                high: record.uid.high ^ 0x3c6e_f372_fe94_f82b,
-                low: record.uid.low &+ UInt64(bitPattern: Int64(record.type.hashValueOfBytes)))
+            let uid = record.uid.derived(.told, record.type.hashOfBytes)
             let version = resourceVersion
             let before = self[.event][key.namespace, key.name]
             let object = PublishedObject(key, uid, version) {
@@ -45,14 +43,15 @@ extension PublishedState {
             guard let object = self[.event][key.namespace, key.name] else { return nil }
             remove(key)
             return PublishedChange(
-                change: .deleted, resourceVersion: resourceVersion, object: object, before: object, bytes: 512)
+                change: .deleted, resourceVersion: resourceVersion, object: object, before: object, bytes: 512,
+                isExpiry: true)
         }
     }
 }
 
 extension String {
     /// FNV-1a: the same in every process, unlike the hash of the language.
-    fileprivate var hashValueOfBytes: Int {
-        Int(truncatingIfNeeded: utf8.reduce(UInt64(0xcbf2_9ce4_8422_2325)) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 })
+    fileprivate var hashOfBytes: UInt64 {
+        utf8.reduce(0xcbf2_9ce4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
     }
 }

@@ -29,7 +29,7 @@ public struct PublishedState {
     public subscript(_ kind: Kind) -> Shelf { shelves[kind] ?? Shelf([]) }
 
     /// The changes of a kind after a version, and others among them; nil when not all of them are kept.
-    public func changes(of kind: Kind, since version: Int64) -> ArraySlice<PublishedChange>? {
+    public func changes(of kind: Kind, since version: Int64) -> [PublishedChange]? {
         kind.traits.isFleeting ? fleetingChanges.since(version) : changes.since(version)
     }
 

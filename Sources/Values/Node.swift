@@ -133,6 +133,17 @@ extension Node {
         return result
     }
 
+    /// The text of a value that is none of several; nil for a map, a list and nothing.
+    public var scalarText: String? {
+        switch value {
+        case .string(let text): text
+        case .int(let number): String(number)
+        case .bool(let flag): flag ? "true" : "false"
+        case .double(let number): String(number)
+        case .null, .list, .map: nil
+        }
+    }
+
     public var kindOfValue: String {
         switch value {
         case .null: "null"

@@ -20,6 +20,19 @@ public struct UID: Hashable, Comparable, Sendable {
         self.init(high: high, low: low)
     }
 
+    /// What belongs to an object and is stored nowhere.
+    public enum Derivation: UInt64, Sendable {
+        /// A document that a view makes of it.
+        case view = 0x5e1f_a9b3_70c4_d26e
+        /// An event that was told of it.
+        case told = 0x3c6e_f372_fe94_f82b
+    }
+
+    /// The identity of what belongs to an object: always the same for the same number.
+    public func derived(_ derivation: Derivation, _ number: UInt64) -> UID {
+        UID(high: high ^ derivation.rawValue, low: low &+ number &* 0x9e37_79b9_7f4a_7c15)
+    }
+
     public var hex: String { digits(hyphens: []) }
 
     /// `metadata.uid`, as a UUID is written.

@@ -17,7 +17,7 @@ enum DeploymentView {
                 "metadata",
                 .map([
                     ("name", metadata["name"]), ("namespace", metadata["namespace"]),
-                    ("uid", metadata["uid"]?.string.flatMap(UID.init).map { .text($0.derived(0).text) }),
+                    ("uid", metadata["uid"]?.string.flatMap(UID.init).map { .text($0.derived(.view, 0).text) }),
                     ("resourceVersion", metadata["resourceVersion"]), ("generation", metadata["generation"]),
                     ("creationTimestamp", metadata["creationTimestamp"]),
                     ("deletionTimestamp", metadata["deletionTimestamp"]), ("labels", labels),

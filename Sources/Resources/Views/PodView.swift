@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Reconciler
 import Values
 
 /// One Pod for each replica of an agent, named `AGENT-ORDINAL`: what `kubectl logs`, `exec`, `top` and the dashboards of
@@ -8,7 +9,7 @@ enum PodView {
     static let view = View(of: .agent, owner: { owner($0)?.agent }, documents: pods)
 
     /// The label that leads from an agent's Deployment to its Pods.
-    static let label = "agentos.dev/agent"
+    static let label = StoredObject.agentLabel
     /// The one container of each Pod.
     static let container = "agent"
 
@@ -37,7 +38,12 @@ enum PodView {
                 "metadata",
                 .map([
                     ("name", .text("\(name)-\(ordinal)")), ("namespace", metadata["namespace"]),
-                    ("uid", metadata["uid"]?.string.flatMap(UID.init).map { .text($0.derived(1 + ordinal).text) }),
+                    (
+                        "uid",
+                        metadata["uid"]?.string.flatMap(UID.init).map {
+                            .text($0.derived(.view, UInt64(clamping: 1 + ordinal)).text)
+                        }
+                    ),
                     ("resourceVersion", metadata["resourceVersion"]),
                     ("creationTimestamp", metadata["creationTimestamp"]),
                     (
@@ -94,24 +100,5 @@ enum PodView {
     /// A time in whole seconds, as Kubernetes writes it.
     static func time(_ node: Node?) -> Node? {
         node?.string.flatMap(Timestamp.parse).map { .text(Timestamp.seconds($0)) }
-    }
-}
-
-extension UID {
-    /// The identity of what belongs to an object and has a number: always the same for both.
-    func derived(_ number: Int) -> UID {
-        UID(high: high ^ 0x5e1f_a9b3_70c4_d26e, low: low &+ UInt64(clamping: number) &* 0x9e37_79b9_7f4a_7c15)
-    }
-}
-
-extension Node {
-    /// A quantity as text: `0.5`, `500m`, `1Gi`.
-    fileprivate var scalarText: String? {
-        switch value {
-        case .string(let text): text
-        case .int(let number): String(number)
-        case .double(let number): String(number)
-        case .null, .bool, .list, .map: nil
-        }
     }
 }

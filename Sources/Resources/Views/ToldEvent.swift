@@ -56,7 +56,7 @@ public enum ToldEvent {
             if let list = entry.value.list {
                 return "\(entry.key): \(list.compactMap(\.string).joined(separator: ", "))"
             }
-            return data.scalarText(entry.key).map { "\(entry.key): \($0)" }
+            return entry.value.scalarText.map { "\(entry.key): \($0)" }
         }
         return words.isEmpty ? type : words.joined(separator: ", ")
     }
@@ -69,17 +69,5 @@ public enum ToldEvent {
         if let message = data["message"]?.string { words.append(message) }
         if let wait = data["retryInMs"]?.int { words.append("again in \(wait) ms") }
         return words.joined(separator: ", ")
-    }
-}
-
-extension Node {
-    fileprivate func scalarText(_ key: String) -> String? {
-        switch self[key]?.value {
-        case .string(let text)?: text
-        case .int(let number)?: String(number)
-        case .bool(let flag)?: flag ? "true" : "false"
-        case .double(let number)?: String(number)
-        case .null?, .list?, .map?, nil: nil
-        }
     }
 }
