@@ -68,7 +68,7 @@ public enum BuiltInRoles {
                 "configmaps", "events", "namespaces", "pods", "pods/log", "pods/status", "resourcequotas",
                 "serviceaccounts",
             ]),
-        rule(read, in: "apps", ["deployments", "deployments/scale", "deployments/status"]),
+        rule(read, in: "apps", ["deployments", "deployments/status"]),
         rule(read, in: "coordination.k8s.io", ["leases"]), rule(read, in: "events.k8s.io", ["events"]),
         rule(read, in: "metrics.k8s.io", ["pods"]),
     ]
@@ -79,7 +79,6 @@ public enum BuiltInRoles {
             write, in: "", ["configmaps", "events", "secrets", "serviceaccounts", "pods", "pods/attach", "pods/exec"]),
         rule(read.union(["reveal"]), in: "", ["secrets"]),
         rule(["get"], in: "", ["pods/attach", "pods/exec"]),
-        rule(write, in: "apps", ["deployments", "deployments/scale"]),
         rule(write, in: "coordination.k8s.io", ["leases"]), rule(write, in: "events.k8s.io", ["events"]),
     ]
 

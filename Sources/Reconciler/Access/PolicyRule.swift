@@ -64,9 +64,7 @@ public struct PolicyRule: Sendable, Hashable {
     func covers(_ other: PolicyRule) -> Bool {
         guard Self.all(verbs, other.verbs) else { return false }
         if !other.paths.isEmpty {
-            return other.paths.allSatisfy { path in
-                paths.contains { $0 == "*" || $0 == path || ($0.hasSuffix("*") && path.hasPrefix($0.dropLast())) }
-            }
+            return other.paths.allSatisfy(allowsPath)
         }
         guard Self.all(groups, other.groups), names.isEmpty || (!other.names.isEmpty && other.names.isSubset(of: names))
         else { return false }

@@ -146,10 +146,7 @@ public enum Discovery {
     /// Says to clients when objects are stored as another kind; here they never are.
     private static func storageHash(_ resource: Resource) -> Node? {
         guard case .objects = resource.home else { return nil }
-        let digest = SHA256Digest.hex(Array("\(resource.group)/\(resource.version)/\(resource.kind)".utf8))
-        let bytes = stride(from: 0, to: 16, by: 2).compactMap { offset in
-            UInt8(digest.dropFirst(offset).prefix(2), radix: 16)
-        }
-        return .text(Base64.encode(bytes))
+        let digest = SHA256Digest.bytes(Array("\(resource.group)/\(resource.version)/\(resource.kind)".utf8))
+        return .text(Base64.encode(Array(digest.prefix(8))))
     }
 }

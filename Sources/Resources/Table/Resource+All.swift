@@ -5,7 +5,10 @@ extension Resource {
     public static let all: [Resource] = Kind.allCases.map(Resource.init) + views + reviews + records
 
     /// The resource of the objects of a kind.
-    public static func of(_ kind: Kind) -> Resource { byKind[kind] ?? Resource(kind) }
+    public static func of(_ kind: Kind) -> Resource {
+        guard let resource = byKind[kind] else { preconditionFailure("\(kind) is in the table of kinds") }
+        return resource
+    }
     /// A resource of the table by its name.
     public static func named(_ name: String, group: String) -> Resource? {
         all.first { $0.name == name && $0.group == group }
