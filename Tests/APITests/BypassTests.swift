@@ -72,6 +72,8 @@ import Values
                 "", "metadata.name=two", "metadata.name=one,metadata.name=two", "metadata.name!=two",
                 "metadata.namespace in (default,metadata.name=one)", "metadata.namespace notin (x,metadata.name=one)",
                 "metadata.name in (one,two)", "metadata.namespace=default",
+                "metadata.namespace!=)q,metadata.name=one", "metadata.namespace!=x),metadata.name=one",
+                "metadata.namespace!=(q,metadata.name=one", "metadata.namespace!=)(,metadata.name=one",
             ] {
                 #expect(["400", "403"].contains(code(selector)), "\(selector)")
             }

@@ -85,7 +85,8 @@ extension Call {
     private var objectName: String {
         if route.hasName { return name }
         // In parentheses a comma parts no terms: what stands there is no name of an object.
-        guard route.takes(Query.fieldSelector), let text = parameters[Query.fieldSelector], !text.contains("(")
+        guard route.takes(Query.fieldSelector), let text = parameters[Query.fieldSelector],
+            !text.contains(where: { "()".contains($0) })
         else { return "" }
         let terms = text.split(separator: ",").compactMap { term -> Substring? in
             let equal = term.hasPrefix("metadata.name==") ? "metadata.name==" : "metadata.name="

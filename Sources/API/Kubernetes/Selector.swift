@@ -51,7 +51,7 @@ struct Selector {
 
     private static func parse(_ text: String) throws(Failure) -> [Term] {
         var terms: [Term] = []
-        for part in split(text) {
+        for part in try split(text) {
             let term = part.trimmed
             if term.isEmpty { continue }
             if term.hasSuffix(")") {
@@ -90,8 +90,9 @@ struct Selector {
         }
     }
 
-    /// Commas inside of parentheses do not separate terms.
-    private static func split(_ text: String) -> [Substring] {
+    /// Commas inside of parentheses do not separate terms. Parentheses are in pairs, one within no other: otherwise others
+    /// could part the same text in other places, as the rules of access do.
+    private static func split(_ text: String) throws(Failure) -> [Substring] {
         var parts: [Substring] = []
         var (start, depth) = (text.startIndex, 0)
         for index in text.indices {
@@ -103,6 +104,10 @@ struct Selector {
                 start = text.index(after: index)
             default: break
             }
+            if !(0...1).contains(depth) { break }
+        }
+        guard depth == 0 else {
+            throw .badRequest("the selector \"\(text)\" is malformed: its parentheses are in no pairs")
         }
         return parts + [text[start...]]
     }
