@@ -1,4 +1,3 @@
-import Glibc
 import Manifests
 import Values
 
@@ -33,7 +32,7 @@ struct PlanFile {
             namespace = manifest.namespace
             name = manifest.name
             place = "\(manifest.file):\(manifest.mark.line)"
-            file = manifest.kind == .secret ? LocalFile.absolute(manifest.file) : nil
+            file = manifest.kind == .secret ? Paths.absolute(manifest.file) : nil
             object = ApplyRequest.object(manifest)
         }
     }
@@ -178,14 +177,5 @@ extension Node {
     /// A field of a map that is not one of these.
     fileprivate func stranger(_ known: [String]) -> String? {
         map?.entries.first { !known.contains($0.key) }?.key
-    }
-}
-
-extension LocalFile {
-    /// The path from the root, as another place needs it.
-    static func absolute(_ path: String) -> String {
-        guard !path.hasPrefix("/"), let here = getcwd(nil, 0) else { return path }
-        defer { free(here) }
-        return "\(String(cString: here))/\(path)"
     }
 }
