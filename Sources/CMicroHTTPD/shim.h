@@ -7,6 +7,9 @@
 
 typedef void *(*MHD_URI_Log)(void *user, const char *target, struct MHD_Connection *connection);
 
+// What a connection has for heads. More than 32 KiB are mapped, and then only what is used of them takes memory.
+enum { agentos_mhd_pool = 40 << 10 };
+
 // MHD_start_daemon is variadic, which Swift cannot call.
 static inline struct MHD_Daemon *agentos_mhd_start(
     unsigned int connections, unsigned int stall_seconds, void *user, MHD_URI_Log began,
@@ -16,7 +19,7 @@ static inline struct MHD_Daemon *agentos_mhd_start(
         access, user, MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_URI_LOG_CALLBACK, began, user,
         MHD_OPTION_NOTIFY_COMPLETED, completed, user, MHD_OPTION_NOTIFY_CONNECTION, notified, user,
         MHD_OPTION_CONNECTION_TIMEOUT, stall_seconds, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)32768, MHD_OPTION_END);
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)agentos_mhd_pool, MHD_OPTION_END);
 }
 
 /// Hands over a connection that was accepted; closes it when that fails.
