@@ -102,6 +102,15 @@ import Values
         #expect(house[.map("a")] == nil && house[.map("b")] == nil)
     }
 
+    @Test mutating func anOwnerWaitsForNothingThatIsNoLongerItsOwn() throws {
+        make("a")
+        make("b", owner: "a", #""finalizers":["x.io/hold"]"#, blocks: true)
+        _ = delete("a", .foreground)
+        let patch = try MergePatch(read(json: #"{"metadata":{"ownerReferences":null}}"#))
+        house.write(.map("b"), .patch(.merge(patch)))
+        #expect(house[.map("a")] == nil && house[.map("b")] != nil)
+    }
+
     @Test mutating func ownersInACircleEndAllTheSame() throws {
         make("a")
         make("b", owner: "a", blocks: true)

@@ -19,8 +19,11 @@ extension Work {
             guard let user = draft.takeUser(of: users) else { throw .forbidden(write.key, .noUserLeft) }
             applied.object.agent?.ownUser = user
         }
+        let owners = draft[write.key]?.owners ?? []
         draft.put(applied.object, part(write, applied, principal))
         let object = applied.object
+        // An owner that ends in the foreground waits for what it owns, and need not any more.
+        if owners != object.owners { queue.mark(owners.compactMap { $0.key(for: object.key) }) }
         object.key.kind.controller.declared(object, in: &self)
         if object.deletion != nil || !object.owners.isEmpty { queue.mark(object.key) }
         if write.origin == nil, let source = object.origin?.source {
