@@ -31,6 +31,12 @@ extension Server {
             let message = "replica \(ordinal) of agent \"\(key.name)\" has no \(which)"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
+        let oldest = replica.attempt - Limits.finishedRunsPerReplica + (replica.phase.isLive ? 0 : 1)
+        guard attempt >= oldest else {
+            let message =
+                "the log of run \(attempt) of replica \(ordinal) is not kept any more; the oldest is \(oldest)"
+            return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
+        }
         let run = RunID(uid: object.uid, ordinal: ordinal, attempt: attempt)
         let request = LogRequest(
             run: run, tail: parameters[Query.tailLines].map { Int($0) },
@@ -63,6 +69,10 @@ final class LogFollower {
     private let timestamps: Bool
     private var range: LogRange
     private var isReading = false
+    /// Something of the run was read.
+    private var hasRead = false
+    /// The run is over, and what it wrote is read once more.
+    private var isLastLook = false
 
     private static let unreadBytesMax = 512 << 10
     private static let pieceBytes = 256 << 10
@@ -95,6 +105,7 @@ final class LogFollower {
     func take(_ records: [LogRecord]?) {
         isReading = false
         guard let records else { return finish() }
+        hasRead = true
         var text: [UInt8] = []
         var bytes = 0
         for record in records {
@@ -123,20 +134,33 @@ final class LogFollower {
         guard let object = server.loop.engine.state.objects[key], object.uid == request.run.uid,
             let agent = object.agent, let replica = agent.replicas.first(where: { $0.ordinal == request.run.ordinal })
         else { return exchange.end() }
-        if replica.attempt > request.run.attempt {
+        let driver = agent.effective.spec.driver
+        let isFollowed = replica.attempt > request.run.attempt
+        let isOver = isFollowed || isEnd(replica.phase)
+        if hasRead || isLastLook, isOver {
+            guard isFollowed else { return exchange.end() }
             // One after the other: also what a run wrote that began and ended meanwhile.
             request.run = RunID(uid: object.uid, ordinal: replica.ordinal, attempt: request.run.attempt + 1)
             request.tail = nil
-            guard let next = server.loop.logs(request, driver: agent.effective.spec.driver) else {
-                return exchange.end()
-            }
-            session.close()
-            session = next
-            lines = LogLines(timestamps: timestamps)
-            return pump()
+            (hasRead, isLastLook) = (false, false)
+            return read(driver)
         }
-        if isEnd(replica.phase) { return exchange.end() }
-        server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.goOn() }
+        if hasRead {
+            return server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.goOn() }
+        }
+        // A run of which nothing was read may have been asked for before it had a place to write to.
+        isLastLook = isOver
+        if isOver { return read(driver) }
+        server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.read(driver) }
+    }
+
+    private func read(_ driver: String) {
+        guard server.logFollowers[number] != nil else { return }
+        guard let next = server.loop.logs(request, driver: driver) else { return exchange.end() }
+        session.close()
+        session = next
+        lines = LogLines(timestamps: timestamps)
+        pump()
     }
 
     private func isEnd(_ phase: Phase) -> Bool {
