@@ -40,8 +40,10 @@ struct RunStatus {
         Shown("phase", .enumeration(AgentPhase.allCases.map(\.rawValue)), text: "Where the replica stands.") {
             .text($0.replica.phase.name.rawValue)
         },
-        Shown("revision", Shape.number, text: "The revision that the run is of.") {
-            $0.run.map { .number($0.revision) }
+        Shown("revision", Shape.number, text: "The revision of the run or, between two, of the one that ended.") {
+            status in
+            if case .backingOff(_, let revision) = status.replica.phase { return .number(revision) }
+            return status.run.map { .number($0.revision) }
         },
         Shown("pid", Shape.number, text: "Its process on the machine.") { $0.live?.pid.map { .number(Int($0)) } },
         Shown("imageDigest", Shape.text, text: "The image that it runs.") { $0.run?.facts.image.map { .text($0) } },

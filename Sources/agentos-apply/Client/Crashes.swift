@@ -13,6 +13,8 @@ package struct Crashes {
     /// When each replica was last seen to have ended.
     private var ends: [Int: String]
     private var counts: [Int: Int] = [:]
+    /// Replicas that were seen to run what is declared now.
+    private var current: Set<Int> = []
 
     package init(endsBefore ends: [Int: String] = [:]) { self.ends = ends }
 
@@ -28,8 +30,10 @@ package struct Crashes {
         guard object.observedGeneration ?? 0 >= generation else { return nil }
         let agent = AgentView(object)
         for run in agent.runs {
+            let isOfNow = isOfNow(run, agent)
             guard let exit = run.exit, exit.at != ends[run.ordinal] else { continue }
             ends[run.ordinal] = exit.at
+            guard isOfNow else { continue }
             if Self.final.contains(exit.reason) {
                 return Crash(ordinal: run.ordinal, message: Self.words(run.ordinal, exit, agent.command.first))
             }
@@ -42,6 +46,17 @@ package struct Crashes {
                 ordinal: run.ordinal, message: "replica \(run.ordinal) crashed \(times), at last with \(exit.text)")
         }
         return nil
+    }
+
+    /// Whether the last end of a replica is one of what is declared now. What ran before may end at any time until then.
+    private mutating func isOfNow(_ run: RunView, _ agent: AgentView) -> Bool {
+        guard run.revision == agent.revision else {
+            current.remove(run.ordinal)
+            return false
+        }
+        // The end that a run shows is that of the one before it.
+        let isEnded = run.phase == "BackingOff" || run.phase == "Failed"
+        return !current.insert(run.ordinal).inserted || isEnded
     }
 
     /// A replica that was asked to stop has ended, too, and has not crashed.

@@ -102,6 +102,8 @@ struct RunView {
     /// Of the current or last run; nil: it never ran.
     var id: String? { node["id"]?.string }
     var phase: String { node["phase"]?.string ?? "" }
+    /// Of the run or, between two, of the one that ended.
+    var revision: Int { node["revision"]?.int ?? 0 }
     var pid: Int? { node["pid"]?.int }
     var restarts: Int { node["restarts"]?.int ?? 0 }
     var readyAt: String? { node["readyAt"]?.string }
