@@ -25,6 +25,12 @@ import Values
         }
     }
 
+    @Test func eachDecisionHasANumberOfItsOwn() {
+        let numbers = House.files("Documentation/decisions", ".md").map { $0.path.split(separator: "/")[2].prefix(4) }
+        let doubles = Dictionary(grouping: numbers, by: \.self).filter { $0.value.count > 1 }.keys
+        #expect(doubles.isEmpty && numbers.count > 20 && numbers.allSatisfy { $0.hasSuffix("-") })
+    }
+
     // MARK: Commands
 
     /// Commands in the documents are commands of the program, with options that it has.
