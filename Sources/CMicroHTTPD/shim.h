@@ -7,8 +7,8 @@
 
 typedef void *(*MHD_URI_Log)(void *user, const char *target, struct MHD_Connection *connection);
 
-// What a connection has for heads. More than 32 KiB are mapped, and then only what is used of them takes memory.
-enum { agentos_mhd_pool = 40 << 10 };
+// What a connection has for the heads of its request and of the answer. Half of it is touched whatever is asked.
+enum { agentos_mhd_pool = 22 << 10 };
 
 // MHD_start_daemon is variadic, which Swift cannot call.
 static inline struct MHD_Daemon *agentos_mhd_start(

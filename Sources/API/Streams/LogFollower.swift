@@ -69,6 +69,8 @@ final class LogFollower {
     private let timestamps: Bool
     private var range: LogRange
     private var isReading = false
+    /// For more of the run, or for the next one.
+    private var isWaiting = false
     /// Something of the run was read.
     private var hasRead = false
     /// The run is over, and what it wrote is read once more.
@@ -96,7 +98,7 @@ final class LogFollower {
     func close() { session.close() }
 
     func pump() {
-        guard !isReading, exchange.queuedBytes < Self.unreadBytesMax else { return }
+        guard !isReading, !isWaiting, exchange.queuedBytes < Self.unreadBytesMax else { return }
         isReading = true
         session.next(bytesMax: Self.pieceBytes) { [results = server.logPieces, number] in results.send((number, $0)) }
     }
@@ -145,13 +147,17 @@ final class LogFollower {
             (hasRead, isLastLook) = (false, false)
             return read(driver)
         }
-        if hasRead {
-            return server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.goOn() }
-        }
         // A run of which nothing was read may have been asked for before it had a place to write to.
-        isLastLook = isOver
-        if isOver { return read(driver) }
-        server.loop.events.after(ms: Self.lookMs) { [weak self] in self?.read(driver) }
+        if isOver {
+            isLastLook = true
+            return read(driver)
+        }
+        isWaiting = true
+        server.loop.events.after(ms: Self.lookMs) { [weak self] in
+            guard let self else { return }
+            isWaiting = false
+            if hasRead { goOn() } else { read(driver) }
+        }
     }
 
     private func read(_ driver: String) {
