@@ -45,6 +45,8 @@ extension Limits {
     static let namesBytesMax = 1024
     /// Objects of one plan.
     static let plannedObjectsMax = 10_000
+    /// Bytes of the place where an object of a plan is declared.
+    static let placeBytesMax = 4096
     /// Entries of the audit that one explanation looks at, and Sources among those who are named in them.
     static let historyMax = 400
     static let historySourcesMax = 4

@@ -17,6 +17,8 @@ extension Limits {
     public static let resealedMax = 100
     /// Of deciding what a batch would lead to.
     public static let forecastMs: Int64 = 60_000
+    /// Plans and readings of the past that wait for the thread beside the loop.
+    static let plannedBesideMax = 16
     public static let measureMs: Int64 = 5_000
     /// Of reading a Source now, its fetching included.
     public static let refreshMs: Int64 = 300_000

@@ -1,4 +1,5 @@
 public import Reconciler
+import Synchronization
 import Values
 
 extension Loop {
@@ -9,12 +10,26 @@ extension Loop {
         _ body: @escaping @Sendable (any Store) throws(StoreFailure) -> Value,
         _ done: @escaping (Result<Value, StoreFailure>) -> Void
     ) {
+        guard hasRoomBeside else { return done(.failure(.retry("too much is asked of the past at once"))) }
         ask(
-            on: { [planThread] in planThread.run($0) }, ms: Limits.storeReadMs,
+            on: { [unowned self] in runBeside($0) }, ms: Limits.storeReadMs,
             { store throws(StoreFailure) in
                 do throws(StoreFailure) { return try body(store) } catch {
                     throw .retry(error.words)  // a reading that fails says nothing about the store
                 }
             }, done)
     }
+
+    /// Whether one more may wait for the thread beside the loop, where each holds a state of its own.
+    var hasRoomBeside: Bool { besideCount.value.withLock { $0 < Limits.plannedBesideMax } }
+
+    func runBeside(_ body: @escaping @Sendable () -> Void) {
+        besideCount.value.withLock { $0 += 1 }
+        planThread.run { [besideCount] in
+            body()
+            besideCount.value.withLock { $0 -= 1 }
+        }
+    }
 }
+
+final class BesideCount: Sendable { let value = Mutex(0) }

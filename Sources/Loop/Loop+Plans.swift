@@ -11,6 +11,7 @@ extension Loop {
         actor: Principal, _ batch: Request.Batch, render: @escaping @Sendable (Answer) -> Told,
         answer: @escaping (Told?) -> Void
     ) {
+        guard hasRoomBeside else { return answer(nil) }
         let request = Request(id: 0, principal: actor, verb: .batch(batch))
         expect(
             ms: Limits.forecastMs,
@@ -19,7 +20,7 @@ extension Loop {
                 return true
             }, late: { answer(nil) },
             begin: { [engine, clock, inbox] number in
-                planThread.run {
+                runBeside {
                     let step = engine.rehearse([.request(request)], clock.now())
                     inbox.send(.answer(number, render(step.answers.first?.answer ?? .failure(.unavailable))))
                 }

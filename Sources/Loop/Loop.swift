@@ -44,6 +44,8 @@ public final class Loop {
     private let sinkThread = Worker(name: "sink")
     /// Decides what would come of something, for those who ask.
     let planThread = Worker(name: "plan")
+    /// What waits for it or is under way there.
+    let besideCount = BesideCount()
 
     // What effects need, in Loop+Effects.swift and Loop+Sources.swift.
     var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]

@@ -57,6 +57,10 @@ import Values
             #expect(ask(#"{"source":{"namespace":"default","name":"x"},"perform":true}"#) == "403")
             let mine = RawClient.ask(world.socket, "POST", "/apis/agentos.dev/v1/plans", Self.body(Self.map))
             #expect(mine?.text.contains("\"follow\"") == true, "root sees what follows")
+            // A number of an event does not tell the name of what it is of.
+            let event = "/apis/agentos.dev/v1/explanations?event=1"
+            #expect(RawClient.ask(world.socket, "GET", event)?.status == 200)
+            #expect(client.ask(["GET \(event)"], header: header)[0] == "404")
         }
     }
 
@@ -66,6 +70,10 @@ import Values
         (#"{"objects":[],"source":{}}"#, "expected either objects or source"), (#"{"object":[]}"#, "unknown field"),
         (#"{"objects":[{}]}"#, "objects[0].object"), (#"{"objects":[],"standings":1}"#, "standings: expected a list"),
         (#"{"objects":[],"standings":[1]}"#, "standings[0]"), (#"{"source":1}"#, "source: expected"),
+        (
+            #"{"objects":[{"object":\#(map),"declaredAt":"\#(String(repeating: "x", count: 5000))"}]}"#,
+            "objects[0].declaredAt: more than 4096 bytes"
+        ),
     ]) func requestsThatAreNoPlansAreRefused(_ body: String, _ words: String) {
         inWorld { world in
             world.startDaemon()

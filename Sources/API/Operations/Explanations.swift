@@ -36,12 +36,14 @@ extension Server {
         do throws(Failure) {
             guard case .success(let record) = found else { throw .unavailable }
             let object = record.flatMap { JSONReader.read($0.payload)?["object"] }
+            let noEvent = Failure(code: 404, reason: "NotFound", message: "no event of this number is kept")
             guard let record, let kind = object?["kind"]?.string.flatMap(Kind.init(rawValue:)),
                 let name = object?["name"]?.string
-            else {
-                throw Failure(code: 404, reason: "NotFound", message: "no event of this number is kept")
-            }
+            else { throw noEvent }
             let key = ObjectKey(kind, namespace: object?["namespace"]?.string ?? "", name: name)
+            // A number names nothing: who may not read the object does not learn what it is called.
+            let access = loop.engine.state.access
+            guard access.allows(call.principal, PlanRequest.attributes(.get, key)) else { throw noEvent }
             try explain(call, asked, key, untilMs: record.atMs, position: record.position)
         } catch {
             call.fail(error)

@@ -130,11 +130,14 @@ struct PlanRequest: Sendable {
         else { throw .badRequest("objects[\(index)].object: expected kind and metadata.name") }
         let namespace = object[path: "metadata", "namespace"]?.string ?? (kind.isNamespaced ? "default" : "")
         let key = ObjectKey(kind, namespace: kind.isNamespaced ? namespace : "", name: name)
+        let place = item["declaredAt"]?.string ?? ""
+        if place.utf8.count > Limits.placeBytesMax {
+            throw .badRequest("objects[\(index)].declaredAt: more than \(Limits.placeBytesMax) bytes")
+        }
         var generator = SystemRandomNumberGenerator()
         return .apply(
             key: key, node: object, manager: Self.manager, force: true, dryRun: false,
-            source: item["declaredAt"]?.string ?? "",
-            freshUID: UID(high: generator.next(), low: generator.next()))
+            source: place, freshUID: UID(high: generator.next(), low: generator.next()))
     }
 
     private static let manager = "agentos-apply"

@@ -150,13 +150,13 @@ final class LogFollower {
         // A run of which nothing was read may have been asked for before it had a place to write to.
         if isOver {
             isLastLook = true
-            return read(driver)
+            return pump()
         }
         isWaiting = true
         server.loop.events.after(ms: Self.lookMs) { [weak self] in
             guard let self else { return }
             isWaiting = false
-            if hasRead { goOn() } else { read(driver) }
+            if hasRead { goOn() } else { pump() }
         }
     }
 

@@ -26,7 +26,7 @@ extension Work {
 
     private mutating func carryOut(_ writes: [Request.Write], _ before: Draft, by principal: Principal) -> Forecast {
         var forecast = Forecast()
-        var places: [ObjectKey: Int] = [:]
+        var named: Set<ObjectKey> = []
         for write in writes {
             var change = Self.change(write.key, .keep, from: before)
             change.place = write.source
@@ -39,12 +39,12 @@ extension Work {
                 change.action = .refuse
                 change.refusal = error
             }
-            places[write.key] = forecast.changes.count
+            named.insert(write.key)
             forecast.changes.append(change)
         }
         planAll()
         for index in forecast.changes.indices { complete(&forecast.changes[index], before) }
-        follow(&forecast, before, besides: Set(places.keys))
+        follow(&forecast, before, besides: named)
         return forecast
     }
 

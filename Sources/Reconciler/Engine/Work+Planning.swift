@@ -7,6 +7,8 @@ extension Work {
     mutating func planAll() {
         for (run, driver) in facts.orphans.sorted(by: { $0.key < $1.key }) {
             if case .inFlight = facts[run].operation { continue }
+            // A batch plans more than once in a step.
+            if asked[run] != nil { continue }
             ask(Operation(run: run, driver: driver, verb: .kill))
         }
         for run in facts.ahead.sorted() { skip(to: run) }

@@ -73,7 +73,7 @@ struct Causes {
         case "delete": return "its deletion was asked for"
         case "owners": return "who owns its fields was changed"
         case "status": return "a controller has noted something in its status"
-        case "exec": return "a command was run beside it: \(entry.detail)"
+        case "exec": return "a command was run beside it"  // its words are for those who may run one
         case "prune": return ReasonWords.sentence(.objectPruned)
         default: break
         }

@@ -20,6 +20,7 @@ final class Daemon {
     private let parts: Assembly
     private let listeners: Listeners?
     private var tokens: TokenFile?
+    private lazy var tokenWork = SideWork(name: "tokens", events: events)
     private let manager: ServiceManager
     /// Of a service manager; nil: the daemon opens its socket itself.
     private let passed: PassedSocket?
@@ -98,7 +99,7 @@ final class Daemon {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
         listeners?.start(parts.server, events)
-        tokens?.watch(events)
+        tokens?.watch(events, tokenWork)
         events.watch(signals) { [unowned self] _ in
             switch agentos_read_signal(signals) {
             case SIGHUP: reloading.run()
@@ -160,7 +161,7 @@ final class Daemon {
         let renewed = try next.tokenFile.map { try TokenFile($0, log) { [parts] in parts.server.staticTokens = $0 } }
         tokens?.stop()
         tokens = renewed
-        if let renewed { renewed.watch(events) } else { parts.server.staticTokens = StaticTokens() }
+        if let renewed { renewed.watch(events, tokenWork) } else { parts.server.staticTokens = StaticTokens() }
         if let listeners, let made { listeners.use(made, parts.server) }
         parts.sourceRules.use(next)
         log.use(next)
@@ -196,7 +197,8 @@ final class Daemon {
         switch life.take(event) {
         case .stopLoop(let why):
             log.info("daemon stops", [("reason", why)])
-            manager.stops(why)
+            // A manager that is told of the end waits for it, and ends the program that starts again.
+            if life.startsAgain { manager.reloads() } else { manager.stops(why) }
             loop.stop { [unowned self] in take(.loopStopped) }
         case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break

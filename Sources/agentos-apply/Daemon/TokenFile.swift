@@ -26,9 +26,8 @@ final class TokenFile {
     /// From now on another file says who is known, or none.
     func stop() { isStopped = true }
 
-    func watch(_ events: EventLoop) { watch(events, SideWork(name: "tokens", events: events)) }
-
-    private func watch(_ events: EventLoop, _ work: SideWork) {
+    /// - Parameter work: where the file is read; a thread, which lasts.
+    func watch(_ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
             if isStopped { return }
             work.run { [path, seen] () -> Read? in

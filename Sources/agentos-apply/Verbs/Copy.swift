@@ -97,7 +97,7 @@ private struct RemoteCommands {
     private func fetchDirectory(_ path: String, to target: String) throws {
         guard mkdir(target, 0o755) == 0 || LocalFile.isDirectory(target) else { throw unwritable(target) }
         // tar keeps to its directory: names that lead out are refused, links come last.
-        let tar = try LocalProgram(["tar", "-x", "-f", "-", "--no-same-owner", "-C", target], feeds: true)
+        let tar = try LocalProgram(["tar", "-x", "-f", "-", "--no-same-owner", "--no-same-permissions", "-C", target], feeds: true)
         let code = try tar.use { try run("tar cf - -C \"$1\" .", [path], input: nil, output: $0) }
         try check(code, path)
         guard tar.end() == 0 else { throw CommandProblem(.failure, "\(target): tar could not unpack the copy") }
