@@ -13,6 +13,7 @@ import agentos_apply
         )
         #expect(throws: Mistake.self) { try CopyPlace("one:") }
         #expect(CopyPlace.base("/a/b/") == "b" && CopyPlace.base("b") == "b")
+        #expect(CopyPlace.base("d/..") == "." && CopyPlace.base("/") == ".")
     }
 
     @Test func filesAndDirectoriesGoInAndOut() {
@@ -41,6 +42,28 @@ import agentos_apply
             #expect(world.run("cp", "/no/such", "one:x").code == 3)
             #expect(world.run("cp", "one:a", "one:b").code == 64 && world.run("cp", "a").code == 64)
             #expect(world.run("cp", big, "one:/proc/none/x").code == 1)
+        }
+    }
+
+    /// What an agent has is no right on this machine.
+    @Test func copiesOpenNothingToOthers() {
+        inWorld { world in
+            let made = "mkdir s; cp /bin/true s/x; chmod 4755 s/x; echo v > f; \(World.stays)"
+            world.apply(World.agent("one", made), "--wait")
+            World.until("it is there") { world.run("exec", "one", "--", "test", "-f", "f").code == 0 }
+            func mode(_ name: String) -> UInt32 {
+                var status = stat()
+                return lstat("\(world.directory)/\(name)", &status) == 0 ? status.st_mode : 0
+            }
+            #expect(world.run("cp", "one:f", "\(world.directory)/f").code == 0 && mode("f") & 0o7777 == 0o600)
+            #expect(world.run("cp", "one:s/x", "\(world.directory)/x").code == 0 && mode("x") & 0o7777 == 0o700)
+            #expect(world.run("cp", "one:s", "\(world.directory)/s").code == 0)
+            #expect(mode("s/x") != 0 && mode("s/x") & 0o7000 == 0)
+            // What is no file is written through, and stays what it is.
+            symlink("f", "\(world.directory)/link")
+            #expect(world.run("cp", "one:s/x", "\(world.directory)/link").code == 0)
+            #expect(mode("link") & S_IFMT == S_IFLNK && World.read("\(world.directory)/f") != "v\n")
+            #expect(world.run("cp", "one:f", "/dev/full").code == 1 && World.exists("/dev/full"))
         }
     }
 

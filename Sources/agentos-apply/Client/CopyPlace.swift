@@ -20,8 +20,9 @@ package enum CopyPlace: Equatable {
         self = .agent(String(name), path: path)
     }
 
-    /// The last name of a path.
+    /// The last name of a path; one that leads upwards names nothing, and stays where it is put.
     package static func base(_ path: String) -> String {
-        path.split(separator: "/").last.map(String.init) ?? path
+        let name = path.split(separator: "/").last.map(String.init) ?? "."
+        return name == ".." ? "." : name
     }
 }

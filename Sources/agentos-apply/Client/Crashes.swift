@@ -7,6 +7,9 @@ package struct Crashes {
         package var message: String
     }
 
+    /// Of one replica, after which nobody waits for it who has said nothing else.
+    package static let usualMax = 3
+
     /// Ends of which no retry makes anything else, unless somebody changes something.
     private static let final: Set<String> = ["StartError", "ImageNotFound"]
 

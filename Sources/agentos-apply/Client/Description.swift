@@ -15,8 +15,8 @@ package struct Description {
 
     package func text(_ object: ObjectView, _ events: [EventView]) -> String {
         var lines: [(String, String?)] = [
-            ("Name", object.name), ("Namespace", object.namespace), ("Labels", object.labels),
-            ("Annotations", object.annotations), ("UID", object.uid),
+            ("Name", object.name), ("Namespace", object.namespace), ("Labels", object.labels.printable),
+            ("Annotations", object.annotations.printable), ("UID", object.uid),
             ("Generation", object.generation > 0 ? String(object.generation) : nil),
             ("Age", Age.text(object.created, nowMs: nowMs)), ("Deleting", object.deleted),
         ]

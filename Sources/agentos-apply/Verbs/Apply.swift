@@ -76,7 +76,7 @@ struct Apply: Verb {
         if prunes, worst == .success, let set { worst = try set.prune(session, isDryRun: isDryRun) }
         guard waits, !isDryRun, worst == .success else { return worst }
         return try session.awaitAll(
-            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? 3)
+            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? Crashes.usualMax)
     }
 
     /// All of a plan in one step, when things still stand as it was made for.
@@ -99,7 +99,7 @@ struct Apply: Verb {
         }
         guard waits else { return .success }
         return try session.awaitAll(
-            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? 3)
+            applied, .readyOrCompleted, timeoutMs: timeout.ms, crashesMax: crashesMax ?? Crashes.usualMax)
     }
 
     private func refused(_ manifest: Manifest, _ response: Client.Response, _ session: Session) -> ExitCode {

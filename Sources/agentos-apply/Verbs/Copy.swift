@@ -82,26 +82,48 @@ private struct RemoteCommands {
 
     func fetch(_ path: String, to target: String) throws {
         if try isDirectory(path) { return try fetchDirectory(path, to: target) }
-        // A copy that is not whole never has the name of one that is.
+        var there = stat()
+        let isThere = lstat(target, &there) == 0
+        if isThere, there.st_mode & S_IFMT != S_IFREG { return try fetch(path, through: target) }
+        // A copy that is not whole never has the name of one that is, nor is it anybody else's.
         let temporary = "\(target).part-\(getpid())"
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o644)
+        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard fd >= 0 else { throw unwritable(target) }
         defer {
             close(fd)
             unlink(temporary)
         }
         try check(run("cat -- \"$1\"", [path], input: nil, output: fd), path)
+        if isThere {
+            fchmod(fd, there.st_mode & 0o777)
+        } else if try run("test -x \"$1\"", [path], input: nil, output: 1) == 0 {
+            fchmod(fd, 0o700)
+        }
         guard rename(temporary, target) == 0 else { throw unwritable(target) }
+    }
+
+    /// Into what is no file: a device, a pipe, where a link leads.
+    private func fetch(_ path: String, through target: String) throws {
+        let fd = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC)
+        guard fd >= 0 else { throw unwritable(target) }
+        defer { close(fd) }
+        try check(run("cat -- \"$1\"", [path], input: nil, output: fd), path)
     }
 
     private func fetchDirectory(_ path: String, to target: String) throws {
         guard mkdir(target, 0o755) == 0 || LocalFile.isDirectory(target) else { throw unwritable(target) }
         // tar keeps to its directory: names that lead out are refused, links come last.
-        let tar = try LocalProgram(["tar", "-x", "-f", "-", "--no-same-owner", "--no-same-permissions", "-C", target], feeds: true)
+        let tar = try LocalProgram(
+            Self.withoutDevices + ["tar", "-x", "-f", "-", "--no-same-owner", "--no-same-permissions", "-C", target],
+            feeds: true)
         let code = try tar.use { try run("tar cf - -C \"$1\" .", [path], input: nil, output: $0) }
         try check(code, path)
         guard tar.end() == 0 else { throw CommandProblem(.failure, "\(target): tar could not unpack the copy") }
     }
+
+    /// What an agent sends to root makes no devices of the machine.
+    private static let withoutDevices =
+        geteuid() == 0 ? ["setpriv", "--bounding-set=-mknod", "--inh-caps=-mknod"] : []
 
     private func unwritable(_ path: String) -> CommandProblem {
         CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(errno)))")
@@ -130,7 +152,7 @@ private struct RemoteCommands {
         let mode = fstat(fd, &status) == 0 ? status.st_mode & 0o777 : 0o644
         try check(
             run(
-                "[ -d \"$1\" ] && set -- \"$1/$2\" \"$2\" \"$3\"; cat > \"$1.part-$$\" && chmod \"$3\" \"$1.part-$$\" && mv \"$1.part-$$\" \"$1\"",
+                "case \"$1\" in -*) set -- \"./$1\" \"$2\" \"$3\";; esac; [ -d \"$1\" ] && set -- \"$1/$2\" \"$2\" \"$3\"; cat > \"$1.part-$$\" && chmod \"$3\" \"$1.part-$$\" && mv \"$1.part-$$\" \"$1\"",
                 [path, CopyPlace.base(source), String(mode, radix: 8)], input: fd, output: 1), path)
     }
 }

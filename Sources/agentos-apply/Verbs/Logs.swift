@@ -39,6 +39,9 @@ struct Logs: Verb {
         if isOfThePrevious, attempt != nil { throw invocation.usage("give either --previous or --run") }
         if since != nil, sinceTime != nil { throw invocation.usage("give either --since or --since-time") }
         if follows, until != nil { throw invocation.usage("give either --follow or --until") }
+        if let name = targets.map(\.name).first(where: { $0.contains { ",=!()".contains($0) } }) {
+            throw invocation.usage("\"\(name)\" is no name: give several agents as separate words, and labels with -l")
+        }
         var style = try style(invocation)
         let session = try invocation.session()
         let namespace = scope.isAll ? nil : scope.namespace ?? "default"

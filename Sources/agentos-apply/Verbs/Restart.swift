@@ -35,6 +35,7 @@ struct Restart: Verb {
             try Terminal.print("\(target.shown) restarted")
         }
         guard waits, code == .success else { return code }
-        return try session.awaitAll(targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeoutMs)
+        return try session.awaitAll(
+            targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeoutMs, crashesMax: Crashes.usualMax)
     }
 }

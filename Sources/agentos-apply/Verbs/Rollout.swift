@@ -25,6 +25,8 @@ struct Rollout: Verb {
             Array(invocation.words.dropFirst()), usual: .agent, among: [.agent], does: "rolled out", invocation, session
         )
         if action == "restart" { return try Restart.run(targets, selection, session, waits: false, timeout.ms) }
-        return try session.awaitAll(targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeout.ms)
+        if targets.isEmpty { return .failure }
+        return try session.awaitAll(
+            targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeout.ms, crashesMax: Crashes.usualMax)
     }
 }

@@ -31,6 +31,7 @@ struct Scale: Verb {
             try Terminal.print("\(target.shown) \(isChanged ? "scaled" : "has \(replicas) replicas already")")
         }
         guard waits, code == .success else { return code }
-        return try session.awaitAll(targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeout.ms)
+        return try session.awaitAll(
+            targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeout.ms, crashesMax: Crashes.usualMax)
     }
 }

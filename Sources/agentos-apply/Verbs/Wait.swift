@@ -24,6 +24,8 @@ struct Wait: Verb {
             awaited.wasThere = false
             return awaited
         }
+        // What was chosen by labels and is not there has reached nothing but its end.
+        if objects.isEmpty, goal != .deleted { return .failure }
         return try session.awaitAll(objects, goal, timeoutMs: timeout.ms, tellsDeletions: true)
     }
 }
