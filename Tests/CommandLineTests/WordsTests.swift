@@ -153,7 +153,7 @@ import agentos_apply
     // MARK: Explaining
 
     @Test func aFieldIsExplained() throws {
-        let explanation = Explanation(width: 60, isRecursive: false, drivers: ["process", "gvisor"])
+        let explanation = FieldExplanation(width: 60, isRecursive: false, drivers: ["process", "gvisor"])
         #expect(
             try explanation.text(.agent, ["spec", "resources", "limits"]) == """
                 KIND:     Agent
@@ -189,7 +189,7 @@ import agentos_apply
                 "secret has no field \"dta\"; did you mean \"data\"?; it has apiVersion, kind, metadata, type, data, stringData, dataFrom"
             )
         ) { try explanation.text(.secret, ["dta"]) }
-        let whole = Explanation(width: 200, isRecursive: true, drivers: [])
+        let whole = FieldExplanation(width: 200, isRecursive: true, drivers: [])
         for kind in Kind.allCases {
             #expect(try whole.text(kind, []).split(separator: "\n").allSatisfy { $0.count <= 200 }, "\(kind)")
         }

@@ -161,7 +161,6 @@ final class LogFollower {
     }
 
     private func read(_ driver: String) {
-        guard server.logFollowers[number] != nil else { return }
         guard let next = server.loop.logs(request, driver: driver) else { return exchange.end() }
         session.close()
         session = next

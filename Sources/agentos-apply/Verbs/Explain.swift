@@ -17,7 +17,7 @@ struct Explain: Verb {
         let named = Kind.named(word)
         let kind = try named ?? kind(parts[0], invocation)
         parts = named == nil ? Array(parts.dropFirst()) : []
-        let explanation = Explanation(
+        let explanation = FieldExplanation(
             width: Terminal.columns ?? 80, isRecursive: isRecursive, drivers: DriverTable.all.names)
         let text: String
         do throws(Mistake) { text = try explanation.text(kind, parts) } catch { throw invocation.usage(error.message) }

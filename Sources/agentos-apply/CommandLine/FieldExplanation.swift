@@ -2,7 +2,7 @@ package import Manifests
 import Values
 
 /// What one field of a kind is, in words made of its description.
-package struct Explanation {
+package struct FieldExplanation {
     /// Columns of text.
     package var width: Int
     /// Also all fields below those that are shown.
