@@ -46,6 +46,7 @@ let package = Package(
         library("Values", ["CYAML", "CCrypto"]),
         library("Machine", ["Values", "CLinux"]),
         library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CZ", "CLinux"]),
+        library("HTTPClient", ["Values", "CCurl", "CLinux"]),
         library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
         library("Manifests", ["Values"]),
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),
@@ -68,7 +69,7 @@ let package = Package(
             name: "agentos-apply",
             dependencies: [
                 "API", "HTTP", "Loop", "Reconciler", "Planner", "Storage", "Messaging", "Drivers", "GitOps",
-                "Manifests", "Machine", "Values", "CCurl", "CLinux",
+                "Manifests", "Machine", "Values", "HTTPClient", "CLinux",
             ],
             path: "Sources/agentos-apply", swiftSettings: strict),
         // One tiny static process per agent: no Swift runtime in it (-nostartfiles drops Swift's start file only).
@@ -110,7 +111,8 @@ let package = Package(
             ]),
         tests("MachineTests", ["Support", "Machine", "Values"]),
         tests("GitOpsTests", ["GitOps", "Machine", "Planner", "Manifests", "Values"]),
-        tests("CommandLineTests", ["Support", "agentos-apply", "HTTP", "Machine", "Manifests", "Values"]),
+        tests(
+            "CommandLineTests", ["Support", "agentos-apply", "HTTP", "HTTPClient", "Machine", "Manifests", "Values"]),
         tests("TidyTests", ["Support", "Drivers", "Manifests", "Resources", "Values"]),
         tests("EndToEndTests", ["Support", "Manifests", "Values"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"], exclude: ["image.py"]),

@@ -8,6 +8,7 @@ import Testing
         "Values": ["CYAML", "CCrypto"],
         "Machine": ["Values", "Manifests"],
         "HTTP": ["CMicroHTTPD", "CTLS", "CZ", "Machine", "Values", "Manifests"],
+        "HTTPClient": ["CCurl", "Values"],
         "GRPC": ["CNGHTTP2", "Machine", "Values", "Manifests"],
         "Manifests": ["Values"],
         "Planner": ["Manifests", "Values"],
@@ -22,14 +23,14 @@ import Testing
         "GitOps": ["Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "API": ["HTTP", "GRPC", "Loop", "Machine", "Resources", "Reconciler", "Planner", "Manifests", "Values"],
         "agentos-apply": [
-            "CCurl", "API", "HTTP", "GRPC", "Loop", "Storage", "Messaging", "Drivers", "GitOps", "Machine", "Resources",
-            "Reconciler", "Planner", "Manifests", "Values",
+            "API", "HTTP", "HTTPClient", "GRPC", "Loop", "Storage", "Messaging", "Drivers", "GitOps", "Machine",
+            "Resources", "Reconciler", "Planner", "Manifests", "Values",
         ],
     ]
 
     /// The modules that may call the kernel and have threads; the others are functions of their arguments.
     private static let impure: Set<String> = [
-        "Machine", "HTTP", "GRPC", "Storage", "Messaging", "Drivers", "GitOps", "agentos-apply",
+        "Machine", "HTTP", "HTTPClient", "GRPC", "Storage", "Messaging", "Drivers", "GitOps", "agentos-apply",
     ]
     private static let system: Set<String> = ["Glibc", "CLinux", "Synchronization"]
 

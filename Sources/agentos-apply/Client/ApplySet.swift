@@ -1,3 +1,4 @@
+import HTTPClient
 package import Manifests
 import Values
 

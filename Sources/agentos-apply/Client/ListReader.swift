@@ -1,3 +1,4 @@
+package import HTTPClient
 package import Values
 
 /// Cuts a list that arrives in pieces into its items, so that a list of any length is read in the space of one item.

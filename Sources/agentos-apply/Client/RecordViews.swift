@@ -1,3 +1,4 @@
+import HTTPClient
 package import Values
 
 /// One event, as delivered.

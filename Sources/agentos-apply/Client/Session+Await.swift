@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPClient
 import Manifests
 
 extension Session {

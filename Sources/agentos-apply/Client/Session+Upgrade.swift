@@ -1,6 +1,7 @@
 import CLinux
 import Glibc
 import HTTP
+import HTTPClient
 import Values
 
 extension Session {
@@ -10,7 +11,7 @@ extension Session {
     /// A connection that has left HTTP for WebSocket, with a subprotocol.
     func upgrade(_ path: String, to subprotocol: String, body: [UInt8]) throws -> Int32 {
         let fd = agentos_connect_unix(paths.socket)
-        guard fd >= 0 else { throw problem(Transfer.refusal(paths.socket)) }
+        guard fd >= 0 else { throw problem(Client.refusal(paths.socket)) }
         var random = SystemRandomNumberGenerator()
         let key = Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
         let head =

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+package import HTTPClient
 import Manifests
 import Values
 

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPClient
 import Machine
 import Manifests
 import Values

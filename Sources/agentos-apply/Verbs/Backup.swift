@@ -1,4 +1,5 @@
 import Glibc
+import HTTPClient
 
 struct Backup: Verb {
     static let name = "backup"

@@ -1,3 +1,4 @@
+import HTTPClient
 import Values
 
 struct Outbox: Verb {

@@ -1,4 +1,5 @@
 import Glibc
+import HTTPClient
 
 struct Restore: Verb {
     static let name = "restore"

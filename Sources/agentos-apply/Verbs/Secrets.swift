@@ -1,3 +1,5 @@
+import HTTPClient
+
 struct Secrets: Verb {
     static let name = "secrets"
     static let usage = "secrets rotate"

@@ -1,3 +1,4 @@
+import HTTPClient
 import Manifests
 
 /// Reads Sources now and says what came of it.

@@ -1,3 +1,5 @@
+import HTTPClient
+
 /// The version of this program.
 let programVersion = "0.1.0"
 

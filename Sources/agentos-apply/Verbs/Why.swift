@@ -1,4 +1,5 @@
 import CLinux
+import HTTPClient
 import Manifests
 import Values
 

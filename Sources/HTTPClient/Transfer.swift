@@ -112,13 +112,15 @@ final class Transfer {
         case CURLE_WRITE_ERROR where isTooLarge: return .failure(.tooLarge(bytesMax: Self.answerBytesMax))
         case CURLE_WRITE_ERROR where sink?.isStopped == true: return .success(response)
         case CURLE_OPERATION_TIMEDOUT: return .failure(.late(afterMs: timeoutMs ?? 0))
-        case CURLE_COULDNT_CONNECT: return .failure(Self.refusal(socket))
+        case CURLE_COULDNT_CONNECT: return .failure(Client.refusal(socket))
         default: return .failure(.cut(String(cString: curl_easy_strerror(code))))
         }
     }
+}
 
+extension Client {
     /// Why nobody could be reached: curl does not say.
-    static func refusal(_ socket: String) -> Client.Failure {
+    package static func refusal(_ socket: String) -> Failure {
         let fd = agentos_connect_unix(socket)
         if fd >= 0 {
             close(fd)

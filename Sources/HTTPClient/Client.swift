@@ -27,6 +27,8 @@ package final class Client {
         package var headers: [String: String] = [:]
         package var body: [UInt8] = []
 
+        package init() {}
+
         package var isSuccess: Bool { (200..<300).contains(status) }
     }
 
