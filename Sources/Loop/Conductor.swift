@@ -107,7 +107,7 @@ public struct Conductor: Sendable {
         case .fetched(.failure(.retry)): delivery = .pausing(untilBootMs: now.bootMs + Limits.storeRetryMs)
         case .fetched(.success(let batch)): fetched(batch, &actions)
         case .delivered(.success(let verdicts)): settle(.delivered(verdicts))
-        case .delivered(.failure(let failure)): settle(.sinkUnavailable(failure.message))
+        case .delivered(.failure(let failure)): settle(.sinkUnavailable(failure.words))
         case .woken: wake(&actions, now)
         case .stop: if life == .running { life = .stopping(byBootMs: now.bootMs + Limits.stopMs) }
         case .closed: return end(.stopped)

@@ -15,7 +15,7 @@ public final class Loop {
     public let events: EventLoop
     /// Called after each commit with the changes that it made visible.
     public var onCommit: ([PublishedChange]) -> Void = { _ in }
-    /// Called when more events have reached the sink.
+    /// Called when more events have reached the journal.
     public var onPublished: () -> Void = {}
     /// Called once when the store cannot be used any more.
     public var onFatal: (String) -> Void = { _ in }
@@ -34,14 +34,14 @@ public final class Loop {
     }
 
     let store: any Store
-    private let sink: any EventSink
+    private let journal: any EventJournal
     let drivers: [String: any Driver]
     let prober: (any Prober)?
     let sources: (any SourceReader)?
     let clock: any Clock
     let inbox: Inbox
     let storeThread = Worker(name: "store")
-    private let sinkThread = Worker(name: "sink")
+    private let journalThread = Worker(name: "journal")
     /// Decides what would come of something, for those who ask.
     let planThread = Worker(name: "plan")
     /// What waits for it or is under way there.
@@ -59,14 +59,14 @@ public final class Loop {
 
     /// - Parameter inbox: what drivers, prober and sources report to; they are made first, so it is there before.
     public init(
-        engine: Engine, store: any Store, sink: any EventSink, inbox: Inbox, drivers: [any Driver],
+        engine: Engine, store: any Store, journal: any EventJournal, inbox: Inbox, drivers: [any Driver],
         prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, clock: any Clock,
         events: EventLoop
     ) {
         conductor = Conductor(engine: engine)
         published = PublishedState(engine.state)
         self.store = store
-        self.sink = sink
+        self.journal = journal
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.prober = prober
         self.sources = sources
@@ -154,7 +154,7 @@ public final class Loop {
         case .committed(nil): counters.commits += 1
         case .committed: counters.commitFailures += 1
         case .delivered(.success(let verdicts)): counters.published += verdicts.count
-        case .delivered(.failure(let failure)): log("event sink unavailable", [("error", failure.message)])
+        case .delivered(.failure(let failure)): log("event journal unavailable", [("error", failure.words)])
         case .inputs, .fetched, .storeFailed, .woken, .stop, .closed: break
         }
     }
@@ -196,9 +196,9 @@ public final class Loop {
                 }
             }
         case .deliver(let batch):
-            sinkThread.run { [sink, inbox] in
+            journalThread.run { [journal, inbox] in
                 do throws(SinkFailure) {
-                    inbox.send(.report(.delivered(.success(try sink.append(batch)))))
+                    inbox.send(.report(.delivered(.success(try journal.append(batch)))))
                 } catch {
                     inbox.send(.report(.delivered(.failure(error))))
                 }
@@ -247,8 +247,8 @@ public final class Loop {
             }
         }
         let offset = engine.leastAcknowledgedOffset ?? .max
-        sinkThread.run { [sink, inbox] in
-            inbox.send(.input(.retained(from: sink.retain(from: offset, nowMs: now))))
+        journalThread.run { [journal, inbox] in
+            inbox.send(.input(.retained(from: journal.retain(from: offset, nowMs: now))))
         }
         events.after(ms: Int64(Limits.trimMs)) { [unowned self] in trim() }
     }

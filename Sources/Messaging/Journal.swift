@@ -10,7 +10,7 @@ public import Values
 /// A segment is named by the logical offset of its first byte; a reader's place is such an offset. Beside it lies an index
 /// of its events. A half-written last line, as a crash leaves it, is cut off when the journal is opened.
 /// Guarantee: what is missing or is not what was written is never read as an event, and is told once.
-public final class Journal: EventSink, EventLog, Sendable {
+public final class Journal: EventJournal, Sendable {
     struct State {
         var fd: Int32 = -1
         var index: Int32 = -1
@@ -104,7 +104,7 @@ public final class Journal: EventSink, EventLog, Sendable {
             state.last = entries.last ?? last
             state.highest = max(state.highest, entries.last?.highest ?? 0)
         }
-        return events.map { DeliveryVerdict(position: $0.position, uid: $0.uid, sequence: $0.sequence) }
+        return events.map { DeliveryVerdict($0) }
     }
 
     private static func joined(_ events: [EventRecord]) -> [UInt8] {
@@ -129,7 +129,7 @@ public final class Journal: EventSink, EventLog, Sendable {
     }
 
     private static func failure(_ what: String) -> SinkFailure {
-        SinkFailure(message: "the event journal cannot be \(what): \(String(cString: strerror(errno)))")
+        .lost("the event journal cannot be \(what): \(String(cString: strerror(errno)))")
     }
 
     /// A segment whose file was removed or cut by somebody is given up: events go on in a new one, at the same offset.

@@ -95,10 +95,7 @@ package struct Acceptor: EventSink {
             if refused.contains(event.uid) { return nil }
             let isRefused = refuses.contains(event.type)
             if isRefused { refused.insert(event.uid) }
-            return DeliveryVerdict(
-                position: event.position, uid: event.uid, sequence: event.sequence, refusal: isRefused ? "no" : nil)
+            return DeliveryVerdict(event, isRefused ? .postponed("no") : .confirmed)
         }
     }
-
-    package func retain(from offset: Int64, nowMs: Int64) -> Int64 { 0 }
 }

@@ -7,7 +7,7 @@ import Values
 /// What every sink must do whose events can be read again. A sink is handed to it as a function that opens it: each time
 /// the same one, with all that was confirmed.
 package struct SinkConformance {
-    package typealias Sink = EventSink & EventLog
+    package typealias Sink = EventJournal
 
     package enum Check: String, CaseIterable, Sendable {
         case aNewSinkHoldsNothing, whatWasConfirmedIsReadAgain, everyEventGetsItsVerdict, payloadsComeBackAsTheyWere
@@ -80,7 +80,7 @@ package struct SinkConformance {
     private func everyEventGetsItsVerdict() throws {
         let verdicts = try open().append(Self.events(1...3))
         #expect(verdicts.map(\.position) == [1, 2, 3] && verdicts.map(\.sequence) == [1, 2, 3])
-        #expect(verdicts.allSatisfy { $0.refusal == nil && $0.uid == UID(high: 1, low: 1) })
+        #expect(verdicts.allSatisfy { $0.outcome == .confirmed && $0.uid == UID(high: 1, low: 1) })
     }
 
     private func payloadsComeBackAsTheyWere() throws {

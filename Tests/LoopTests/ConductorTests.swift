@@ -31,7 +31,10 @@ import Values
     }
 
     private static func verdict(_ position: Int64, _ name: String) -> DeliveryVerdict {
-        DeliveryVerdict(position: position, uid: UID(high: 1, low: UInt64(name.utf8.first ?? 0)), sequence: 1)
+        DeliveryVerdict(
+            EventRecord(
+                position: position, uid: UID(high: 1, low: UInt64(name.utf8.first ?? 0)), sequence: 1, type: "x",
+                namespace: "", atMs: 1, payload: "{}"))
     }
 
     @Test mutating func inputsGatherWhileACommitIsUnderWay() {
@@ -53,7 +56,7 @@ import Values
     @Test mutating func aSinkThatCannotBeReachedIsTriedAgainInItsTime() {
         _ = take(.inputs([Self.request("a")]))
         _ = take(.committed(nil))
-        #expect(take(.delivered(.failure(SinkFailure(message: "down")))) == ["release"])
+        #expect(take(.delivered(.failure(.lost("down")))) == ["release"])
         now.bootMs = conductor.wakeAtBootMs(now) ?? 0
         #expect(take(.woken) == ["fetch", "release"])
     }

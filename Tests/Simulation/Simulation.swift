@@ -187,7 +187,7 @@ struct Life {
 
     mutating func deliver(_ events: [EventRecord], _ life: Int) {
         if sinkIsDown {
-            if life == daemonLife { report(.delivered(.failure(SinkFailure(message: "down")))) }
+            if life == daemonLife { report(.delivered(.failure(.lost("down")))) }
             return
         }
         var verdicts: [DeliveryVerdict] = []
@@ -196,8 +196,7 @@ struct Life {
             if refused.contains(event.uid) { continue }
             if happens(\.sinkRefuses) {
                 refused.insert(event.uid)
-                verdicts.append(
-                    DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence, refusal: "no"))
+                verdicts.append(DeliveryVerdict(event, .postponed("no")))
                 continue
             }
             let last = delivered[event.uid] ?? 0
@@ -205,7 +204,7 @@ struct Life {
                 fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)")
             }
             delivered[event.uid] = max(last, event.sequence)
-            verdicts.append(DeliveryVerdict(position: event.position, uid: event.uid, sequence: event.sequence))
+            verdicts.append(DeliveryVerdict(event))
         }
         if life == daemonLife { report(.delivered(.success(verdicts))) }
     }

@@ -24,15 +24,12 @@ private final class FailingSink: EventSink {
                 if refused.contains(event.uid) { return nil }
                 let isRefused = state.refuses.contains(event.type)
                 if isRefused { refused.insert(event.uid) } else { state.taken.append(event) }
-                return DeliveryVerdict(
-                    position: event.position, uid: event.uid, sequence: event.sequence, refusal: isRefused ? "no" : nil)
+                return DeliveryVerdict(event, isRefused ? .postponed("no") : .confirmed)
             }
         }
-        guard let verdicts else { throw SinkFailure(message: "down") }
+        guard let verdicts else { throw .lost("down") }
         return verdicts
     }
-
-    func retain(from offset: Int64, nowMs: Int64) -> Int64 { 0 }
 }
 
 /// The outbox over a real store, with a sink that fails: the same calls as the loop makes, in virtual time.
@@ -83,7 +80,7 @@ private struct Office {
         do throws(SinkFailure) {
             input = .delivered(try sink.append(batch))
         } catch {
-            input = .sinkUnavailable(error.message)
+            input = .sinkUnavailable(error.words)
         }
         try take([input])
         return true

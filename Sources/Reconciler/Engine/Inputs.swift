@@ -40,18 +40,3 @@ public enum OperationResult: Sendable, Equatable {
     case done
     case failed(String)
 }
-
-public struct DeliveryVerdict: Sendable, Equatable {
-    public var position: Int64
-    public var uid: UID
-    public var sequence: Int64
-    /// Nil: confirmed as durable by the sink.
-    public var refusal: String?
-
-    public init(position: Int64, uid: UID, sequence: Int64, refusal: String? = nil) {
-        self.position = position
-        self.uid = uid
-        self.sequence = sequence
-        self.refusal = refusal
-    }
-}

@@ -7,18 +7,10 @@ extension Work {
     mutating func deliver(_ verdict: DeliveryVerdict) {
         var ledger = draft.ledger(verdict.uid)
         guard verdict.sequence == ledger.publishedSequence + 1 else { return }  // a double, or behind a refusal
-        if let refusal = verdict.refusal {
-            let attempts = (ledger.stuck?.attempts ?? 0) + 1
-            let dead = attempts >= Limits.publishAttemptsMax
-            let retryAt = Deadline(now, afterMs: DeliveryFacts.backoffMs(attempts))
-            ledger.stuck = Ledger.Stuck(
-                position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
-            draft.put(
-                ledger, of: verdict.uid,
-                dead
-                    ? .deadLettered(position: verdict.position, attempts: attempts, message: refusal)
-                    : .retrying(position: verdict.position, attempts: attempts, at: retryAt, message: refusal))
-        } else {
+        switch verdict.outcome {
+        case .postponed(let reason): hold(verdict, &ledger, reason, forGood: false)
+        case .refused(let reason): hold(verdict, &ledger, reason, forGood: true)
+        case .confirmed:
             ledger.stuck = nil
             ledger.publishedSequence = verdict.sequence
             if base.leastAcknowledgedOffset != nil {
@@ -27,6 +19,21 @@ extension Work {
             draft.put(ledger, of: verdict.uid, .published(position: verdict.position, atMs: now.wallMs))
             if let key = base.keysByUID[verdict.uid], waitsForGate(key) { queue.mark(key) }
         }
+    }
+
+    private mutating func hold(
+        _ verdict: DeliveryVerdict, _ ledger: inout Ledger, _ reason: String, forGood: Bool
+    ) {
+        let attempts = (ledger.stuck?.attempts ?? 0) + 1
+        let dead = forGood || attempts >= Limits.publishAttemptsMax
+        let retryAt = Deadline(now, afterMs: DeliveryFacts.backoffMs(attempts))
+        ledger.stuck = Ledger.Stuck(
+            position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
+        draft.put(
+            ledger, of: verdict.uid,
+            dead
+                ? .deadLettered(position: verdict.position, attempts: attempts, message: reason)
+                : .retrying(position: verdict.position, attempts: attempts, at: retryAt, message: reason))
     }
 
     private func waitsForGate(_ key: ObjectKey) -> Bool {

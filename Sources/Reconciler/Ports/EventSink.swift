@@ -1,17 +1,61 @@
+public import Planner
+
 /// A place that events are delivered to, at least once and in order per object.
 public protocol EventSink: Sendable {
-    /// Guarantee: a confirmed event is durable in the sink. Throws when nothing can be said about any of them.
+    /// Hands events over, in this order, and says of each what has become of it.
+    ///
+    /// An event without a verdict was not tried, as one behind a refusal of the same object: it comes again. So does an event
+    /// whose confirmation was lost: its id is that of the first time, and the sink or its reader drops the double.
+    /// Guarantee: a confirmed event is durable in the sink, after all events of its object that were confirmed before.
+    /// Assumes: one call at a time. A call ends by itself, with a failure when its own deadline is over.
+    /// - Throws: when nothing can be said about any of them.
     func append(_ events: [EventRecord]) throws(SinkFailure) -> [DeliveryVerdict]
+}
+
+/// What has become of an event that was handed to a sink.
+public struct DeliveryVerdict: Sendable, Equatable {
+    public enum Outcome: Sendable, Equatable {
+        /// It is durable in the sink.
+        case confirmed
+        /// Not this time, with the reason: it comes again after a pause, and is a dead letter after the limit.
+        case postponed(String)
+        /// Never, with the reason: it is a dead letter at once.
+        case refused(String)
+    }
+
+    public var position: Int64
+    public var uid: UID
+    public var sequence: Int64
+    public var outcome: Outcome
+
+    public init(_ event: EventRecord, _ outcome: Outcome = .confirmed) {
+        (position, uid, sequence) = (event.position, event.uid, event.sequence)
+        self.outcome = outcome
+    }
+}
+
+/// Nothing can be said about what was handed over; what the caller does next.
+public enum SinkFailure: Error, Sendable, Equatable {
+    /// Tried again after a pause that grows: the sink is away, or has not answered in time.
+    case lost(String)
+    /// Tried again when so many milliseconds are over, as the sink has asked for (`Retry-After`).
+    case busy(String, afterMs: Int64)
+    /// The sink wants nothing more: it is switched off until somebody switches it on again.
+    case gone(String)
+
+    public var words: String {
+        switch self {
+        case .lost(let words), .busy(let words, _), .gone(let words): words
+        }
+    }
+}
+
+/// The sink that is always there: what reaches it is Published, and the other sinks are fed from it.
+public protocol EventJournal: EventSink, EventLog {
     /// Drops what is too old or too much; what follows an offset only beyond the hard cap.
     ///
     /// - Returns: the offset of the first event that is kept.
     func retain(from offset: Int64, nowMs: Int64) -> Int64
-}
-
-/// Nothing can be said about what was handed over.
-public struct SinkFailure: Error, Sendable {
-    public var message: String
-    public init(message: String) { self.message = message }
 }
 
 /// Delivered events, to be read in the order of their delivery.

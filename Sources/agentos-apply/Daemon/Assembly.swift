@@ -71,7 +71,7 @@ struct Assembly {
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: engineSettings)
         loop = Loop(
-            engine: engine, store: store, sink: journal, inbox: inbox, drivers: drivers,
+            engine: engine, store: store, journal: journal, inbox: inbox, drivers: drivers,
             prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
         server = Server(
             loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),

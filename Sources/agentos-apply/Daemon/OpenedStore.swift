@@ -19,13 +19,13 @@ struct OpenedStore {
                 log.error("the event journal is damaged", [("problem", problem)])
             }
         } catch {
-            throw CommandProblem(.storeFailure, error.message)
+            throw CommandProblem(.storeFailure, error.words)
         }
         let (store, state) = try Self.openStore(paths, log, journal, nowMs: nowMs, keyring)
         // A reader is never told of other events at an offset that it has passed.
         let passed = state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset).max() ?? 0
         do throws(SinkFailure) { try journal.goOn(at: passed) } catch {
-            throw CommandProblem(.storeFailure, error.message)
+            throw CommandProblem(.storeFailure, error.words)
         }
         (self.journal, self.store, self.state) = (journal, store, state)
     }
