@@ -8,6 +8,9 @@ struct House {
     var engine: Engine
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     private var requests = 0
+    /// What the drivers were asked for and have not done.
+    private var operations: [Operation] = []
+    private var instances: [RunID: Instance] = [:]
 
     /// Who asks.
     var principal = Principal(user: "test", via: .socket)
@@ -22,7 +25,29 @@ struct House {
     mutating func take(_ inputs: [Input]) -> Step {
         let step = engine.step(inputs, now)
         engine.committed(step)
+        operations += step.operations
         return step
+    }
+
+    /// The driver does what it was asked for, until nothing more follows.
+    mutating func settle() {
+        for _ in 0..<100 where !operations.isEmpty {
+            let asked = operations
+            operations = []
+            now.bootMs += 100
+            now.wallMs += 100
+            for operation in asked {
+                switch operation.verb {
+                case .start, .thaw: instances[operation.run] = .running(pid: 1, startedAtMs: now.wallMs)
+                case .freeze: instances[operation.run] = .running(pid: 1, startedAtMs: now.wallMs, isFrozen: true)
+                case .signal, .kill:
+                    instances[operation.run] = .exited(Exit(code: 0, reason: .completed, atMs: now.wallMs))
+                case .giveUp: instances[operation.run] = .absent
+                case .remove: break
+                }
+            }
+            take(asked.map { .finished($0, .done) } + [.observed(driver: "process", instances, complete: true)])
+        }
     }
 
     @discardableResult

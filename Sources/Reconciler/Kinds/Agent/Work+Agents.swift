@@ -8,14 +8,17 @@ extension Work {
         let snapshot = snapshot(object, agent)
         let plan = Planner.plan(snapshot, now)
         let old = agent
-        let progressDue = agent.progressBy.isDue(now)
-        let summary = Summary(snapshot, plan, progressDue: progressDue)
+        var progressDue = agent.progressBy.isDue(now)
+        var summary = Summary(snapshot, plan, progressDue: progressDue)
+        if old.summary.isReady, !summary.isReady {
+            // The time begins now: what is said is not about the time before.
+            agent.progressBy = Deadline(now, afterMs: agent.effective.spec.progressDeadlineMs)
+            progressDue = false
+            summary = Summary(snapshot, plan, progressDue: progressDue)
+        }
         agent.summary = agent.summary.updated(summary, generation: object.generation, now)
         agent.observedGeneration = object.generation
         agent.replicas = plan.replicas
-        if old.summary.isReady, !summary.isReady {
-            agent.progressBy = Deadline(now, afterMs: agent.effective.spec.progressDeadlineMs)
-        }
         object.agent = agent
         for operation in plan.operations { ask(operation) }
         if agent != old || !plan.transitions.isEmpty {

@@ -19,7 +19,9 @@ extension Work {
         if snapshot.isDeleting || spec.suspend {
             snapshot.hasStoppingDependents = draft.dependents(of: object.key).contains { key in
                 guard let dependent = draft[key], let agent = dependent.agent else { return false }
-                return (dependent.deletion != nil || agent.effective.spec.suspend) && agent.summary.hasLive
+                // What is frozen lives on: nobody waits for its end.
+                let stops = agent.effective.spec.suspend && !agent.effective.spec.freezes
+                return (dependent.deletion != nil || stops) && agent.summary.hasLive
             }
         }
         for input in spec.inputs {

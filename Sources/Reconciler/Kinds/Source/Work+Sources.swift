@@ -23,9 +23,11 @@ extension Work {
             events = sync.events(since: old)
         }
         source.observedGeneration = object.generation
-        let health = health(object, source, spec)
+        var health = health(object, source, spec)
         if source.syncedAtMs != old.syncedAtMs || (old.condition(.ready)?.status == true && !health.ready.status) {
+            // The time begins now: what is said is not about the time before.
             source.readyBy = Deadline(now, afterMs: spec.timeoutMs)
+            health = self.health(object, source, spec)
         }
         source.set([health.ready, health.synced], generation: object.generation, now)
         queue.wake(
