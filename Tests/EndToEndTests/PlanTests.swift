@@ -36,7 +36,7 @@ import Values
 
             // Values of Secrets are not in it, and what is needed to make them is.
             let kept = World.read("\(world.directory)/plan.json")
-            #expect(!kept.contains("hunter2") && kept.contains(path) && kept.contains("\"format\": 1"))
+            #expect(!kept.contains("hunter2") && kept.contains(path) && kept.contains("\"format\": 2"))
 
             let done = world.run("apply", "--plan", "\(world.directory)/plan.json", "--wait")
             #expect(done.code == 0, "\(done.text)")
@@ -105,6 +105,39 @@ import Values
         }
     }
 
+    /// As a plan of this content ends.
+    private static func withDigest(_ text: String) -> String {
+        let bytes = JSONWriter.bytes(JSONReader.read(text) ?? .emptyMap)
+        return "\(text.dropLast()),\"digest\":\"sha256:\(SHA256Digest.hex(bytes))\"}"
+    }
+
+    /// A plan is carried out as it was shown, or not at all.
+    @Test func aPlanThatWasEditedIsNotCarriedOut() {
+        inWorld { world in
+            world.startDaemon()
+            let path = world.write("a.yaml", World.agent("web", World.stays, "replicas: 1"))
+            let file = "\(world.directory)/plan.json"
+            #expect(world.run("plan", "-f", path, "--out", file).code == 2)
+            let plan = World.read(file)
+            for (old, new) in [
+                ("\"replicas\": 1", "\"replicas\": 2"), ("\"name\": \"web\"", "\"name\": \"other\""),
+                ("\"digest\": \"sha256:", "\"digest\": \"sha256:0"), ("\"apiVersion\"", "\"more\": 1, \"apiVersion\""),
+            ] {
+                #expect(plan.contains(old), "\(plan)")
+                world.write("plan.json", plan.replacing(old, with: new))
+                let edited = world.run("apply", "--plan", file)
+                #expect(
+                    edited.code == 3 && edited.error.contains("\(file): was changed after it was made")
+                        && edited.error.contains("make a new plan with 'agentos-apply plan --out \(file)'"),
+                    "\(edited.text)")
+            }
+            #expect(world.get("web") == nil && world.get("other") == nil)
+            // Laid out anew it says the same.
+            world.write("plan.json", JSONReader.read(plan).map { JSONWriter.text($0) } ?? "")
+            #expect(world.run("apply", "--plan", file).output == "agent.agentos.dev/web created\n")
+        }
+    }
+
     /// A plan is read as strictly as a manifest.
     @Test func filesThatAreNoPlansAreRefused() {
         inWorld { world in
@@ -112,15 +145,18 @@ import Values
             for (text, words) in [
                 ("", "plan.json:1:1"), ("{", "plan.json:1:"), ("{}", "is no plan"),
                 (#"{"kind":"PlanFile"}"#, "format: expected a number"),
-                (#"{"kind":"PlanFile","format":2}"#, "is of format 2, and this version reads format 1"),
-                (#"{"kind":"PlanFile","format":1,"more":1}"#, "unknown field more"),
-                (#"{"kind":"PlanFile","format":1}"#, "standings: expected a list"),
-                (#"{"kind":"PlanFile","format":1,"standings":[]}"#, "expected either objects or source"),
-                (#"{"kind":"PlanFile","format":1,"standings":[],"objects":[{}]}"#, "objects[0]: is not as"),
-                (#"{"kind":"PlanFile","format":1,"standings":[],"source":{"name":"x"}}"#, "source: expected"),
-                (#"{"kind":"PlanFile","format":1,"standings":[{"kind":"x"}],"objects":[]}"#, "standings[0]: is not as"),
+                (#"{"kind":"PlanFile","format":1}"#, "is of format 1, and this version reads format 2"),
+                (#"{"kind":"PlanFile","format":2,"standings":[],"objects":[]}"#, "was changed after it was made"),
+                (#"{"kind":"PlanFile","format":2,"more":1}"#, "unknown field more"),
+                (#"{"kind":"PlanFile","format":2,"x":0}"#, "unknown field x"),
+                (#"{"kind":"PlanFile","format":2}"#, "standings: expected a list"),
+                (#"{"kind":"PlanFile","format":2,"standings":[]}"#, "expected either objects or source"),
+                (#"{"kind":"PlanFile","format":2,"standings":[],"objects":[{}]}"#, "objects[0]: is not as"),
+                (#"{"kind":"PlanFile","format":2,"standings":[],"source":{"name":"x"}}"#, "source: expected"),
+                (#"{"kind":"PlanFile","format":2,"standings":[{"kind":"x"}],"objects":[]}"#, "standings[0]: is not as"),
             ] {
-                let path = world.write("plan.json", text)
+                let isSealed = text.contains("\"format\":2") && !words.hasPrefix("was changed")
+                let path = world.write("plan.json", isSealed ? Self.withDigest(text) : text)
                 let result = world.run("apply", "--plan", path)
                 #expect(result.code == 3 && result.error.contains(words), "\(text): \(result.text)")
             }

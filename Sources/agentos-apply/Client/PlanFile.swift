@@ -4,10 +4,10 @@ import Values
 /// A plan that is kept: what was asked for, and how things stood.
 ///
 /// Manifests are kept whole, but for Secrets: of those the file that holds them is named, and a seal that only the daemon
-/// can make tells whether it still says the same.
+/// can make tells whether it still says the same. A digest tells whether the plan is still the one that was shown.
 struct PlanFile {
     /// Raised when a field changes its meaning; a program reads no other than its own.
-    static let format = 1
+    static let format = 2
     private static let bytesMax = 64 << 20
 
     enum Asked {
@@ -91,7 +91,15 @@ struct PlanFile {
         case .objects(let items): entries.append(("objects", .list(items.map(\.node))))
         }
         entries.append(("standings", standings ?? .list([])))
+        entries.append(("digest", .text(Self.digest(.map(entries)))))
         try LocalFile.write(JSONWriter.text(.map(entries), pretty: true) + "\n", to: path)
+    }
+
+    /// Of what a plan says, however it is laid out.
+    private static func digest(_ plan: Node) -> String {
+        // As it will be read: a number may be written in several ways.
+        let read = JSONReader.read(JSONWriter.text(plan)) ?? plan
+        return "sha256:\(SHA256Digest.hex(JSONWriter.bytes(read)))"
     }
 
     static func read(_ path: String) throws -> PlanFile {
@@ -107,7 +115,12 @@ struct PlanFile {
         guard node["kind"]?.string == "PlanFile" else { throw refuse("is no plan") }
         guard let found = node["format"]?.int else { throw refuse("format: expected a number") }
         guard found == format else { throw refuse("is of format \(found), and this version reads format \(format)") }
-        if let stranger = node.stranger(["kind", "apiVersion", "format", "objects", "source", "standings"]) {
+        var content = node
+        content["digest"] = nil
+        guard let digest = node["digest"]?.string, digest == Self.digest(content) else {
+            throw refuse("was changed after it was made, and a plan is carried out as it was shown or not at all")
+        }
+        if let stranger = node.stranger(["kind", "apiVersion", "format", "objects", "source", "standings", "digest"]) {
             throw refuse("unknown field \(stranger)")
         }
         guard let standings = node["standings"], standings.list != nil else {
