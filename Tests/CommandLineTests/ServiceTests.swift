@@ -56,6 +56,36 @@ import agentos_apply
         }
     }
 
+    /// A start on a large database takes longer than the watchdog waits, and no loop turns in it.
+    @Test func aRestoreAsksForItsTimeAndGivesItBack() {
+        inWorld { world in
+            let (path, told) = ("\(world.directory)/notify", "\(world.directory)/told")
+            let manager = begin(world, "manager", ["/usr/bin/python3", "-c", Self.listener, path, told])
+            defer {
+                World.kill(manager, SIGKILL)
+                waitpid(manager, nil, 0)
+            }
+            World.until("the manager listens") { World.read(told).contains("bound\n") }
+            world.moreEnvironment = ["NOTIFY_SOCKET=\(path)", "WATCHDOG_USEC=20000000"]
+            let daemon = begin(world, "daemon", [World.program, "daemon"])
+            World.until("it is ready") { World.read(told).contains("READY=1") }
+            #expect(world.run("backup", "\(world.directory)/copy").code == 0)
+            #expect(world.run("restore", "\(world.directory)/copy").code == 0)
+            World.until("it serves the restored database") { World.read(told).split(separator: "READY=1").count == 3 }
+            let steps = World.read(told).split(separator: "\n").map { line in
+                line.split(separator: " ").filter { !$0.hasPrefix("MONOTONIC") }.prefix(2).joined(separator: " ")
+            }
+            #expect(
+                steps.filter { $0 != "WATCHDOG=1" } == [
+                    "bound", "READY=1 STATUS=serves", "WATCHDOG_USEC=20000000 WATCHDOG=1", "RELOADING=1 STATUS=starts",
+                    "EXTEND_TIMEOUT_USEC=600000000", "WATCHDOG_USEC=600000000 WATCHDOG=1", "READY=1 STATUS=serves",
+                    "WATCHDOG_USEC=20000000 WATCHDOG=1",
+                ], "\(World.read(told))")
+            World.kill(daemon, SIGTERM)
+            #expect(World.wait(daemon, timeoutMs: 20_000) == 0)
+        }
+    }
+
     @Test func aManagerThatIsNotThereHoldsNobodyUp() {
         inWorld { world in
             world.moreEnvironment = ["NOTIFY_SOCKET=\(world.directory)/nobody", "WATCHDOG_USEC=100000"]

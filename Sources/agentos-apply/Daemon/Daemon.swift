@@ -198,7 +198,7 @@ final class Daemon {
         case .stopLoop(let why):
             log.info("daemon stops", [("reason", why)])
             // A manager that is told of the end waits for it, and ends the program that starts again.
-            if life.startsAgain { manager.reloads() } else { manager.stops(why) }
+            if life.startsAgain { manager.startsAgain() } else { manager.stops(why) }
             loop.stop { [unowned self] in take(.loopStopped) }
         case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break

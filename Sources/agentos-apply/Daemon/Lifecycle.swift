@@ -63,7 +63,7 @@ package struct Lifecycle: Equatable, Sendable {
         }
     }
 
-    package var startsAgain: Bool { state == .ended(.restore) }
+    package var startsAgain: Bool { state == .stopping(.restore) || state == .ended(.restore) }
 
     package var exitCode: ExitCode {
         switch state {

@@ -28,12 +28,29 @@ package final class ServiceManager {
     func serves(_ what: String) { say("READY=1", "STATUS=serves \(what)") }
 
     /// Shows again and again that the loop turns, where somebody asks for it.
-    func startWatchdog() { if let watchdogMs { live(every: watchdogMs / 2) } }
+    func startWatchdog() {
+        guard let watchdogMs else { return }
+        // The program that was here before may have asked for more.
+        say("WATCHDOG_USEC=\(watchdogMs * 1000)", "WATCHDOG=1")
+        live(every: watchdogMs / 2)
+    }
 
     func stops(_ why: String) { say("STOPPING=1", "STATUS=finishes what is under way (\(why)); agents run on") }
 
     /// Says that settings are read again, until `serves` says that they were.
     func reloads() { say("RELOADING=1", "MONOTONIC_USEC=\(agentos_monotonic_us())", "STATUS=reads its settings again") }
+
+    /// Says that the same process starts again, on the restored database: no loop turns meanwhile, and checking a large
+    /// one takes its time.
+    func startsAgain() {
+        say("RELOADING=1", "MONOTONIC_USEC=\(agentos_monotonic_us())", "STATUS=starts again on the restored database")
+        let us = Self.restoreMs * 1000
+        say("EXTEND_TIMEOUT_USEC=\(us)")
+        if watchdogMs != nil { say("WATCHDOG_USEC=\(us)", "WATCHDOG=1") }
+    }
+
+    /// The longest that a start on a restored database may take.
+    private static let restoreMs: Int64 = 600_000
 
     private func live(every ms: Int64) {
         events.after(ms: ms) { [unowned self] in

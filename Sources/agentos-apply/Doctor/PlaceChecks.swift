@@ -97,8 +97,8 @@ package enum PlaceChecks {
         let closed = steps.filter { $0.path != state && $0.mode & 0o001 == 0 }
         if user == 0, let first = closed.first {
             return Finding(
-                "state", .fault, "\(first.path) has mode \(octal(first.mode)), and \(state) lies below it",
-                means: "Agents have users of their own and cannot enter their homes: none starts.",
+                "state", .risk, "\(first.path) has mode \(octal(first.mode)), and \(state) lies below it",
+                means: "Agents of the driver process that run as other users than root cannot enter their homes.",
                 mend: "chmod o+x \(first.path), or give the daemon another place (--state-dir)")
         }
         // Who may write in a directory may put another in the place of what is in it; with the sticky bit only in his own.
