@@ -67,6 +67,30 @@ import agentos_apply
         }
     }
 
+    @Test(arguments: [SIGKILL, SIGTERM]) func aCopyThatIsKilledLeavesNothing(signal: Int32) {
+        inWorld { world in
+            world.apply(
+                World.agent("one", "mkfifo f; { touch begun; while :; do echo x; sleep 0.05; done; } > f"), "--wait")
+            let copy = world.begin("cp", "one:f", "\(world.directory)/copied")
+            World.until("it copies") { world.run("exec", "one", "--", "test", "-f", "begun").code == 0 }
+            World.kill(copy.pid, signal)
+            #expect(World.wait(copy.pid, timeoutMs: 10_000) == 128 + signal)
+            #expect(World.names(world.directory).filter { $0.hasPrefix("copied") } == [])
+        }
+    }
+
+    /// What the kernel makes when it is read says nothing of its length, and an empty file has none.
+    @Test func filesOfAllLengthsAreSent() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            #expect(world.run("cp", "/proc/self/status", "one:status").code == 0)
+            #expect(world.run("exec", "one", "--", "head", "-n", "1", "status").output.hasPrefix("Name:"))
+            #expect(world.run("cp", world.write("empty", ""), "one:empty").code == 0)
+            #expect(
+                world.run("exec", "one", "--", "sh", "-c", "test -f empty && ls -A | grep -c part-").output == "0\n")
+        }
+    }
+
     @Test func attachingShowsWhatIsWrittenFromNowOn() {
         inWorld { world in
             world.apply(

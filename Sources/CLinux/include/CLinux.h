@@ -87,6 +87,11 @@ int agentos_open_beneath(const char *directory, const char *path);
 int agentos_open_path(const char *path);
 /// Whether a file is an answer of the kernel, made when it is read (proc, sysfs and their like); -1 with errno.
 int agentos_is_of_kernel(int fd);
+/// A file in a directory that has no name yet, for writing; a name for it that is not taken. -1 with errno.
+int agentos_open_nameless(const char *directory);
+int agentos_name_file(int fd, const char *path);
+/// A signal that ends this process removes this file before; NULL: none.
+void agentos_remove_when_killed(const char *path);
 /// A directory in another that is open, reached over no link and on the same mount.
 int agentos_open_inside(int directory, const char *name);
 /// No core of this process is written, and no other process of its user may look into its memory.

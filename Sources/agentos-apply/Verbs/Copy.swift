@@ -86,36 +86,30 @@ private struct RemoteCommands {
         let isThere = lstat(target, &there) == 0
         if isThere, there.st_mode & S_IFMT != S_IFREG { return try fetch(path, through: target) }
         // A copy that is not whole never has the name of one that is, nor is it anybody else's.
-        let temporary = "\(target).part-\(getpid())"
-        let fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard fd >= 0 else { throw unwritable(target) }
-        defer {
-            close(fd)
-            unlink(temporary)
-        }
-        try check(run("cat -- \"$1\"", [path], input: nil, output: fd), path)
+        let copy = try WholeFile(target)
+        try check(run("cat -- \"$1\"", [path], input: nil, output: copy.fd), path)
         if isThere {
-            fchmod(fd, there.st_mode & 0o777)
+            fchmod(copy.fd, there.st_mode & 0o777)
         } else if try run("test -x \"$1\"", [path], input: nil, output: 1) == 0 {
-            fchmod(fd, 0o700)
+            fchmod(copy.fd, 0o700)
         }
-        guard rename(temporary, target) == 0 else { throw unwritable(target) }
+        try copy.keep()
     }
 
     /// Into what is no file: a device, a pipe, where a link leads.
     private func fetch(_ path: String, through target: String) throws {
         let fd = open(target, O_WRONLY | O_TRUNC | O_CLOEXEC)
-        guard fd >= 0 else { throw unwritable(target) }
+        guard fd >= 0 else { throw WholeFile.unwritable(target) }
         defer { close(fd) }
         try check(run("cat -- \"$1\"", [path], input: nil, output: fd), path)
     }
 
     private func fetchDirectory(_ path: String, to target: String) throws {
-        guard mkdir(target, 0o755) == 0 || LocalFile.isDirectory(target) else { throw unwritable(target) }
+        guard mkdir(target, 0o755) == 0 || LocalFile.isDirectory(target) else { throw WholeFile.unwritable(target) }
         // tar keeps to its directory: names that lead out are refused, links come last.
         let tar = try LocalProgram(
             Self.withoutDevices + ["tar", "-x", "-f", "-", "--no-same-owner", "--no-same-permissions", "-C", target],
-            feeds: true)
+            pipe: .input)
         let code = try tar.use { try run("tar cf - -C \"$1\" .", [path], input: nil, output: $0) }
         try check(code, path)
         guard tar.end() == 0 else { throw CommandProblem(.failure, "\(target): tar could not unpack the copy") }
@@ -125,15 +119,11 @@ private struct RemoteCommands {
     private static let withoutDevices =
         geteuid() == 0 ? ["setpriv", "--bounding-set=-mknod", "--inh-caps=-mknod"] : []
 
-    private func unwritable(_ path: String) -> CommandProblem {
-        CommandProblem(.failure, "\(path): cannot be written: \(String(cString: strerror(errno)))")
-    }
-
     // MARK: In
 
     func send(_ source: String, to path: String) throws {
         if LocalFile.isDirectory(source) {
-            let tar = try LocalProgram(["tar", "-c", "-f", "-", "-C", source, "."], feeds: false)
+            let tar = try LocalProgram(["tar", "-c", "-f", "-", "-C", source, "."], pipe: .output)
             let code = try tar.use {
                 try run(
                     "[ -d \"$1\" ] && set -- \"$1/$2\"; mkdir -p \"$1\" && tar xf - -C \"$1\"",
@@ -149,51 +139,28 @@ private struct RemoteCommands {
         }
         defer { close(fd) }
         var status = stat()
-        let mode = fstat(fd, &status) == 0 ? status.st_mode & 0o777 : 0o644
+        let isKnown = fstat(fd, &status) == 0
+        let mode = isKnown ? status.st_mode & 0o777 : 0o644
+        // Answers of the kernel are of another length than they say.
+        let hasLength = isKnown && status.st_mode & S_IFMT == S_IFREG && agentos_is_of_kernel(fd) == 0
+        let bytes = hasLength ? String(status.st_size) : ""
         try check(
             run(
-                "case \"$1\" in -*) set -- \"./$1\" \"$2\" \"$3\";; esac; [ -d \"$1\" ] && set -- \"$1/$2\" \"$2\" \"$3\"; cat > \"$1.part-$$\" && chmod \"$3\" \"$1.part-$$\" && mv \"$1.part-$$\" \"$1\"",
-                [path, CopyPlace.base(source), String(mode, radix: 8)], input: fd, output: 1), path)
-    }
-}
-
-/// A program of this machine at one end of a pipe.
-private final class LocalProgram {
-    private var pid: pid_t = 0
-    private var pipeEnd: Int32
-
-    /// - Parameter feeds: it is given what is copied; otherwise it makes that.
-    init(_ words: [String], feeds: Bool) throws {
-        var fds: [Int32] = [0, 0]
-        guard agentos_close_on_exec_pipe(&fds) == 0 else {
-            throw CommandProblem(.failure, "cannot make a pipe: \(String(cString: strerror(errno)))")
-        }
-        let (theirs, ours) = feeds ? (fds[0], fds[1]) : (fds[1], fds[0])
-        pipeEnd = ours
-        defer { close(theirs) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, theirs, feeds ? 0 : 1)
-        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
-        defer { for argument in arguments { free(argument) } }
-        let code = posix_spawnp(&pid, words[0], &actions, nil, &arguments, environ)
-        guard code == 0 else {
-            close(ours)
-            throw CommandProblem(.failure, "cannot run \(words[0]): \(String(cString: strerror(code)))")
-        }
+                Self.receiveFile, [path, CopyPlace.base(source), String(mode, radix: 8), bytes], input: fd, output: 1),
+            path)
     }
 
-    /// Lends the pipe, and closes it.
-    func use(_ body: (Int32) throws -> Int32) throws -> Int32 {
-        defer { close(pipeEnd) }
-        return try body(pipeEnd)
-    }
-
-    /// Waits for its end; its exit code.
-    func end() -> Int32 {
-        var status: Int32 = 0
-        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
-        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + (status & 0x7f)
-    }
+    /// An end of the input is no end of the file when the connection has broken: what is not whole gets no name.
+    private static let receiveFile = #"""
+        case "$1" in -*) t="./$1";; *) t="$1";; esac
+        [ -d "$t" ] && t="$t/$2"
+        p="$t.part-$$"
+        trap 'rm -f "$p"; exit 1' HUP INT TERM
+        cat > "$p" || { rm -f "$p"; exit 1; }
+        if [ -n "$4" ] && [ "$(wc -c < "$p")" -ne "$4" ]; then
+            echo "$t: only a part has come, or the file has changed meanwhile" >&2
+            rm -f "$p"; exit 1
+        fi
+        chmod "$3" "$p" && mv "$p" "$t" || { rm -f "$p"; exit 1; }
+        """#
 }

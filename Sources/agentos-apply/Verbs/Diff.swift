@@ -104,7 +104,7 @@ private final class Sides {
         var words = [program]
         if program == "diff" { words += ["-u", "-N", "-r", "--color=\(Terminal.hasColor ? "always" : "never")"] }
         words += [live, merged]
-        switch try ForegroundProgram.run(words) {
+        switch try LocalProgram(words).end() {
         case 0: return .success
         case 1: return .failure
         default: throw CommandProblem(.invalid, "\(program) failed")

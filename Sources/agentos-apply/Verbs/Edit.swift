@@ -100,7 +100,7 @@ struct Edit: Verb {
     private static func open(_ file: String) throws {
         let names = ["AGENTOS_EDITOR", "VISUAL", "EDITOR"]
         let editor = names.lazy.compactMap(Paths.environment).first ?? "vi"
-        let code = try ForegroundProgram.run(["/bin/sh", "-c", "\(editor) \"$1\"", "agentos-edit", file])
+        let code = try LocalProgram(["/bin/sh", "-c", "\(editor) \"$1\"", "agentos-edit", file]).end()
         guard code == 0 else {
             let hint = code == 127 ? "; set EDITOR to one that is there" : ""
             throw CommandProblem(.failure, "the editor \"\(editor)\" ended with code \(code)\(hint); nothing was saved")
