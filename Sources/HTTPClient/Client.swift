@@ -86,25 +86,15 @@ package final class Client {
 
     /// Reads an answer line by line; `take` returns false to stop.
     package func lines(_ request: Request, take: @escaping ([UInt8]) throws -> Bool) throws -> Response {
-        var line: [UInt8] = []
-        var isStopped = false
+        var lines = LineReader()
+        var goesOn = true
         let response = try receive(request) { bytes in
-            line.append(contentsOf: bytes)
-            guard line.count <= Self.lineBytesMax else { throw Failure.tooLarge(bytesMax: Self.lineBytesMax) }
-            var start = line.startIndex
-            while !isStopped, let end = line[start...].firstIndex(of: 0x0a) {
-                isStopped = try !take(Array(line[start..<end]))
-                start = end + 1
-            }
-            line.removeSubrange(..<start)
-            return !isStopped
+            goesOn = try lines.feed(bytes, take: take)
+            return goesOn
         }
-        if !isStopped, !line.isEmpty { throw Failure.cut("it ended in the middle of a line") }
+        if goesOn { try lines.end() }
         return response
     }
-
-    /// One line of a watch or of the events: an object with what stands around it.
-    private static let lineBytesMax = 64 << 20
 
     private func drive(
         _ count: Int, _ concurrency: Int, _ request: (Int) -> (Request, Transfer.Sink?)

@@ -80,6 +80,51 @@ import Values
         }
     }
 
+    /// As kubectl chooses: by labels, fields and files, here and everywhere.
+    @Test func objectsAreChosenInEachWay() {
+        inWorld { world in
+            world.startDaemon()
+            world.run("create", "ns", "team")
+            for place in ["default", "team"] {
+                for name in ["a", "b"] { world.run("create", "cm", name, "-n", place) }
+            }
+            let both = world.run("label", "cm", "--all", "-A", "x=1")
+            #expect(
+                both.output == String(repeating: "configmap/a labeled\nconfigmap/b labeled\n", count: 2), "\(both.text)"
+            )
+            let field = world.run("annotate", "cm", "--field-selector", "metadata.name=a", "-A", "y=2")
+            #expect(field.output == "configmap/a annotated\nconfigmap/a annotated\n", "\(field.text)")
+            let listed = world.run("get", "cm", "-A", "--field-selector", "metadata.name=a", "-o", "name")
+            #expect(listed.output == "configmap/a\nconfigmap/a\n", "\(listed.text)")
+            let file = world.write(
+                "f.yaml",
+                ["default", "team"].map {
+                    "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namespace: \($0)}\n---\n"
+                }.joined())
+            #expect(world.run("get", "-f", file, "-o", "name").output == "configmap/a\nconfigmap/a\n")
+            #expect(world.run("label", "-f", file, "z=3").output == "configmap/a labeled\nconfigmap/a labeled\n")
+            #expect(world.get("a", kind: "cm", namespace: "team")?[path: "metadata", "labels", "z"] == "3")
+            #expect(world.run("wait", "-f", file, "--for", "jsonpath={.metadata.labels.z}=3").code == 0)
+            #expect(world.run("describe", "-f", file).output.split(separator: "UID:").count == 3)
+            #expect(world.run("delete", "-f", file).output == "configmap \"a\" deleted\nconfigmap \"a\" deleted\n")
+            let gone = world.run("get", "cm", "a", "b", "--ignore-not-found", "-o", "name")
+            #expect(gone.code == 0 && gone.output == "configmap/b\n" && gone.error == "", "\(gone.text)")
+            #expect(world.run("get", "cm/a", "--ignore-not-found").text == "exit 0\n")
+            #expect(world.run("get", "cm/a").code == 1)
+            let rest = world.run("delete", "cm", "-l", "x=1", "-A")
+            #expect(rest.output == "configmap \"b\" deleted\nconfigmap \"b\" deleted\n", "\(rest.text)")
+            let none = world.run("delete", "cm", "-l", "x=1", "-A")
+            #expect(none.code == 0 && none.error == "No such configmaps.\n", "\(none.text)")
+            for words in [
+                ["delete", "cm", "a", "-A"], ["delete", "-f", file, "--all"], ["delete", "cm", "a", "--all"],
+                ["restart", "-f", file], ["get", "cm", "-f", file], ["delete", "cm"],
+            ] {
+                let result = world.run(words)
+                #expect(result.code == 64 && result.output == "", "\(words): \(result.text)")
+            }
+        }
+    }
+
     @Test func scalingSuspendingAndRestarting() {
         inWorld { world in
             world.apply(World.agent("one", World.stays, "replicas: 2"), "--wait")

@@ -109,8 +109,12 @@ private struct Carrier: Verb {
                 Wait for objects: until they are Ready, Completed, in a phase, deleted, or a field has a value.
 
                 options:
+                  -f, --filename PATH             file, directory or - for standard input; may be repeated
+                  -R, --recursive                 also the directories below
                   -n, --namespace NAME            namespace (default: default)
-                  -l, --selector LABELS           objects with these labels: a=b,c!=d
+                  -A, --all-namespaces            those of all namespaces
+                  -l, --selector LABELS           only objects with these labels: a=b,c!=d
+                      --field-selector FIELDS     only objects with these fields: metadata.name=a,status.phase!=Ready
                       --all                       all objects of the kind in the namespace
                       --timeout TIME              longest time to wait, such as 30s, 5m (default: 5m)
                       --for CONDITION             Ready, Completed, phase=P, condition=C[=STATUS], jsonpath={.F}[=V], delete

@@ -64,6 +64,16 @@ extension Session {
         } catch let failure as Client.Failure { throw problem(failure) }
     }
 
+    /// `Client.stream`, with what its failures mean for a person.
+    func stream(
+        next: () -> Client.Request?, take: @escaping (Int, UnsafeRawBufferPointer) throws -> Bool,
+        end: (Int, Result<Client.Response, Client.Failure>) throws -> Bool
+    ) throws {
+        do { try client.stream(next: next, take: take, end: end) } catch let failure as Client.Failure {
+            throw problem(failure)
+        }
+    }
+
     enum WatchEnd {
         /// `take` had enough.
         case stopped
@@ -75,20 +85,14 @@ extension Session {
 
     /// Follows a watch; `take` returns false to stop. A change that cannot be read is an error.
     func watch(_ request: Client.Request, take: @escaping (Change) throws -> Bool) throws -> WatchEnd {
+        var changes = ChangeReader()
         var isStopped = false
         do {
-            let response = try client.lines(request) { line in
-                let node = try Answer.node(line)
-                switch node["type"]?.string {
-                case "ERROR": return false
-                case "BOOKMARK": return true
-                default: break
+            let response = try client.receive(request) { bytes in
+                try changes.feed(bytes) { change in
+                    isStopped = try !take(change)
+                    return !isStopped
                 }
-                guard let change = Change(node) else {
-                    throw Client.Failure.notUnderstood("a change without an object")
-                }
-                isStopped = try !take(change)
-                return !isStopped
             }
             if !response.isSuccess { throw problem(response) }
             return isStopped ? .stopped : .ended
@@ -113,5 +117,24 @@ struct Change {
         else { return nil }
         self.object = ObjectView(object)
         isDeletion = type == "DELETED"
+    }
+}
+
+/// Cuts a watch into the changes that it tells. A change that cannot be read is an error.
+struct ChangeReader {
+    private var lines = LineReader()
+
+    /// - Returns: false when `take` had enough, or when the daemon holds the version no more: list again.
+    mutating func feed(_ bytes: UnsafeRawBufferPointer, take: (Change) throws -> Bool) throws -> Bool {
+        try lines.feed(bytes) { line in
+            let node = try Answer.node(line)
+            switch node["type"]?.string {
+            case "ERROR": return false
+            case "BOOKMARK": return true
+            default: break
+            }
+            guard let change = Change(node) else { throw Client.Failure.notUnderstood("a change without an object") }
+            return try take(change)
+        }
     }
 }

@@ -27,7 +27,7 @@ final class LogFollowing {
     private var waiting: [(Role, Client.Request)] = []
     /// Runs that were followed: what has ended is not shown again.
     private var seen: Set<String> = []
-    private var line: [UInt8] = []
+    private var changes = ChangeReader()
     private var hasBegun = false
 
     init(
@@ -45,7 +45,7 @@ final class LogFollowing {
 
     func run() throws {
         try look(isLater: false)
-        try session.client.stream(
+        try session.stream(
             next: { [unowned self] in next() },
             take: { [unowned self] index, bytes in try take(index, bytes) },
             end: { [unowned self] index, result in try end(index, result) })
@@ -96,20 +96,10 @@ final class LogFollowing {
                 try Terminal.write(out[...])
             }
         case .watch:
-            line.append(contentsOf: bytes)
-            guard line.count <= Limits.inputBytesMax else {
-                throw session.problem(.tooLarge(bytesMax: Limits.inputBytesMax))
+            return try changes.feed(bytes) { change in
+                if !change.isDeletion { try meet(change.object, isLater: true) }
+                return true
             }
-            var start = line.startIndex
-            while let end = line[start...].firstIndex(of: 0x0a) {
-                if let node = JSONReader.read(String(decoding: line[start..<end], as: UTF8.self)),
-                    let change = Change(node), !change.isDeletion
-                {
-                    try meet(change.object, isLater: true)
-                }
-                start = end + 1
-            }
-            line.removeSubrange(..<start)
         }
         return true
     }
@@ -129,7 +119,7 @@ final class LogFollowing {
             // Of agents that are named nothing more is to be expected when all have ended.
             return names == nil || !open.isEmpty || !hasBegun || waiting.contains { !$0.0.isWatch }
         case .watch:
-            line = []
+            changes = ChangeReader()
             if case .success(let response) = result, !response.isSuccess, response.status != 410 {
                 throw session.problem(response)
             }

@@ -12,31 +12,29 @@ struct Show {
     let names: [String]
     /// Nil: all namespaces.
     let namespace: String?
+    let selector: SelectorOption
     let format: Format
     let withNamespace: Bool
-    let selector: String?
-    let showsSecrets: Bool
+    var ignoresMissing = false
+    var showsSecrets = false
 
     /// No more is read than what is shown.
-    private var query: [(String, String)] {
-        var query: [(String, String)] = []
-        if let selector { query.append(("labelSelector", selector)) }
-        if names.count == 1 { query.append(("fieldSelector", "metadata.name=\(names[0])")) }
-        return query
-    }
+    private var query: [(String, String)] { selector.query(name: names.count == 1 ? names[0] : nil) }
 
     func run(goesOn: Bool) throws -> ExitCode {
-        if names.count == 1, let namespace, !goesOn {
-            let path = Session.path(kind, namespace: namespace, name: names[0])
-            let node = try session.node("GET", path)
-            try show([ObjectView(node)])
+        if names.count == 1, let namespace, !goesOn, !selector.isGiven {
+            let answer = try session.answer(
+                Client.Request("GET", Session.path(kind, namespace: namespace, name: names[0])))
+            if answer.status == 404, ignoresMissing { return .success }
+            if !answer.isSuccess { throw session.problem(answer) }
+            try show([ObjectView(session.node(answer))])
             return .success
         }
         let wanted = Set(names)
         var listing = try list(wanted)
         try show(listing.rows)
         let found = Set(listing.rows.map(\.name))
-        let missing = names.filter { !found.contains($0) }
+        let missing = ignoresMissing ? [] : names.filter { !found.contains($0) }
         for name in missing { Terminal.printError("\(kind.qualifiedResource) \"\(name)\" not found") }
         while goesOn { try follow(wanted, &listing) }
         if listing.rows.isEmpty, names.isEmpty, format == .table || format == .wide {

@@ -18,18 +18,19 @@ final class StatusBoard {
     private var agents: [String: ObjectView] = [:]
     private var order: [String] = []
     private var version = "0"
-    private var line: [UInt8] = []
+    private var changes = ChangeReader()
     private var hasRequest = false
 
     init(
-        _ session: Session, namespace: String?, selector: String?, names: Set<String>, isWide: Bool, isTree: Bool
+        _ session: Session, namespace: String?, query: [(String, String)], names: Set<String>, isWide: Bool,
+        isTree: Bool
     ) {
         self.session = session
         self.namespace = namespace
+        self.query = query
         self.names = names
         self.isWide = isWide
         self.isTree = isTree
-        query = selector.map { [("labelSelector", $0)] } ?? []
     }
 
     private func load() throws {
@@ -73,18 +74,15 @@ final class StatusBoard {
     func follow() throws -> ExitCode {
         try load()
         try draw(clears: true)
-        try session.client.stream(
+        try session.stream(
             next: { [unowned self] in request() },
-            take: { [unowned self] _, bytes in
-                try take(bytes)
-                return true
-            },
+            take: { [unowned self] _, bytes in try take(bytes) },
             end: { [unowned self] _, result in
                 if case .success(let response) = result, !response.isSuccess, response.status != 410 {
                     throw session.problem(response)
                 }
                 usleep(200_000)
-                line = []
+                changes = ChangeReader()
                 hasRequest = false
                 try load()
                 try draw(clears: false)
@@ -102,22 +100,14 @@ final class StatusBoard {
         return request
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer) throws {
-        line.append(contentsOf: bytes)
-        guard line.count <= Limits.inputBytesMax else {
-            throw session.problem(.tooLarge(bytesMax: Limits.inputBytesMax))
-        }
-        var start = line.startIndex
+    private func take(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
         var hasChanged = false
-        while let end = line[start...].firstIndex(of: 0x0a) {
-            if let node = JSONReader.read(String(decoding: line[start..<end], as: UTF8.self)), let change = Change(node)
-            {
-                hasChanged = meet(change) || hasChanged
-            }
-            start = end + 1
+        let goesOn = try changes.feed(bytes) { change in
+            hasChanged = meet(change) || hasChanged
+            return true
         }
-        line.removeSubrange(..<start)
         if hasChanged { try draw(clears: false) }
+        return goesOn
     }
 
     private func meet(_ change: Change) -> Bool {

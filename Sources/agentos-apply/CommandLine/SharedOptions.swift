@@ -56,7 +56,19 @@ package struct ConnectionOptions: OptionGroup {
 }
 
 package struct SelectorOption: OptionGroup {
-    @Option("selector", short: "l", value: "LABELS", "only objects with these labels: a=b,c!=d") var given: String?
+    @Option("selector", short: "l", value: "LABELS", "only objects with these labels: a=b,c!=d") private var labels:
+        String?
+    @Option("field-selector", value: "FIELDS", "only objects with these fields: metadata.name=a,status.phase!=Ready")
+    private var fields: String?
+
+    var isGiven: Bool { labels != nil || fields != nil }
+
+    /// As the daemon is asked; of one object alone where a name is given.
+    func query(name: String? = nil) -> [(String, String)] {
+        let fields = [fields, name.map { "metadata.name=\($0)" }].compactMap(\.self)
+        return (labels.map { [("labelSelector", $0)] } ?? [])
+            + (fields.isEmpty ? [] : [("fieldSelector", fields.joined(separator: ","))])
+    }
 }
 
 package struct WatchOption: OptionGroup {

@@ -1,13 +1,16 @@
 package import Manifests
 
-/// One object that the words of a command line name.
+/// One object that a command line is for.
 package struct Target: Hashable, Sendable {
     package var kind: Kind
     package var name: String
+    /// Where it was found, or where its manifest puts it; nil: in the namespace that the command line says.
+    package var namespace: String?
 
-    package init(_ kind: Kind, _ name: String) {
+    package init(_ kind: Kind, _ name: String, in namespace: String? = nil) {
         self.kind = kind
         self.name = name
+        self.namespace = namespace
     }
 
     /// As the command line names it.
@@ -16,7 +19,18 @@ package struct Target: Hashable, Sendable {
 
 extension Invocation {
     /// What words name: `KIND NAME…` or `KIND/NAME…`; where one kind is usual, also `NAME…`.
-    package func targets(_ words: [String], usual: Kind? = nil) throws -> [Target] {
+    ///
+    /// - Parameters:
+    ///   - kinds: what the verb can be done with, and `does` as in "cannot be scaled".
+    package func targets(
+        _ words: [String], usual: Kind? = nil, among kinds: Set<Kind>? = nil, does: String = ""
+    ) throws -> [Target] {
+        let targets = try named(words, usual)
+        for target in targets { try check(target.kind, kinds, does) }
+        return targets
+    }
+
+    private func named(_ words: [String], _ usual: Kind?) throws -> [Target] {
         guard let first = words.first else { return [] }
         if words.contains(where: { $0.contains("/") }) {
             return try words.map { try target($0, usual) }
@@ -38,25 +52,32 @@ extension Invocation {
     }
 
     /// The one object that the words name.
-    func target(usual: Kind? = nil) throws -> Target {
-        let targets = try targets(words, usual: usual)
+    func target(usual: Kind? = nil, among kinds: Set<Kind>? = nil, does: String = "") throws -> Target {
+        let targets = try targets(words, usual: usual, among: kinds, does: does)
         guard targets.count == 1 else {
             throw usage("give one \(usual.map { $0.rawValue.uppercased() } ?? "KIND NAME, or KIND/NAME")")
         }
         return targets[0]
     }
+
+    fileprivate func check(_ kind: Kind, _ kinds: Set<Kind>?, _ does: String) throws {
+        guard let kinds, !kinds.contains(kind) else { return }
+        let able = kinds.sorted().map(\.singular).joined(separator: " or ")
+        let article = "AEIOU".contains(kind.rawValue.prefix(1)) ? "an" : "a"
+        throw usage("\(article) \(kind.rawValue) cannot be \(does): expected \(able)")
+    }
 }
 
-/// Which objects a verb is for: those that words name, those with labels, or all of a kind.
+/// Which objects a verb is for: those that words or files name, those with labels or fields, or all of a kind.
 package struct Selection: OptionGroup {
-    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") private var given: String?
-    @Option("selector", short: "l", value: "LABELS", "objects with these labels: a=b,c!=d") private var selector:
-        String?
+    private let manifests = ManifestOptions()
+    @Flag("all-namespaces", short: "A", "those of all namespaces") private var isEverywhere
+    private let selector = SelectorOption()
     @Flag("all", "all objects of the kind in the namespace") private var isAll
 
-    var namespace: String { given ?? "default" }
+    var namespace: String { manifests.namespace ?? "default" }
 
-    /// The objects that are there by choice, or that words name.
+    /// The objects that are there by choice, or that words or files name.
     ///
     /// - Parameters:
     ///   - kinds: what the verb can be done with, and `does` as in "cannot be scaled".
@@ -64,13 +85,26 @@ package struct Selection: OptionGroup {
         _ words: [String], usual: Kind? = nil, among kinds: Set<Kind>? = nil, does: String = "",
         _ invocation: Invocation, _ session: Session
     ) throws -> [Target] {
-        if isAll || selector != nil { return try chosen(words, usual, kinds, does, invocation, session) }
-        let targets = try invocation.targets(words, usual: usual)
+        let isChosen = isAll || selector.isGiven
+        if !manifests.paths.isEmpty {
+            if !words.isEmpty || isChosen || isEverywhere {
+                throw invocation.usage("give either names, or -f PATH, or choose with -l LABELS or --all")
+            }
+            let targets = try ManifestFiles.read(manifests, invocation).map {
+                Target($0.kind, $0.name, in: $0.namespace)
+            }
+            for target in targets { try invocation.check(target.kind, kinds, does) }
+            return targets
+        }
+        if isChosen { return try chosen(words, usual, kinds, does, invocation, session) }
+        if isEverywhere {
+            throw invocation.usage("-A: names are of one namespace; choose with -l LABELS, --field-selector or --all")
+        }
+        let targets = try invocation.targets(words, usual: usual, among: kinds, does: does)
         if targets.isEmpty {
             let names = usual.map { "at least one \($0.rawValue.uppercased())" } ?? "KIND NAME…, or KIND/NAME…"
             throw invocation.usage("give \(names), or choose with -l LABELS or --all")
         }
-        for target in targets { try check(target.kind, kinds, does, invocation) }
         return targets
     }
 
@@ -82,26 +116,23 @@ package struct Selection: OptionGroup {
             throw invocation.usage(
                 "give either names, or \(isAll ? "--all" : "-l LABELS")\(usual == nil ? " with a KIND" : "")")
         }
-        try check(kind, kinds, does, invocation)
-        let query = selector.map { [("labelSelector", $0)] } ?? []
-        let found = try session.list(kind, namespace: namespace, query: query) { Target(kind, ObjectView($0).name) }
-        if found.rows.isEmpty { Terminal.note("No such \(kind.resource) in namespace \(namespace).") }
+        try invocation.check(kind, kinds, does)
+        let place = isEverywhere ? nil : namespace
+        let found = try session.list(kind, namespace: place, query: selector.query()) {
+            let object = ObjectView($0)
+            return Target(kind, object.name, in: kind.isNamespaced ? object.namespace : nil)
+        }
+        if found.rows.isEmpty { Terminal.note("No such \(kind.resource)\(place.map { " in namespace \($0)" } ?? "").") }
         return found.rows
     }
 
-    private func check(_ kind: Kind, _ kinds: Set<Kind>?, _ does: String, _ invocation: Invocation) throws {
-        guard let kinds, !kinds.contains(kind) else { return }
-        let able = kinds.sorted().map(\.singular).joined(separator: " or ")
-        throw invocation.usage("a \(kind.rawValue) cannot be \(does): expected \(able)")
-    }
-
     func path(_ target: Target) -> String {
-        Session.path(target.kind, namespace: namespace, name: target.name)
+        Session.path(target.kind, namespace: target.namespace ?? namespace, name: target.name)
     }
 
     func awaited(_ target: Target, generation: Int = 0) -> Awaited {
         Awaited(
-            target.kind, namespace: target.kind.isNamespaced ? namespace : "", name: target.name,
+            target.kind, namespace: target.kind.isNamespaced ? target.namespace ?? namespace : "", name: target.name,
             generation: generation, wasThere: true)
     }
 }

@@ -11,8 +11,7 @@ struct Attach: Verb {
     @Option("replica", value: "ORDINAL", in: 0...Limits.replicasMax, "this replica (default: 0)") var ordinal: Int?
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        let target = try invocation.target(usual: .agent)
-        guard target.kind == .agent else { throw invocation.usage("only agents write: expected agent") }
+        let target = try invocation.target(usual: .agent, among: [.agent], does: "attached to")
         let session = try invocation.session()
         let path = Session.path(.agent, namespace: namespace.name, name: target.name)
         let connection = try session.upgrade(

@@ -4,24 +4,23 @@ import Values
 
 struct Delete: Verb {
     static let name = "delete"
-    static let usage = "delete KIND NAME… | -f PATH…"
+    static let usage = "delete KIND NAME… | KIND -l LABELS | -f PATH…"
     static let text = "Delete objects and wait until they are gone."
     static let operands = Operands.objects
     static let doesHarm = true
 
-    let manifests = ManifestOptions()
+    let selection = Selection()
     let timeout = TimeoutOption()
     @Option("grace-period", value: "SECONDS", in: 0...86_400, "instead of the agent's own; 0 kills at once")
     var graceSeconds: Int?
     @Flag("no-wait", "return when the deletion is accepted") var hasNoWait
     @Flag("ignore-not-found", "a missing object is no error") var ignoresMissing
-    @Flag("all", "all objects of the kind in the namespace") var isAll
-    @Option("selector", short: "l", value: "LABELS", "objects of the kind with these labels: a=b,c!=d") var selector:
-        String?
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let session = try invocation.session()
-        let targets = try self.targets(invocation, session)
+        // What others need goes last.
+        let targets = try selection.targets(invocation.words, invocation, session).enumerated()
+            .sorted { ($1.element.kind, $0.offset) < ($0.element.kind, $1.offset) }.map { selection.awaited($1) }
         let body = graceSeconds.map { JSONWriter.bytes(.map([("gracePeriodSeconds", .number($0))])) }
         var worst = ExitCode.success
         var awaited: [Awaited] = []
@@ -50,29 +49,6 @@ struct Delete: Verb {
         if hasNoWait || awaited.isEmpty { return worst }
         let code = try session.awaitAll(awaited, .deleted, timeoutMs: timeout.ms)
         return code == .success ? worst : code
-    }
-
-    private func targets(_ invocation: Invocation, _ session: Session) throws -> [Awaited] {
-        if !manifests.paths.isEmpty {
-            return try ManifestFiles.read(manifests, invocation).reversed().map {
-                Awaited($0.kind, namespace: $0.namespace, name: $0.name, wasThere: true)
-            }
-        }
-        guard let word = invocation.words.first else { throw invocation.usage("give KIND NAME…, or -f PATH") }
-        let namespace = manifests.namespace ?? "default"
-        var targets = try invocation.targets(invocation.words)
-        if isAll || selector != nil {
-            guard invocation.words.count == 1 else { throw invocation.usage("give names, or --all, or -l LABELS") }
-            let kind = try kind(word, invocation)
-            let query = selector.map { [("labelSelector", $0)] } ?? []
-            targets = try session.list(kind, namespace: namespace, query: query) { Target(kind, ObjectView($0).name) }
-                .rows
-        } else if targets.isEmpty {
-            throw invocation.usage("give at least one NAME, --all, or -l LABELS")
-        }
-        return targets.map {
-            Awaited($0.kind, namespace: $0.kind.isNamespaced ? namespace : "", name: $0.name, wasThere: true)
-        }
     }
 
     /// Agents that depend on others are told first, so that the daemon stops them first.

@@ -27,10 +27,8 @@ struct Exec: Verb {
             ("timeoutSeconds", .number(timeoutMs / 1000 + (timeoutMs % 1000 > 0 ? 1 : 0))),
             ("terminal", Node(.bool(isTerminal))), ("stdin", Node(.bool(readsInput || isTerminal))),
         ])
-        let target = try invocation.targets([invocation.words[0]], usual: .agent)[0]
-        guard target.kind == .agent else {
-            throw invocation.usage("commands run beside agents, not in a \(target.kind.rawValue)")
-        }
+        let target = try invocation.targets(
+            [invocation.words[0]], usual: .agent, among: [.agent], does: "where a command runs")[0]
         let session = try invocation.session()
         let path = Session.path(.agent, namespace: namespace.name, name: target.name)
         let connection = try session.upgrade("\(path)/exec", to: "v5.channel.k8s.io", body: JSONWriter.bytes(body))

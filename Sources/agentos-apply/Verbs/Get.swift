@@ -4,36 +4,66 @@ import Values
 
 struct Get: Verb {
     static let name = "get"
-    static let usage = "get KIND [NAME…]"
+    static let usage = "get KIND [NAME…] | -f PATH…"
     static let text = "Show objects."
     static let operands = Operands.objects
 
-    let scope = ScopeOptions()
+    let manifests = ManifestOptions()
+    @Flag("all-namespaces", short: "A", "all namespaces") var isEverywhere
     let selector = SelectorOption()
     let output = OutputOption()
     let watch = WatchOption()
+    @Flag("ignore-not-found", "a missing object is no error") var ignoresMissing
     @Flag("show-secrets", "show the values of Secrets") var showsSecrets
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard let first = invocation.words.first else {
-            throw invocation.usage("give a KIND: agents, sources, namespaces, secrets, configmaps")
-        }
-        let targets = try invocation.targets(invocation.words)
-        let kinds = targets.isEmpty ? [try kind(first, invocation)] : Set(targets.map(\.kind)).sorted()
-        if kinds.count > 1, watch.isOn || [.json, .yaml].contains(output.format) {
-            throw invocation.usage("with -w, -o json and -o yaml: one kind at a time")
+        let groups = try groups(invocation)
+        if groups.count > 1, watch.isOn || [.json, .yaml].contains(output.format) {
+            throw invocation.usage("with -w, -o json and -o yaml: one kind and namespace at a time")
         }
         let session = try invocation.session()
         var worst = ExitCode.success
-        for kind in kinds {
-            if kind != kinds.first, [.table, .wide].contains(output.format) { try Terminal.print("") }
+        for (index, group) in groups.enumerated() {
+            if index > 0, [.table, .wide].contains(output.format) { try Terminal.print("") }
             let show = Show(
-                session: session, kind: kind, names: targets.filter { $0.kind == kind }.map(\.name),
-                namespace: scope.isAll ? nil : scope.namespace ?? "default", format: output.format,
-                withNamespace: scope.isAll, selector: selector.given, showsSecrets: showsSecrets)
+                session: session, kind: group.kind, names: group.names, namespace: group.namespace,
+                selector: selector, format: output.format, withNamespace: isEverywhere,
+                ignoresMissing: ignoresMissing, showsSecrets: showsSecrets)
             let code = try show.run(goesOn: watch.isOn)
             if code != .success { worst = code }
         }
         return worst
+    }
+
+    /// Objects that are shown together.
+    private struct Group {
+        var kind: Kind
+        var names: [String]
+        var namespace: String?
+    }
+
+    private func groups(_ invocation: Invocation) throws -> [Group] {
+        let namespace = isEverywhere ? nil : manifests.namespace ?? "default"
+        let targets: [Target]
+        if manifests.paths.isEmpty {
+            guard let first = invocation.words.first else {
+                throw invocation.usage("give a KIND: agents, sources, namespaces, secrets, configmaps; or -f PATH")
+            }
+            targets = try invocation.targets(invocation.words)
+            if targets.isEmpty { return [Group(kind: try kind(first, invocation), names: [], namespace: namespace)] }
+        } else {
+            if !invocation.words.isEmpty || selector.isGiven || isEverywhere {
+                throw invocation.usage("give either words, or -f PATH")
+            }
+            targets = try ManifestFiles.read(manifests, invocation).map { Target($0.kind, $0.name, in: $0.namespace) }
+        }
+        let places = Dictionary(grouping: targets) { $0.namespace ?? namespace ?? "" }.sorted { $0.key < $1.key }
+        return Set(targets.map(\.kind)).sorted().flatMap { kind in
+            places.compactMap { place, targets in
+                let names = targets.filter { $0.kind == kind }.map(\.name)
+                return names.isEmpty
+                    ? nil : Group(kind: kind, names: names, namespace: targets[0].namespace ?? namespace)
+            }
+        }
     }
 }

@@ -30,11 +30,9 @@ struct Logs: Verb {
     @Option("output", short: "o", value: "FORMAT", "text or json, an object for each line") var format = Format.text
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        let isChosen = selector.given != nil || scope.isAll
-        let targets = try invocation.targets(invocation.words, usual: .agent)
-        if let other = targets.first(where: { $0.kind != .agent }) {
-            throw invocation.usage("a \(other.kind.rawValue) has no log: expected agent")
-        }
+        let isChosen = selector.isGiven || scope.isAll
+        let targets = try invocation.targets(
+            invocation.words, usual: .agent, among: [.agent], does: "shown by logs")
         if targets.isEmpty, !isChosen { throw invocation.usage("give at least one AGENT, -l LABELS or -A") }
         if !targets.isEmpty, isChosen { throw invocation.usage("give either names, or -l LABELS and -A") }
         if isOfThePrevious, attempt != nil { throw invocation.usage("give either --previous or --run") }
@@ -47,8 +45,7 @@ struct Logs: Verb {
         let session = try invocation.session()
         let namespace = scope.isAll ? nil : scope.namespace ?? "default"
         let names = isChosen ? nil : Set(targets.map(\.name))
-        var query = selector.given.map { [("labelSelector", $0)] } ?? []
-        if let name = names?.first, names?.count == 1 { query = [("fieldSelector", "metadata.name=\(name)")] }
+        let query = selector.query(name: names?.count == 1 ? names?.first : nil)
 
         let agents = try session.list(.agent, namespace: namespace, query: query) { ObjectView($0) }.rows
             .filter { names?.contains($0.name) ?? true }

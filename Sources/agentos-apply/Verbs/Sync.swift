@@ -14,8 +14,7 @@ struct Sync: Verb {
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard !invocation.words.isEmpty else { throw invocation.usage("give the NAME of a Source") }
-        let targets = try invocation.targets(invocation.words, usual: .source)
-        guard targets.allSatisfy({ $0.kind == .source }) else { throw invocation.usage("only Sources are synced") }
+        let targets = try invocation.targets(invocation.words, usual: .source, among: [.source], does: "synced")
         let session = try invocation.session()
         var worst = ExitCode.success
         for name in targets.map(\.name) {
@@ -46,7 +45,7 @@ struct Sync: Verb {
         let synced = source.synced
         if synced?.isTrue == true {
             try Terminal.print(
-                "source.agentos.dev/\(name) synced: \(source.declared) objects at \(source.revision ?? "")")
+                "source.agentos.dev/\(name) synced: \(source.declared) objects at \(source.revision ?? "")".printable)
             return .success
         }
         Terminal.printError(

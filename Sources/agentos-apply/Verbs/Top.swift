@@ -17,10 +17,7 @@ struct Top: Verb {
     private static let pauseMicroseconds: UInt32 = 500_000
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        let targets = try invocation.targets(invocation.words, usual: .agent)
-        if let other = targets.first(where: { $0.kind != .agent }) {
-            throw invocation.usage("a \(other.kind.rawValue) uses nothing: expected agent")
-        }
+        let targets = try invocation.targets(invocation.words, usual: .agent, among: [.agent], does: "measured")
         let names = Set(targets.map(\.name))
         let session = try invocation.session()
         var before = try sample(session)
