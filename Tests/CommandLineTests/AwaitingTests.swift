@@ -35,13 +35,17 @@ private let isReady = agent("Ready", ready: "True")
             (.readyOrCompleted, agent("Suspended"), 1, .met(phase: "Suspended")),
             (.readyOrCompleted, agent("Starting"), 1, .notYet(phase: "Starting")),
             // Ready of an older generation says nothing.
-            (.readyOrCompleted, agent("Ready", generation: 2, observed: 1, ready: "True"), 2, .notYet(phase: "Ready")),
-            (.readyOrCompleted, isReady, 2, .notYet(phase: "Ready")),
+            (
+                .readyOrCompleted, agent("Ready", generation: 2, observed: 1, ready: "True"), 2,
+                .notYet(phase: "Ready as of generation 1, and 2 is declared")
+            ),
+            (.readyOrCompleted, isReady, 2, .notYet(phase: "Ready as of generation 1, and 2 is declared")),
             (.readyOrCompleted, agent("Failed", progressing: "False", message: "gone"), 1, .failed("gone")),
             (.readyOrCompleted, agent("SyncFailed", message: "no such branch"), 1, .failed("no such branch")),
             (.phase("SyncFailed"), agent("SyncFailed"), 1, .met(phase: "SyncFailed")),
             (.condition("Ready"), isReady, 1, .met(phase: "Ready")), (.completed, isReady, 1, .notYet(phase: "Ready")),
-            (.deleted, isReady, 1, .notYet(phase: "Ready")), (.deleted, nil, 1, .met(phase: nil)),
+            (.deleted, isReady, 1, .notYet(phase: "Ready, its deletion was not asked for")),
+            (.deleted, nil, 1, .met(phase: nil)),
             (.readyOrCompleted, nil, 1, .gone),
         ]
         for (goal, object, generation, verdict) in table {
@@ -108,6 +112,58 @@ private let isReady = agent("Ready", ready: "True")
                 (0, .see(1, agent("Starting"), .progress("agent.agentos.dev/stuck: Starting"))),
                 (1, .see(0, isReady, .result("agent.agentos.dev/coder: Ready"))),
                 (9_999, .next(.look(.agent, followUntilMs: 10_000))), (10_000, .next(.end(.timedOut([coder])))),
+            ])
+    }
+
+    @Test func aTimeoutNamesItsConditionAndWhatIsLacking() throws {
+        let starting = agent("Starting", message: "1 of 2 replicas are ready\nmore")
+        let table: [(String, ObjectView, String)] = [
+            (
+                "Ready", starting,
+                "to have the condition Ready=True, after 3 s: Starting, Ready is False: 1 of 2 replicas are ready"
+            ),
+            (
+                "condition=Mended", starting,
+                "to have the condition Mended=True, after 3 s: Starting, it has no condition Mended"
+            ),
+            (
+                "jsonpath={.status.replicas}=2", starting,
+                "to have .status.replicas=2, after 3 s: Starting, .status.replicas is 1"
+            ),
+            ("jsonpath={.status.x}", starting, "to have .status.x, after 3 s: Starting, .status.x is not there"),
+            ("phase=Completed", starting, "to be in the phase Completed, after 3 s: Starting"),
+            ("delete", starting, "to be deleted, after 3 s: Starting, its deletion was not asked for"),
+        ]
+        for (condition, object, words) in table {
+            let goal = try Goal(condition)
+            var waiting = Awaiting([awaited("a")], goal, deadlineMs: 3000)
+            _ = waiting.observe(0, object, nowMs: 0)
+            guard case .end(.timedOut(let late)) = waiting.next(nowMs: 3000) else {
+                Issue.record("\(condition) did not time out")
+                continue
+            }
+            #expect(
+                late.map { $0.text(goal, afterMs: 3000) } == [
+                    "timed out waiting for agent.agentos.dev/a \(words); see 'agentos-apply describe agent a -n default'"
+                ])
+        }
+    }
+
+    /// The line of progress names one object until that is done, however often others come and go.
+    @Test func theLineOfProgressDoesNotFlip() {
+        var waiting = Awaiting([awaited("a"), awaited("b"), awaited("c")], .readyOrCompleted, deadlineMs: 10_000)
+        var lines: [String] = []
+        for (ms, index, object) in [
+            (0, 0, agent("Starting")), (1, 1, agent("Starting")), (2, 0, isReady), (3, 0, agent("BackingOff")),
+            (4, 0, isReady), (5, 0, agent("BackingOff")), (6, 1, isReady),
+        ] {
+            _ = waiting.observe(index, object, nowMs: Int64(ms))
+            lines.append(waiting.summary ?? "")
+        }
+        #expect(
+            lines.map { $0.split(separator: "(").last ?? "" } == [
+                "a: Starting)", "a: Starting)", "b: Starting)", "b: Starting)", "b: Starting)", "b: Starting)",
+                "a: BackingOff)",
             ])
     }
 

@@ -169,7 +169,10 @@ import Values
                 World.agent("coder", World.stays) + World.agent("stuck", World.stays, "dependsOn: [{name: nobody}]"),
                 "--wait", "--timeout", "3s")
             #expect(result.code == 5, "\(result.text)")
-            #expect(result.error.contains("timed out waiting for agent.agentos.dev/stuck"), "\(result.text)")
+            #expect(
+                result.error.contains(
+                    "timed out waiting for agent.agentos.dev/stuck to be Ready or Completed, after 3 s: ")
+                    && result.error.contains("\"nobody\""), "\(result.text)")
             #expect(!result.error.contains("agentos.dev/coder"), "\(result.text)")
         }
     }

@@ -24,7 +24,7 @@ package struct Awaiting {
         case failed
         /// Objects that never were.
         case missing([String])
-        /// What had not reached the goal, each with the phase it was in.
+        /// What had not reached the goal, each with the phase it was in and what it lacked.
         case timedOut([Late])
     }
 
@@ -49,6 +49,14 @@ package struct Awaiting {
             self.name = name
             self.phase = phase
         }
+
+        /// What was waited for in vain, and what to do next.
+        package func text(_ goal: Goal, afterMs ms: Int64) -> String {
+            let time = ms % 1000 == 0 ? "\(ms / 1000) s" : "\(ms) ms"
+            let place = kind.isNamespaced ? " -n \(namespace)" : ""
+            return "timed out waiting for \(kind.qualifiedSingular)/\(name) \(goal.words), after \(time): \(phase); "
+                + "see 'agentos-apply describe \(kind.singular) \(name)\(place)'"
+        }
     }
 
     private static let settleMs: Int64 = 500
@@ -62,6 +70,8 @@ package struct Awaiting {
     private var settling: [Kind: (count: Int, untilMs: Int64)] = [:]
     private var failed = 0
     private var missing: [Int] = []
+    /// The object that the summary names: it stays the same for as long as it is waited for.
+    private var named: Int?
     /// Nil: crashes are waited out.
     private let crashesMax: Int?
     private var crashes: [Crashes]
@@ -79,6 +89,7 @@ package struct Awaiting {
         crashes = objects.map { Crashes(endsBefore: $0.endsBefore) }
         self.deadlineMs = deadlineMs
         progress = objects.map { _ in .unseen }
+        named = objects.isEmpty ? nil : 0
         for object in objects { count(object.kind, 1) }
     }
 
@@ -101,6 +112,7 @@ package struct Awaiting {
         case .failed: failed += 1
         case .missing: missing.append(index)
         }
+        if named.map({ !isPending($0) }) ?? true { named = objects.indices.first { isPending($0) } }
     }
 
     private var pendingCount: Int { pending.values.reduce(0, +) }
@@ -186,7 +198,7 @@ package struct Awaiting {
     package var summary: String? {
         let pending = pendingCount
         if failed > 0 || pending == 0 && settling.values.allSatisfy({ $0.count == 0 }) { return nil }
-        let next = objects.indices.first { isPending($0) }.map { "\(objects[$0].name): \(phase($0))" }
+        let next = named.map { "\(objects[$0].name): \(phase($0))" }
         return "waiting: \(objects.count - pending) of \(objects.count) done (\(next ?? "seeing whether they stay up"))"
     }
 
@@ -198,7 +210,7 @@ package struct Awaiting {
     }
 
     private func phase(_ index: Int) -> String {
-        if case .pending(let phase) = progress[index] { phase } else { "unknown" }
+        if case .pending(let phase) = progress[index] { phase } else { "it was not seen" }
     }
 
     private var late: [Late] {

@@ -1,6 +1,19 @@
 import Values
 
 extension Goal {
+    /// What is waited for, behind the name of an object.
+    package var words: String {
+        switch self {
+        case .readyOrCompleted: "to be Ready or Completed"
+        case .rolledOut: "to be rolled out"
+        case .condition(let type, let status): "to have the condition \(type)=\(status)"
+        case .field(let query, let value): "to have \(query.text)\(value.map { "=\($0)" } ?? "")"
+        case .completed: "to be Completed"
+        case .phase(let phase): "to be in the phase \(phase)"
+        case .deleted: "to be deleted"
+        }
+    }
+
     /// As the option `--for` says it.
     package init(_ text: String) throws(Mistake) {
         let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

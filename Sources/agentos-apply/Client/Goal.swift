@@ -46,10 +46,11 @@ package enum Goal: Equatable, Sendable {
     /// What an object says about the goal; nil: the object does not exist.
     package func judge(_ object: ObjectView?, generation: Int) -> Verdict {
         guard let object else { return self == .deleted ? .met(phase: nil) : .gone }
-        if self == .deleted { return .notYet(phase: object.phase ?? "Terminating") }
+        if self == .deleted { return .notYet(phase: Self.remains(object)) }
         let phase = object.phase ?? "Unknown"
-        guard object.observedGeneration ?? .max >= max(generation, object.generation) else {
-            return .notYet(phase: phase)
+        let wanted = max(generation, object.generation)
+        if let observed = object.observedGeneration, observed < wanted {
+            return .notYet(phase: "\(phase) as of generation \(observed), and \(wanted) is declared")
         }
         if isMet(object, phase) { return .met(phase: object.phase) }
         let ready = object.condition("Ready")
@@ -57,20 +58,39 @@ package enum Goal: Equatable, Sendable {
             return .failed(ready?.message ?? progressing.message ?? "failed")
         }
         // Of a Source: what stays so until somebody changes what it declares.
-        if self == .rolledOut {
-            let agent = AgentView(object)
-            let replicas = agent.replicas ?? 0
-            return .notYet(
-                phase: "\(agent.updatedReplicas) of \(replicas) replicas are new, \(agent.readyReplicas) are ready")
-        }
         if self == .readyOrCompleted, ["SyncFailed", "AgentFailed", "HealthTimeout"].contains(phase) {
             return .failed(ready?.message ?? phase)
         }
-        // What is missing, as the daemon says it.
-        guard self == .readyOrCompleted, let missing = ready?.firstLine, !missing.isEmpty else {
-            return .notYet(phase: phase)
+        let lacks = lacks(object)
+        return .notYet(phase: lacks.isEmpty ? phase : "\(phase), \(lacks)")
+    }
+
+    /// What is missing, as the daemon says it.
+    private func lacks(_ object: ObjectView) -> String {
+        switch self {
+        case .readyOrCompleted: return object.condition("Ready")?.firstLine ?? ""
+        case .rolledOut:
+            let agent = AgentView(object)
+            let replicas = agent.replicas ?? 0
+            let missing = agent.ready.map { $0.isTrue ? "" : $0.firstLine } ?? ""
+            return "\(agent.updatedReplicas) of \(replicas) replicas are new, \(agent.readyReplicas) are ready"
+                + (missing.isEmpty ? "" : ", \(missing)")
+        case .condition(let type, _):
+            guard let condition = object.condition(type) else { return "it has no condition \(type)" }
+            return "\(type) is \(condition.status)" + (condition.firstLine.isEmpty ? "" : ": \(condition.firstLine)")
+        case .field(let query, _):
+            let found = query.values(in: object.node).map(FieldQuery.text)
+            return found.isEmpty ? "\(query.text) is not there" : "\(query.text) is \(found.joined(separator: ", "))"
+        case .completed, .phase, .deleted: return ""
         }
-        return .notYet(phase: "\(phase), \(missing)")
+    }
+
+    /// Why an object is still there whose deletion was asked for.
+    private static func remains(_ object: ObjectView) -> String {
+        let phase = object.phase ?? "Terminating"
+        if object.deleted == nil { return "\(phase), its deletion was not asked for" }
+        let finalizers = object.finalizers
+        return finalizers.isEmpty ? phase : "\(phase), the finalizers \(finalizers.joined(separator: ", ")) hold it"
     }
 
     private func isMet(_ object: ObjectView, _ phase: String) -> Bool {

@@ -14,6 +14,7 @@ package struct ObjectView {
     var generation: Int { node[path: "metadata", "generation"]?.int ?? 0 }
     var created: String? { node[path: "metadata", "creationTimestamp"]?.string }
     var deleted: String? { node[path: "metadata", "deletionTimestamp"]?.string }
+    var finalizers: [String] { (node[path: "metadata", "finalizers"]?.list ?? []).compactMap(\.string) }
     var labels: String { Self.pairs(node[path: "metadata", "labels"]) }
     var annotations: String { Self.pairs(node[path: "metadata", "annotations"]) }
     var kind: Kind? { node["kind"]?.string.flatMap(Kind.init(rawValue:)) }

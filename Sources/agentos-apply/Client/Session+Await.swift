@@ -4,6 +4,9 @@ import HTTPClient
 import Manifests
 
 extension Session {
+    /// Objects of which each is told what it lacks.
+    private static let lateToldMax = 20
+
     /// Waits until all objects reach the goal, one fails for good, or the time is up; says what happens meanwhile.
     ///
     /// - Parameter crashesMax: of one replica, after which it has failed for good; nil: none is too many.
@@ -25,11 +28,11 @@ extension Session {
                 return .failure
             case .end(.timedOut(let late)):
                 Terminal.live("")
-                for object in late.prefix(20) {
-                    Terminal.printError(
-                        "timed out waiting for \(object.kind.qualifiedSingular)/\(object.name) (\(object.phase)); see 'agentos-apply describe \(object.kind.singular) \(object.name) -n \(object.namespace)'"
-                    )
+                for object in late.prefix(Self.lateToldMax) {
+                    Terminal.printError(object.text(goal, afterMs: timeoutMs))
                 }
+                let more = late.count - Self.lateToldMax
+                if more > 0 { Terminal.printError("timed out waiting for \(more) more \(goal.words)") }
                 return .timeout
             }
         }
@@ -74,17 +77,17 @@ extension Session {
         switch news {
         case .result(let line):
             Terminal.live("")
-            try Terminal.print(line)
-        case .progress(let line): if !Terminal.isInteractive { try Terminal.print(line) }
+            try Terminal.print(line.printable)
+        case .progress(let line): if !Terminal.isInteractive { try Terminal.print(line.printable) }
         case .crashed(let line, let ordinal):
             Terminal.live("")
-            try Terminal.print(line)
+            try Terminal.print(line.printable)
             let object = waiting[index]
             let last = lastLines(of: object.name, in: object.namespace, ordinal: ordinal)
             if !last.isEmpty { try Terminal.print("its last lines:\n" + last.map { "  | \($0)\n" }.joined()) }
         case nil: break
         }
-        if Terminal.isInteractive, let summary = waiting.summary { Terminal.live(summary) }
+        if Terminal.isInteractive, let summary = waiting.summary { Terminal.live(summary.printable) }
     }
 }
 
@@ -93,17 +96,16 @@ extension Session {
     private static let lastLineCharactersMax = 400
 
     /// What a replica wrote last; nothing where that cannot be had, as it is told beside something else.
-    func lastLines(of agent: String, in namespace: String, ordinal: Int) -> [String] {
+    func lastLines(of agent: String, in namespace: String, ordinal: Int, ofRunBefore: Bool = false) -> [String] {
         let path = Self.path(.agent, namespace: namespace, name: agent)
         var request = Client.Request(
             "GET", "\(path)/log", query: [("ordinal", String(ordinal)), ("tailLines", String(Self.lastLinesMax))])
+        if ofRunBefore { request.query.append(("previous", "true")) }
         request.timeoutMs = 2000
         guard let response = try? client.send(request), response.isSuccess else { return [] }
         // Control characters of an agent have no business on somebody's terminal.
         return String(decoding: response.body, as: UTF8.self).split(whereSeparator: \.isLineEnd).map { line in
-            String(
-                String.UnicodeScalarView(
-                    line.unicodeScalars.prefix(Self.lastLineCharactersMax).filter { $0 == "\t" || $0.value >= 0x20 }))
+            String(line.prefix(Self.lastLineCharactersMax)).printable
         }
     }
 }

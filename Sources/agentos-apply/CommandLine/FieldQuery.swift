@@ -9,12 +9,15 @@ package struct FieldQuery: Equatable, Sendable {
     }
 
     private var steps: [Step] = []
+    /// As a person reads it: without braces.
+    package let text: String
 
     /// - Parameter text: `{.status.phase}` or `.status.phase`; keys with dots stand in quotes: `['a.b']`.
     package init(_ text: String) throws(Mistake) {
         var rest = Substring(text)
         if rest.hasPrefix("{"), rest.hasSuffix("}") { rest = rest.dropFirst().dropLast() }
         if rest.hasPrefix("$") { rest = rest.dropFirst() }
+        self.text = String(rest)
         let expected = "expected a path such as {.status.phase} or {.status.runs[0].pid}"
         if rest.isEmpty { throw Mistake("\(expected), found \"\(text)\"") }
         while !rest.isEmpty {
