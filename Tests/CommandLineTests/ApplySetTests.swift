@@ -53,4 +53,31 @@ import agentos_apply
             #expect(taken.code == 7 && taken.error.contains("is no ApplySet"), "\(taken.text)")
         }
     }
+
+    @Test func whatBelongsToAnotherSetIsNotTaken() {
+        inWorld { world in
+            world.startDaemon()
+            #expect(world.apply(map("a") + map("b"), "--applyset", "one").code == 0)
+            for words in [
+                ["--applyset", "two", "--prune"], ["--applyset", "two"], ["--applyset", "two", "--dry-run"],
+            ] {
+                let path = world.write("taken.yaml", map("new") + map("a"))
+                let taken = world.run(["-f", path] + words)
+                #expect(taken.code == 7 && taken.output == "", "\(taken.text)")
+                #expect(
+                    taken.error.contains(
+                        "configmap/a in namespace default belongs to the ApplySet secret/one in namespace default\n")
+                        && taken.error.contains("nothing was applied"), "\(taken.error)")
+            }
+            #expect(world.get("new", kind: "cm") == nil && world.get("two", kind: "secret") == nil)
+            let label = ", labels: {\(ApplySet.memberLabel): \(ApplySet(name: "one", namespace: "default").id)}"
+            let own = world.apply(map("c", label), "--applyset", "two")
+            #expect(own.code == 7 && own.error.contains("belongs to the ApplySet secret/one"), "\(own.text)")
+            // Let go there, it may be taken.
+            #expect(world.run("label", "cm", "a", "\(ApplySet.memberLabel)-").code == 0)
+            #expect(world.apply(map("a"), "--applyset", "two").code == 0)
+            let rest = world.apply(map("b"), "--applyset", "one", "--prune")
+            #expect(rest.code == 0 && world.get("a", kind: "cm") != nil, "\(rest.text)")
+        }
+    }
 }

@@ -56,12 +56,50 @@ package struct ApplySet {
         return manifest
     }
 
+    /// Refuses, before anything is sent, to take what belongs to another set, as kubectl does.
+    private func checkMembers(_ manifests: [Manifest], _ session: Session) throws {
+        var taken: [(object: String, set: String)] = []
+        for manifest in manifests {
+            let own = manifest.applied[path: "metadata", "labels", Self.memberLabel]?.string
+            if let own, own != id { taken.append(("\(manifest.file):\(manifest.mark.line)", own)) }
+        }
+        let query = [("labelSelector", "\(Self.memberLabel),\(Self.memberLabel)!=\(id)")]
+        for kind in now.kinds.sorted() {
+            for place in kind.isNamespaced ? now.namespaces.sorted() : [""] {
+                let others = try session.list(kind, namespace: place, query: query) { ObjectView($0) }.rows
+                for object in others where members.contains(Self.key(kind, place, object.name)) {
+                    let name =
+                        "\(kind.qualifiedSingular)/\(object.name)\(place.isEmpty ? "" : " in namespace \(place)")"
+                    taken.append((name, object.node[path: "metadata", "labels", Self.memberLabel]?.string ?? ""))
+                }
+            }
+        }
+        guard let first = taken.first else { return }
+        for (object, set) in taken.prefix(Self.takenToldMax) {
+            Terminal.printError("\(object) belongs to \(owner(set, session))")
+        }
+        let more = taken.count > 1 ? " and \(taken.count - 1) more" : ""
+        throw CommandProblem(
+            .conflict,
+            "\(first.object)\(more): what belongs to another ApplySet is not taken from it; nothing was applied.\n"
+                + "Leave it out here, or let it go there: agentos-apply label KIND NAME \(Self.memberLabel)-")
+    }
+
+    private static let takenToldMax = 20
+
+    /// The set with an id, by name where it can be found.
+    private func owner(_ id: String, _ session: Session) -> String {
+        let query = [("labelSelector", "\(Self.idLabel)=\(id)")]
+        let found = try? session.list(.secret, namespace: nil, query: query) { ObjectView($0) }.rows.first
+        return found.map { "the ApplySet secret/\($0.name) in namespace \($0.namespace)" } ?? "the ApplySet \(id)"
+    }
+
     // MARK: The Secret
 
     private var path: String { Session.path(.secret, namespace: namespace, name: name) }
 
-    /// Reads what was applied before, and remembers also what is to come.
-    mutating func begin(_ session: Session, isDryRun: Bool) throws {
+    /// Reads what was applied before, and remembers also what is to come, unless it is another set's.
+    mutating func begin(_ manifests: [Manifest], _ session: Session, isDryRun: Bool) throws {
         let found = try session.answer(Client.Request("GET", path))
         if found.isSuccess {
             let secret = ObjectView(try session.node(found)).node
@@ -79,6 +117,7 @@ package struct ApplySet {
         } else if found.status != 404 {
             throw session.problem(found)
         }
+        try checkMembers(manifests, session)
         let both = Places(
             kinds: before.kinds.union(now.kinds), namespaces: before.namespaces.union(now.namespaces))
         if !isDryRun { try write(both, session) }

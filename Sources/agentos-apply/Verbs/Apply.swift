@@ -43,7 +43,7 @@ struct Apply: Verb {
         let manifests = set.map { read.map($0.marked) } ?? read
         let session = try invocation.session()
         try BackgroundDaemon.ensure(session, autostart: !hasNoAutostart)
-        try set?.begin(session, isDryRun: isDryRun)
+        try set?.begin(read, session, isDryRun: isDryRun)
 
         var worst = ExitCode.success
         var applied: [Awaited] = []
