@@ -132,7 +132,7 @@ import agentos_apply
             World.until("one has crashed") { world.phase("bad") == "BackingOff" && world.phase("good") == "Ready" }
             let plain = world.run("status")
             #expect(plain.code == 0 && plain.output.contains("\ndefault/bad: "), "\(plain.text)")
-            #expect(plain.output.contains("  | one\n  | the [31mreason\n"), "\(plain.text)")
+            #expect(plain.output.contains("  | one\n  | the \u{fffd}[31mreason\n"), "\(plain.text)")
             #expect(!plain.output.contains("\u{1b}"))
             #expect(world.run("status", "--tree").output.hasPrefix("default\n├─ bad  "))
             #expect(world.run("status", "agent/good").output.split(separator: "\n").count == 2)

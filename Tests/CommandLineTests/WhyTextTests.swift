@@ -70,6 +70,29 @@ import agentos_apply
                 """)
     }
 
+    /// However many commands somebody has run beside it, they are one line.
+    @Test func commandsAreToldTogether() throws {
+        func entry(_ at: String, _ by: String, _ verb: String, _ more: String = "") -> String {
+            #"{"at":"1970-01-01T0\#(at):00Z","by":"\#(by)","verb":"\#(verb)","sentence":"a command was run beside it"\#(more)}"#
+        }
+        let causes = [
+            entry("1:50", "uid:0", "exec"), entry("1:40", "ada", "exec"), entry("1:30", "uid:0", "exec"),
+            entry("1:20", "uid:0", "updated"),
+            entry("1:10", "uid:0", "exec", #","count":3,"first":"1970-01-01T01:00:00Z""#),
+        ]
+        let text = WhyText(columns: nil, hasColor: false, nowMs: 7_200_000).text(
+            try #require(JSONReader.read(#"{"causes":[\#(causes.joined(separator: ","))]}"#)))
+        #expect(
+            text.hasSuffix(
+                """
+                Because, newest first:
+                    10m  5 commands were run beside it by uid:0 between 1970-01-01T01:00:00Z and 1970-01-01T01:50:00Z
+                    20m  a command was run beside it, by ada
+                    40m  a command was run beside it, by uid:0
+
+                """), "\(text)")
+    }
+
     @Test func partsAreColouredOnATerminal() throws {
         for columns in [60, 200] {
             let text = try text(columns, hasColor: true)

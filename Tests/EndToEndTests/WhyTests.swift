@@ -63,6 +63,10 @@ import Values
             why(world, "well/1", says: "agent default/well/1 is Ready", "replica 1: its process was seen")
             #expect(!world.run("why", "well/1").output.contains("replica 0"))
             #expect(world.run("why", "well/7").code == 1)
+            for at in ["2999-01-01T00:00:00Z", "tomorrow"] {
+                let later = world.run("why", "well", "--at", at)
+                #expect(later.code == 3 && later.error.contains("at: "), "\(later.text)")
+            }
         }
     }
 

@@ -71,6 +71,6 @@ package struct ApplyResult {
         var line = "\(name) \(result)"
         if !restarts.isEmpty { line += " (restarts its replicas: \(restarts.joined(separator: ", ")) changed)" }
         if !waits.isEmpty { line += " (waits: \(waits.joined(separator: "; ")))" }
-        return line + (isDryRun ? " (dry run)" : "")
+        return line.printable + (isDryRun ? " (dry run)" : "")
     }
 }

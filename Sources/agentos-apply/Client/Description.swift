@@ -15,8 +15,8 @@ package struct Description {
 
     package func text(_ object: ObjectView, _ events: [EventView]) -> String {
         var lines: [(String, String?)] = [
-            ("Name", object.name), ("Namespace", object.namespace), ("Labels", object.labels.printable),
-            ("Annotations", object.annotations.printable), ("UID", object.uid),
+            ("Name", object.name), ("Namespace", object.namespace), ("Labels", object.labels),
+            ("Annotations", object.annotations), ("UID", object.uid),
             ("Generation", object.generation > 0 ? String(object.generation) : nil),
             ("Age", Age.text(object.created, nowMs: nowMs)), ("Deleting", object.deleted),
         ]
@@ -29,12 +29,14 @@ package struct Description {
         case .source where object.hasStatus:
             let source = SourceView(object)
             lines += self.lines(source)
-            if !source.errors.isEmpty { sections.append(("Errors", source.errors.joined(separator: "\n"))) }
+            if !source.errors.isEmpty {
+                sections.append(("Errors", source.errors.joined(separator: "\n").printableLines))
+            }
             sections += [("Conditions", conditions(object)), ("Events", self.events(events))]
         case .agent, .source, .namespace, .secret, .configMap, .serviceAccount, .role, .clusterRole, .roleBinding,
             .clusterRoleBinding, .event, .lease, .resourceQuota:
             let data = object.data.map { "\($0.key): \($0.bytes) bytes" }.joined(separator: ", ")
-            lines += [("Phase", object.phase), ("Data", data)]
+            lines += [(Self.phase, object.phase), ("Data", data)]
         }
         return lines.map(line).joined() + sections.map { "\n\($0):\n" + indent($1) }.joined()
     }
@@ -42,7 +44,7 @@ package struct Description {
     private func lines(_ agent: AgentView) -> [(String, String?)] {
         [
             ("Driver", agent.driver), ("Command", agent.command.joined(separator: " ").firstLine),
-            ("Phase", agent.object.phase.map(colored)),
+            (Self.phase, agent.object.phase),
             ("Replicas", "\(agent.readyReplicas) of \(agent.replicas ?? 0) ready"),
         ]
     }
@@ -50,7 +52,7 @@ package struct Description {
     private func lines(_ source: SourceView) -> [(String, String?)] {
         [
             ("Path", source.path), ("Git", source.gitURL), ("Branch", source.branch),
-            ("State", source.object.phase.map(colored)), ("Revision", source.revision),
+            (Self.state, source.object.phase), ("Revision", source.revision),
             ("Last sync", source.lastSync.map { "\(Age.text($0, nowMs: nowMs)) ago" }),
             (
                 "Objects",
@@ -61,11 +63,13 @@ package struct Description {
     }
 
     private func line(_ name: String, _ value: String?) -> String {
-        guard let value, !value.isEmpty else { return "" }
-        return "\(name):\(String(repeating: " ", count: max(1, 14 - name.count)))\(value)\n"
+        guard let value = value?.printable, !value.isEmpty else { return "" }
+        let shown = [Self.phase, Self.state].contains(name) ? Phase.colored(value, hasColor) : value
+        return "\(name):\(String(repeating: " ", count: max(1, 14 - name.count)))\(shown)\n"
     }
 
-    private func colored(_ phase: String) -> String { hasColor ? Phase.colored(phase) : phase }
+    private static let phase = "Phase"
+    private static let state = "State"
 
     private func conditions(_ object: ObjectView) -> String {
         let rows = object.conditions.map { condition in

@@ -57,13 +57,13 @@ package struct LogText {
             case .replica: "[\(name)] "
             case .namespace: "[\(source.namespace)/\(name)] "
             }
-        prefix = Array((style.hasColor && !shown.isEmpty ? Self.colored(shown) : shown).utf8)
+        prefix = Array((shown.isEmpty ? "" : Self.colored(shown, style.hasColor)).utf8)
     }
 
     /// The same replica has the same colour each time.
-    private static func colored(_ name: String) -> String {
+    private static func colored(_ name: String, _ hasColor: Bool) -> String {
         let sum = name.utf8.reduce(UInt32(7)) { ($0 &* 31) &+ UInt32($1) }
-        return "\u{1b}[3\(1 + sum % 6)m\(name)\u{1b}[0m"
+        return Paint.words(hasColor: hasColor).colored(name, "3\(1 + sum % 6)")
     }
 
     /// Takes what came; what is to be shown of the lines that it completes.

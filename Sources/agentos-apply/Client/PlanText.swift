@@ -98,14 +98,9 @@ package struct PlanText {
             .joined(separator: ", ")
     }
 
-    /// On one line, and nothing in it that a terminal would take for an order.
+    /// On one line, and as JSON what a terminal would take for an order.
     static func value(_ node: Node) -> String {
-        if let text = node.string, !text.isEmpty,
-            text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7f && !(0x80...0x9f).contains($0.value) }
-            )
-        {
-            return text
-        }
+        if let text = node.string, !text.isEmpty, text == text.printable { return text }
         return JSONWriter.text(node)
     }
 
@@ -123,5 +118,5 @@ package struct PlanText {
         return line(text, "1")
     }
 
-    private func line(_ text: String, _ color: String) -> String { paint.line(text, color) }
+    private func line(_ text: String, _ color: String) -> String { paint.line(text.printable, color) }
 }

@@ -73,6 +73,7 @@ package struct StatusPicture {
             let view = AgentView(agent)
             if Concern(agent) == .broken {
                 let reason = [view.ready?.reason, view.ready?.firstLine].compactMap(\.self).joined(separator: ": ")
+                    .printable
                 let down = view.runs.first { ["Failed", "BackingOff"].contains($0.phase) }
                 found.append(
                     Problem(
@@ -118,10 +119,12 @@ package struct StatusPicture {
 
     private func line(_ agent: ObjectView, _ names: Set<String>) -> String {
         let view = AgentView(agent)
-        let phase = agent.phase ?? "Unknown"
+        let phase = (agent.phase ?? "Unknown").printable
         var line =
-            "\(agent.name)  \(hasColor ? Phase.colored(phase) : phase) \(view.readyReplicas)/\(view.replicas ?? 0)"
-        if Concern(agent) != .fine, let reason = view.ready?.firstLine, !reason.isEmpty { line += "  \(reason)" }
+            "\(agent.name)  \(Phase.colored(phase, hasColor)) \(view.readyReplicas)/\(view.replicas ?? 0)"
+        if Concern(agent) != .fine, let reason = view.ready?.firstLine, !reason.isEmpty {
+            line += "  \(reason.printable)"
+        }
         let others = view.dependencies.filter { $0 != view.dependencies.first { names.contains($0) } }
         if !others.isEmpty {
             let words = others.map { names.contains($0) ? $0 : "\($0) (which is not there)" }

@@ -11,9 +11,10 @@ package struct WhyText {
     }
 
     package func text(_ node: Node) -> String {
-        var lines = paint.wrapped(head(node), indent: 2, "1")
+        var lines = paint.wrapped(head(node).printable, indent: 2, "1")
         if let message = node["message"]?.string { lines += paint.wrapped("  " + message.printable, indent: 2) }
-        section("Because, newest first:", (node["causes"]?.list ?? []).map(cause), &lines, "0")
+        let causes = Self.joined(node["causes"]?.list ?? [])
+        section("Because, newest first:", causes.map(cause), &lines, "0")
         section("It waits for:", texts(node["waits"]), &lines, "33")
         section("What follows by itself:", texts(node["next"].map { .list([$0]) }), &lines, "36")
         section("You can:", texts(node["can"]), &lines, "32")
@@ -37,8 +38,35 @@ package struct WhyText {
         return "\(name) is \(node["state"]?.string ?? "unknown")\(since): \(node["sentence"]?.string ?? "")"
     }
 
+    /// With one line for all commands that one person has run beside an object: they say little of why it is as it is.
+    private static func joined(_ causes: [Node]) -> [Node] {
+        var joined: [Node] = []
+        var places: [String: Int] = [:]
+        for cause in causes {
+            let by = cause["by"]?.string ?? ""
+            guard cause["verb"]?.string == "exec", let place = places[by] else {
+                if cause["verb"]?.string == "exec" { places[by] = joined.count }
+                joined.append(cause)
+                continue
+            }
+            let counts = [joined[place], cause].map { $0["count"]?.int ?? 1 }
+            joined[place]["count"] = .number(counts[0] + min(counts[1], .max - counts[0]))
+            joined[place]["first"] = cause["first"] ?? cause["at"]
+        }
+        return joined
+    }
+
     private func cause(_ node: Node) -> String {
-        var text = (node["sentence"]?.string ?? "").printable
+        let age = Age.text(node["at"]?.string, nowMs: nowMs)
+        return "\(String(repeating: " ", count: max(0, 5 - age.count)))\(age)  \(sentence(node).printable)"
+    }
+
+    private func sentence(_ node: Node) -> String {
+        if node["verb"]?.string == "exec", let count = node["count"]?.int {
+            let (first, last) = (node["first"]?.string ?? "", node["at"]?.string ?? "")
+            return "\(count) commands were run beside it by \(node["by"]?.string ?? "") between \(first) and \(last)"
+        }
+        var text = node["sentence"]?.string ?? ""
         if let count = node["count"]?.int {
             text += " (\(count) times in \(Age.text(node["first"]?.string, nowMs: nowMs)))"
         }
@@ -49,8 +77,7 @@ package struct WhyText {
         }
         if let place = node["declaredAt"]?.string { text += ", from \(place)" }
         if let revision = node["sourceRevision"]?.string { text += " at \(revision)" }
-        let age = Age.text(node["at"]?.string, nowMs: nowMs)
-        return "\(String(repeating: " ", count: max(0, 5 - age.count)))\(age)  \(text)"
+        return text
     }
 
     private func texts(_ node: Node?) -> [String] { (node?.list ?? []).compactMap { $0.string?.printable } }

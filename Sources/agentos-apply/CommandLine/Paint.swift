@@ -11,6 +11,11 @@ struct Paint {
         return colored(text, color)
     }
 
+    /// Words within a line.
+    func colored(_ text: String, _ color: String) -> String {
+        hasColor && color != "0" ? "\u{1b}[\(color)m\(text)\u{1b}[0m" : text
+    }
+
     /// The words of a text in lines; those after the first are indented.
     func wrapped(_ text: String, indent: Int, _ color: String = "0") -> [String] {
         guard let columns, text.count > columns else { return [colored(text, color)] }
@@ -30,18 +35,29 @@ struct Paint {
         return lines.map { self.line($0, color) }
     }
 
-    private func colored(_ text: String, _ color: String) -> String {
-        hasColor && color != "0" ? "\u{1b}[\(color)m\(text)\u{1b}[0m" : text
-    }
+    /// Without a width: words alone.
+    static func words(hasColor: Bool) -> Paint { Paint(columns: nil, hasColor: hasColor) }
 }
 
 extension String {
     /// On one line, and nothing in it that a terminal would take for an order.
-    var printable: String {
-        String(
+    package var printable: String { printable(lines: false) }
+
+    /// The same for several lines.
+    package var printableLines: String { printable(lines: true) }
+
+    private func printable(lines: Bool) -> String {
+        // Most texts are; control characters of the second range begin with 0xc2.
+        if utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7f && $0 != 0xc2 || lines && $0 == 0x0a }) { return self }
+        return String(
             String.UnicodeScalarView(
                 unicodeScalars.map { scalar in
-                    scalar.value < 0x20 || (0x7f...0x9f).contains(scalar.value) ? "\u{fffd}" : scalar
+                    switch scalar.value {
+                    case 0x09: " "
+                    case 0x0a where lines: scalar
+                    case 0..<0x20, 0x7f...0x9f: "\u{fffd}"
+                    default: scalar
+                    }
                 }))
     }
 }

@@ -1,26 +1,26 @@
 import Values
 
-/// Columns as wide as their widest cell.
+/// Columns as wide as their widest cell. Cells may come from anybody.
 package struct Table {
     package var header: [String]
-    package var rows: [[String]]
+    package private(set) var rows: [[String]]
     /// The column named PHASE is coloured, as phases are wherever they stand alone.
     package var hasColor: Bool
 
     package init(_ header: [String], _ rows: [[String]], hasColor: Bool) {
         self.header = header
-        self.rows = rows
+        self.rows = rows.map { $0.map(\.printable) }
         self.hasColor = hasColor
     }
 
     package func text(withHeader: Bool = true) -> String {
         var widths = header.map(\.count)
         for row in rows { for (index, cell) in row.enumerated() { widths[index] = max(widths[index], cell.count) } }
-        let phase = hasColor ? header.firstIndex(of: "PHASE") : nil
+        let phase = header.firstIndex(of: "PHASE")
         func line(_ cells: [String], _ coloured: Int?) -> String {
             var out = ""
             for (index, cell) in cells.enumerated() {
-                out += index == coloured ? Phase.colored(cell) : cell
+                out += index == coloured ? Phase.colored(cell, hasColor) : cell
                 if index < cells.count - 1 { out += String(repeating: " ", count: widths[index] - cell.count + 2) }
             }
             return out + "\n"
@@ -31,7 +31,7 @@ package struct Table {
 
 /// The colours of phases and of the status of conditions.
 enum Phase {
-    static func colored(_ phase: String) -> String {
+    static func colored(_ phase: String, _ hasColor: Bool) -> String {
         let code =
             switch phase {
             case "Ready", "Completed", "True": "32"
@@ -39,6 +39,6 @@ enum Phase {
             case "Starting", "Stopping", "Scheduled", "Created": "33"
             default: "0"
             }
-        return "\u{1b}[\(code)m\(phase)\u{1b}[0m"
+        return Paint.words(hasColor: hasColor).colored(phase, code)
     }
 }

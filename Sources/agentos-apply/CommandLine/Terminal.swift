@@ -55,8 +55,11 @@ enum Terminal {
 
     static func printError(_ text: String) { note("agentos-apply: \(text)") }
 
-    /// A note for people, beside the result.
-    static func note(_ text: String) { _ = put(Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...], to: 2) }
+    /// A note for people, beside the result. What it says may come from anybody.
+    static func note(_ text: String) {
+        let text = text.printableLines
+        _ = put(Array((text.hasSuffix("\n") ? text : text + "\n").utf8)[...], to: 2)
+    }
 
     /// Replaces the current line on a terminal; nothing elsewhere.
     static func live(_ text: String) {

@@ -46,7 +46,7 @@ package struct Finding: Equatable, Sendable {
             case .fault: "31"
             }
         let word = level.rawValue + String(repeating: " ", count: 5 - level.rawValue.count)
-        let head = hasColor ? "\u{1b}[\(colour)m\(word)\u{1b}[0m" : word
+        let head = Paint.words(hasColor: hasColor).colored(word, colour)
         var out = "\(head)  \(check)\(String(repeating: " ", count: max(0, 14 - check.count)))  \(found)\n"
         if !meaning.isEmpty { out += "       \(meaning)\n" }
         if !mend.isEmpty { out += "       Mend it: \(mend)\n" }

@@ -12,6 +12,8 @@ struct SupportFiles {
     let settings: ResolvedSettings
     let paths: Paths
     private let session: Session
+    /// Wherever they stand they are hidden.
+    private let secrets: [String]
     private(set) var files: [(name: String, content: [UInt8])] = []
     /// What could not be had, and why.
     private var missing: [String] = []
@@ -25,6 +27,7 @@ struct SupportFiles {
         settings = try invocation.settings()
         paths = try invocation.paths(settings.settings)
         session = Session(paths)
+        secrets = Self.secrets(settings.settings)
     }
 
     mutating func gather() throws {
@@ -61,11 +64,12 @@ struct SupportFiles {
         return text
     }
 
-    private var secrets: [String] {
-        let tokens = settings.settings.tokenFile.flatMap { try? LocalFile.read($0, limit: Limits.inputBytesMax) } ?? []
-        let lines = String(decoding: tokens, as: UTF8.self).split(separator: "\n")
+    private static func secrets(_ settings: Settings) -> [String] {
+        // A file that cannot be read here was not read by a daemon either.
+        let tokens = settings.tokenFile.flatMap { try? LocalFile.readRegular($0, limit: Limits.inputBytesMax).bytes }
+        let lines = String(decoding: tokens ?? [], as: UTF8.self).split(separator: "\n")
         return lines.compactMap { $0.split(separator: ",").first.map(String.init) }
-            + [settings.settings.secretsKeyCommand].compactMap(\.self)
+            + [settings.secretsKeyCommand].compactMap(\.self)
     }
 
     // MARK: Parts

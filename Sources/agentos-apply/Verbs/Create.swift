@@ -29,7 +29,7 @@ struct Create: Verb {
             }
         } else {
             guard invocation.words.isEmpty else { throw invocation.usage("give either words, or -f PATH") }
-            objects = try ManifestFiles.read(manifests, invocation).map { ($0.kind, Self.placed($0)) }
+            objects = try ManifestFiles.read(manifests, invocation).map { ($0.kind, ApplyRequest.object($0)) }
         }
         let session = isDryRun ? nil : try invocation.session()
         var worst = ExitCode.success
@@ -63,15 +63,6 @@ struct Create: Verb {
             try Terminal.print(
                 JSONWriter.text(isDryRun ? made : ObjectView(made).withoutValues.node, pretty: true))
         }
-    }
-
-    private static func placed(_ manifest: Manifest) -> Node {
-        var node = manifest.applied
-        guard manifest.kind.isNamespaced else { return node }
-        var metadata = node["metadata"] ?? .emptyMap
-        metadata["namespace"] = .text(manifest.namespace)
-        node["metadata"] = metadata
-        return node
     }
 
     // MARK: From words

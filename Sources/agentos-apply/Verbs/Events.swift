@@ -79,6 +79,7 @@ enum EventLine {
     private static func line(_ cells: [String]) -> String {
         var line = ""
         for (cell, width) in zip(cells, [8, 24, 17, 24, 5, 0]) {
+            let cell = cell.printable
             line += cell + String(repeating: " ", count: max(0, width - cell.count)) + (width > 0 ? "  " : "")
         }
         return line

@@ -50,11 +50,6 @@ struct Plan: Verb {
                 "--out: the plan keeps no values of Secrets, and standard input cannot be read again for Secret "
                     + "\"\(piped.name)\"; give it as a file with -f")
         }
-        // What others need stands first.
-        return PlanFile(
-            .objects(
-                Kind.allCases.flatMap { kind in
-                    manifests.filter { $0.kind == kind }.map { PlanFile.Item($0) }
-                }))
+        return PlanFile(.objects(manifests.map { PlanFile.Item($0) }))
     }
 }

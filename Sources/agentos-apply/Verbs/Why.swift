@@ -35,9 +35,9 @@ struct Why: Verb {
             if kind.isNamespaced { query.append(("namespace", namespace.name)) }
             if let ordinal { query.append(("ordinal", String(ordinal))) }
         }
-        if let at { query.append(("at", at)) }
+        if let at { query.append(("at", try Self.past(at))) }
         var node = try session.node("GET", "/apis/agentos.dev/v1/explanations", query: query)
-        if let lines = try output(node, session) { node["output"] = .list(lines.map(Node.text)) }
+        if let lines = output(node, session), !lines.isEmpty { node["output"] = .list(lines.map(Node.text)) }
         switch format {
         case .json: try Terminal.print(JSONWriter.text(node, pretty: true))
         case .text:
@@ -45,6 +45,14 @@ struct Why: Verb {
             try Terminal.print(text.text(node))
         }
         return node["state"]?.string == "NeverWas" ? .failure : .success
+    }
+
+    /// What will be is nobody's to explain; what is no time the daemon refuses.
+    private static func past(_ at: String) throws -> String {
+        let now = agentos_wall_ms()
+        guard let ms = Timestamp.parse(at), ms > now else { return at }
+        throw CommandProblem(
+            .invalid, "--at: \(at) is yet to come, and why tells what was; it is \(Timestamp.milliseconds(now))")
     }
 
     private func subject(_ invocation: Invocation) throws -> Subject {
@@ -75,16 +83,11 @@ struct Why: Verb {
         throw invocation.usage("give KIND/NAME")
     }
 
-    private static let outputLines = "5"
-
     /// The last lines of what has crashed, for those who may read them.
-    private func output(_ node: Node, _ session: Session) throws -> [String]? {
+    private func output(_ node: Node, _ session: Session) -> [String]? {
         guard let crashed = node["crashed"], let name = node[path: "object", "name"]?.string else { return nil }
-        let path = Session.path(.agent, namespace: namespace.name, name: name)
-        var query = [("ordinal", String(crashed["ordinal"]?.int ?? 0)), ("tailLines", Self.outputLines)]
-        if crashed["previous"]?.bool == true { query.append(("previous", "true")) }
-        let answer = try session.answer(Client.Request("GET", "\(path)/log", query: query))
-        guard answer.isSuccess else { return nil }
-        return String(decoding: answer.body, as: UTF8.self).split(separator: "\n").map(String.init)
+        return session.lastLines(
+            of: name, in: namespace.name, ordinal: crashed["ordinal"]?.int ?? 0,
+            ofRunBefore: crashed["previous"]?.bool == true)
     }
 }
