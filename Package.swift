@@ -46,7 +46,7 @@ let package = Package(
         library("Values", ["CYAML", "CCrypto"]),
         library("Machine", ["Values", "CLinux"]),
         library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CZ", "CLinux"]),
-        library("HTTPClient", ["Values", "CCurl", "CLinux"]),
+        library("HTTPClient", ["Machine", "Values", "CCurl", "CLinux"]),
         library("GRPC", ["Machine", "Values", "CNGHTTP2", "CLinux"], settings: [staysOnItsThread]),
         library("Manifests", ["Values"]),
         library("Planner", ["Manifests", "Values"], path: "Sources/Reconciler/Planner"),

@@ -2,7 +2,7 @@ import CCurl
 import CLinux
 import Glibc
 
-/// Talks to the daemon over its unix socket.
+/// Talks to the daemon over its unix socket, or over TLS.
 package final class Client {
     package struct Request {
         package var method: String
@@ -38,6 +38,8 @@ package final class Client {
         case absent(String)
         /// Somebody listens and may not be spoken to.
         case forbidden(String)
+        /// Who answers is not whom we trust, or does not trust what we show.
+        case untrusted(String)
         /// Somebody listens and says nothing: stopped, or overloaded.
         case silent(afterMs: Int64)
         /// The time of the request was up while the daemon was alive.
@@ -55,13 +57,16 @@ package final class Client {
         package init() {}
     }
 
-    package let socket: String
+    private let endpoint: Endpoint
     private let patience: Patience
 
-    package init(socket: String, patience: Patience = Patience()) {
-        self.socket = socket
+    package init(_ endpoint: Endpoint, patience: Patience = Patience()) {
+        self.endpoint = endpoint
         self.patience = patience
-        curl_global_init(Int(CURL_GLOBAL_NOTHING))
+        switch endpoint {
+        case .socket: curl_global_init(Int(CURL_GLOBAL_NOTHING))
+        case .server: curl_global_init(Int(CURL_GLOBAL_SSL))
+        }
     }
 
     /// Sends one request and reads the whole answer.
@@ -94,6 +99,17 @@ package final class Client {
         }
         if goesOn { try lines.end() }
         return response
+    }
+
+    /// A connection that is to leave HTTP, for the caller to close.
+    package func connection() throws(Failure) -> Int32 {
+        switch endpoint {
+        case .socket(let path):
+            let fd = agentos_connect_unix(path)
+            guard fd >= 0 else { throw Self.refusal(path) }
+            return fd
+        case .server(let server): return try TLSTunnel.open(server)
+        }
     }
 
     private func drive(
@@ -156,7 +172,7 @@ package final class Client {
         while true {
             while running.count < concurrency, let (request, sink) = next() {
                 let transfer = idle.popLast() ?? Transfer()
-                transfer.prepare(request, socket: socket, sink: sink)
+                transfer.prepare(request, endpoint, sink: sink)
                 running[transfer.handle] = (count, transfer)
                 curl_multi_add_handle(multi, transfer.handle)
                 count += 1
@@ -170,7 +186,7 @@ package final class Client {
                 guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
                     let (index, transfer) = running.removeValue(forKey: handle)
                 else { continue }
-                let result = transfer.finish(message.pointee.data.result, socket: socket)
+                let result = transfer.finish(message.pointee.data.result, endpoint)
                 curl_multi_remove_handle(multi, handle)
                 idle.append(transfer)
                 silence.end()
@@ -199,8 +215,8 @@ package final class Client {
         let transfer = Transfer()
         var request = Request("GET", "/livez")
         request.timeoutMs = patience.probeMs
-        transfer.prepare(request, socket: socket, sink: nil)
-        switch transfer.finish(curl_easy_perform(transfer.handle), socket: socket) {
+        transfer.prepare(request, endpoint, sink: nil)
+        switch transfer.finish(curl_easy_perform(transfer.handle), endpoint) {
         case .success: return nil
         case .failure(.late(let ms)): return .silent(afterMs: silentMs + ms)
         case .failure(let failure): return failure

@@ -30,14 +30,25 @@ final class Transfer {
     private var hasNews = false
     private var list: UnsafeMutablePointer<curl_slist>?
 
+    /// What the library says of the last problem.
+    private let words = UnsafeMutablePointer<CChar>.allocate(capacity: Int(CURL_ERROR_SIZE))
+    private var isEnded = false
+
     init() {
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
         self.handle = handle
+        words[0] = 0
     }
 
-    deinit {
+    deinit { end() }
+
+    /// Closes the connection and gives back all memory; nothing else may be called then.
+    func end() {
+        if isEnded { return }
+        isEnded = true
         curl_slist_free_all(list)
         curl_easy_cleanup(handle)
+        words.deallocate()
     }
 
     /// True when bytes have come since the last call.
@@ -46,7 +57,7 @@ final class Transfer {
         return hasNews
     }
 
-    func prepare(_ request: Client.Request, socket: String, sink: Sink?) {
+    func prepare(_ request: Client.Request, _ endpoint: Endpoint, sink: Sink?) {
         response = Client.Response()
         self.sink = sink
         timeoutMs = request.timeoutMs
@@ -54,11 +65,20 @@ final class Transfer {
         curl_easy_reset(handle)
         curl_slist_free_all(list)
         list = nil
-        for header in request.headers + ["Expect:"] { list = curl_slist_append(list, header) }
         let query = request.query.map { "\($0.0)=\(Percent.encode($0.1))" }.joined(separator: "&")
-        let url = "http://localhost\(request.path)\(query.isEmpty ? "" : "?\(query)")"
-        _ = agentos_curl_string(handle, CURLOPT_UNIX_SOCKET_PATH, socket)
-        _ = agentos_curl_string(handle, CURLOPT_URL, url)
+        let target = "\(request.path)\(query.isEmpty ? "" : "?\(query)")"
+        var headers = request.headers + ["Expect:"]
+        switch endpoint {
+        case .socket(let path):
+            _ = agentos_curl_string(handle, CURLOPT_UNIX_SOCKET_PATH, path)
+            _ = agentos_curl_string(handle, CURLOPT_URL, "http://localhost\(target)")
+        case .server(let server):
+            _ = agentos_curl_string(handle, CURLOPT_URL, server.url + target)
+            secure(server)
+            headers += server.headers
+        }
+        for header in headers { list = curl_slist_append(list, header) }
+        _ = agentos_curl_pointer(handle, CURLOPT_ERRORBUFFER, words)
         _ = agentos_curl_long(handle, CURLOPT_NOSIGNAL, 1)
         if let timeoutMs { _ = agentos_curl_long(handle, CURLOPT_TIMEOUT_MS, Int(max(1, timeoutMs))) }
         if let body = request.body {
@@ -87,6 +107,59 @@ final class Transfer {
             }, user)
     }
 
+    /// A connection to a server that is to leave HTTP: only its beginning is the library's.
+    init(connectingTo server: RemoteServer, timeoutMs: Int64) throws(Client.Failure) {
+        guard let handle = curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
+        self.handle = handle
+        words[0] = 0
+        _ = agentos_curl_string(handle, CURLOPT_URL, server.url)
+        _ = agentos_curl_pointer(handle, CURLOPT_ERRORBUFFER, words)
+        _ = agentos_curl_long(handle, CURLOPT_NOSIGNAL, 1)
+        _ = agentos_curl_long(handle, CURLOPT_CONNECT_ONLY, 1)
+        _ = agentos_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(timeoutMs))
+        secure(server)
+        self.timeoutMs = timeoutMs
+        _ = try finish(curl_easy_perform(handle), .server(server)).get()
+    }
+
+    /// Its socket, to wait for.
+    var descriptor: Int32 { agentos_curl_socket(handle) }
+
+    /// - Returns: how many bytes were taken, 0 when none can be now; nil: the connection is over.
+    func send(_ bytes: ArraySlice<UInt8>) -> Int? {
+        var count = 0
+        let code = bytes.withUnsafeBytes { curl_easy_send(handle, $0.baseAddress, $0.count, &count) }
+        return code == CURLE_OK ? count : code == CURLE_AGAIN ? 0 : nil
+    }
+
+    /// - Returns: how many bytes have come, 0 when there are none yet; nil: the connection is over.
+    func receive(into chunk: inout [UInt8]) -> Int? {
+        var count = 0
+        let code = chunk.withUnsafeMutableBytes { curl_easy_recv(handle, $0.baseAddress, $0.count, &count) }
+        return code == CURLE_OK && count > 0 ? count : code == CURLE_AGAIN ? 0 : nil
+    }
+
+    /// Whom a connection trusts, and who asks. Nobody stands between: proxies of the environment are not asked.
+    private func secure(_ server: RemoteServer) {
+        func give(_ option: CURLoption, _ bytes: [UInt8]) {
+            _ = bytes.withUnsafeBytes { agentos_curl_blob(handle, option, $0.baseAddress, $0.count) }
+        }
+        _ = agentos_curl_string(handle, CURLOPT_PROXY, "")
+        _ = agentos_curl_string(handle, CURLOPT_PROTOCOLS_STR, "https")
+        _ = agentos_curl_long(handle, CURLOPT_HTTP_VERSION, Int(CURL_HTTP_VERSION_1_1))
+        _ = agentos_curl_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
+        _ = agentos_curl_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+        if let trusted = server.trusted {
+            // Nobody else: not those whom this machine trusts for the web.
+            _ = agentos_curl_string(handle, CURLOPT_CAPATH, nil)
+            give(CURLOPT_CAINFO_BLOB, trusted)
+        }
+        if let certificate = server.certificate, let key = server.key {
+            give(CURLOPT_SSLCERT_BLOB, certificate)
+            give(CURLOPT_SSLKEY_BLOB, key)
+        }
+    }
+
     private func header(_ text: String) {
         hasNews = true
         guard let colon = text.firstIndex(of: ":") else { return }
@@ -105,16 +178,26 @@ final class Transfer {
         return true
     }
 
-    func finish(_ code: CURLcode, socket: String) -> Result<Client.Response, Client.Failure> {
+    func finish(_ code: CURLcode, _ endpoint: Endpoint) -> Result<Client.Response, Client.Failure> {
         response.status = agentos_curl_status(handle)
         switch code {
         case CURLE_OK: return .success(response)
         case CURLE_WRITE_ERROR where isTooLarge: return .failure(.tooLarge(bytesMax: Self.answerBytesMax))
         case CURLE_WRITE_ERROR where sink?.isStopped == true: return .success(response)
         case CURLE_OPERATION_TIMEDOUT: return .failure(.late(afterMs: timeoutMs ?? 0))
-        case CURLE_COULDNT_CONNECT: return .failure(Client.refusal(socket))
-        default: return .failure(.cut(String(cString: curl_easy_strerror(code))))
+        case CURLE_COULDNT_CONNECT, CURLE_COULDNT_RESOLVE_HOST:
+            switch endpoint {
+            case .socket(let path): return .failure(Client.refusal(path))
+            case .server: return .failure(.absent(why(code)))
+            }
+        case CURLE_PEER_FAILED_VERIFICATION, CURLE_SSL_CACERT_BADFILE, CURLE_SSL_CERTPROBLEM, CURLE_SSL_CONNECT_ERROR:
+            return .failure(.untrusted(why(code)))
+        default: return .failure(.cut(why(code)))
         }
+    }
+
+    private func why(_ code: CURLcode) -> String {
+        words[0] == 0 ? String(cString: curl_easy_strerror(code)) : String(cString: words)
     }
 }
 

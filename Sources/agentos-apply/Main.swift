@@ -9,11 +9,12 @@ struct Main {
 
     private static func run(_ words: [String]) -> ExitCode {
         do {
-            let invocation = try Invocation(words)
+            var invocation = try Invocation(words)
             if invocation.wantsHelp {
                 try Terminal.print(invocation.helpText)
                 return .success
             }
+            try invocation.findServer()
             return try invocation.verb.run(invocation)
         } catch let problem as CommandProblem {
             Terminal.printError(problem.message)

@@ -9,7 +9,7 @@ import agentos_apply
         var patience = Client.Patience()
         patience.silenceMs = 100
         patience.probeMs = 100
-        return Client(socket: server.path, patience: patience)
+        return Client(.socket(server.path), patience: patience)
     }
 
     private func failure(_ body: () throws -> Void) -> Client.Failure? {
@@ -25,7 +25,7 @@ import agentos_apply
     }
 
     @Test func nobodyThereIsAbsent() {
-        let failure = failure { _ = try Client(socket: "/tmp/no/such.sock").send(Client.Request("GET", "/x")) }
+        let failure = failure { _ = try Client(.socket("/tmp/no/such.sock")).send(Client.Request("GET", "/x")) }
         #expect(failure == .absent("No such file or directory"))
     }
 
@@ -84,7 +84,7 @@ import agentos_apply
             (.notUnderstood("x"), .failure, "not understood"),
         ]
         for (failure, code, words) in table {
-            let problem = CommandProblem(failure, socket: "/s")
+            let problem = CommandProblem(failure, .socket("/s"))
             #expect(problem.code == code && problem.message.contains(words), "\(problem)")
             // Advice to start a daemon only where none is.
             #expect(problem.message.contains("Start one") == (code == .noDaemon))

@@ -120,6 +120,8 @@ private struct Carrier: Verb {
                       --for CONDITION             Ready, Completed, phase=P, condition=C[=STATUS], jsonpath={.F}[=V], delete
                       --state-dir DIR             state directory of the daemon
                       --socket PATH               socket of the daemon
+                      --kubeconfig FILE           a daemon that listens for others, over TLS, as the user of this file
+                      --context NAME              this context of --kubeconfig, KUBECONFIG or ~/.kube/config
                   -h, --help                      this help
 
                 """)
@@ -138,7 +140,8 @@ private struct Carrier: Verb {
         let readme = World.read("\(World.root)/README.md").split(whereSeparator: \.isWhitespace).joined(separator: " ")
         #expect(readme.contains("Exit codes: \(ExitCode.table);"))
         for (status, code) in [
-            (400, ExitCode.invalid), (403, .invalid), (404, .failure), (409, .conflict), (413, .invalid),
+            (400, ExitCode.invalid), (401, .invalid), (403, .invalid), (404, .failure), (409, .conflict),
+            (413, .invalid),
             (422, .invalid), (500, .failure), (503, .failure),
         ] { #expect(ExitCode(status: status) == code, "\(status)") }
     }

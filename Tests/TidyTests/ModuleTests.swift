@@ -8,7 +8,7 @@ import Testing
         "Values": ["CYAML", "CCrypto"],
         "Machine": ["Values", "Manifests"],
         "HTTP": ["CMicroHTTPD", "CTLS", "CZ", "Machine", "Values", "Manifests"],
-        "HTTPClient": ["CCurl", "Values"],
+        "HTTPClient": ["CCurl", "Machine", "Values"],
         "GRPC": ["CNGHTTP2", "Machine", "Values", "Manifests"],
         "Manifests": ["Values"],
         "Planner": ["Manifests", "Values"],

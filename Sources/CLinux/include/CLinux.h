@@ -21,6 +21,7 @@ int agentos_eventfd(void);
 int agentos_pidfd_open(pid_t pid);
 int agentos_pidfd_signal(int pidfd, int signal);
 int agentos_close_on_exec_pipe(int fds[2]);
+int agentos_socket_pair(int fds[2]);
 /// A file in memory, closed on exec.
 int agentos_memory_file(const char *name);
 
@@ -71,6 +72,10 @@ int agentos_connect_unix(const char *path);
 
 #include <pthread.h>
 void agentos_name_thread(pthread_t thread, const char *name);
+/// Threads that use a library which takes itself apart when the program ends do so behind this gate: it closes then.
+void agentos_gate_enter(void);
+void agentos_gate_leave(void);
+void agentos_gate_closes_at_exit(void);
 
 int agentos_inotify(void);
 /// Tells of all changes in a directory; the descriptor of the watch, the same for the same directory.

@@ -106,7 +106,7 @@ extension Node {
     /// The items of an answer that is a list.
     func items() throws -> [Node] {
         guard let items = self["items"]?.list else {
-            throw CommandProblem(Client.Failure.notUnderstood("it is no list"), socket: "")
+            throw CommandProblem(Client.Failure.notUnderstood("it is no list"), .socket(""))
         }
         return items
     }

@@ -10,12 +10,13 @@ extension Session {
 
     /// A connection that has left HTTP for WebSocket, with a subprotocol.
     func upgrade(_ path: String, to subprotocol: String, body: [UInt8]) throws -> Int32 {
-        let fd = agentos_connect_unix(paths.socket)
-        guard fd >= 0 else { throw problem(Client.refusal(paths.socket)) }
+        let fd: Int32
+        do throws(Client.Failure) { fd = try client.connection() } catch { throw problem(error) }
         var random = SystemRandomNumberGenerator()
         let key = Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
         let head =
-            "POST \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "POST \(endpoint.prefix)\(path) HTTP/1.1\r\nHost: \(endpoint.host)\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            + endpoint.headers.map { "\($0)\r\n" }.joined()
             + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: \(key)\r\nSec-WebSocket-Protocol: \(subprotocol)\r\n"
             + "Content-Type: application/json\r\nContent-Length: \(body.count)\r\n\r\n"
         // The socket's buffer is empty and larger than any command; one that is not read fills and says so.

@@ -7,11 +7,23 @@ import Values
 /// What the verbs share: the client, and what each of its failures means for a person.
 struct Session {
     let client: Client
-    let paths: Paths
+    let endpoint: Endpoint
+    /// Of a daemon of this machine, the process that holds its state; nil: it is another machine's.
+    private let holder: (() -> Int32?)?
 
     init(_ paths: Paths, patience: Client.Patience = Client.Patience()) {
-        self.paths = paths
-        client = Client(socket: paths.socket, patience: patience)
+        endpoint = .socket(paths.socket)
+        holder = { LockHolder.pid(paths) }
+        client = Client(endpoint, patience: patience)
+    }
+
+    var isOfThisMachine: Bool { holder != nil }
+
+    /// A daemon that listens for others.
+    init(_ server: RemoteServer) {
+        endpoint = .server(server)
+        holder = nil
+        client = Client(endpoint)
     }
 
     /// Whether a daemon serves the socket. That somebody listens is not enough: the socket of one that was killed is open
@@ -27,9 +39,13 @@ struct Session {
     private static let presenceMs: Int64 = 10_000
 
     var presence: Presence {
-        let fd = agentos_connect_unix(paths.socket)
-        if fd >= 0 { close(fd) }
-        if fd < 0, errno == ENOENT || errno == ECONNREFUSED { return .absent }
+        switch endpoint {
+        case .socket(let path):
+            let fd = agentos_connect_unix(path)
+            if fd >= 0 { close(fd) }
+            if fd < 0, errno == ENOENT || errno == ECONNREFUSED { return .absent }
+        case .server: break
+        }
         var request = Client.Request("GET", "/livez")
         request.timeoutMs = Self.presenceMs
         do throws(Client.Failure) {
@@ -37,7 +53,7 @@ struct Session {
         } catch {
             switch error {
             case .late(let ms): return .unusable(problem(.silent(afterMs: ms)))
-            case .silent, .forbidden: return .unusable(problem(error))
+            case .silent, .forbidden, .untrusted: return .unusable(problem(error))
             case .absent, .cut, .tooLarge, .notUnderstood: return .absent
             }
         }
@@ -68,18 +84,22 @@ struct Session {
     // MARK: Problems
 
     func problem(_ response: Client.Response) -> CommandProblem {
-        let message =
+        var message =
             (try? Answer.node(response.body))?["message"]?.string ?? String(decoding: response.body, as: UTF8.self)
+        if response.status == 401, case .server(let server) = endpoint {
+            message +=
+                ": \(server.url) does not know the user of \(server.place), or no more; get a new kubeconfig or token"
+        }
         return CommandProblem(ExitCode(status: response.status), message)
     }
 
     func problem(_ failure: Client.Failure) -> CommandProblem {
         // The socket of a daemon that was killed is open a moment longer: only its answer tells.
-        if case .cut(let why) = failure, presence == .absent {
+        if case .cut(let why) = failure, isOfThisMachine, presence == .absent {
             return CommandProblem(
-                .noDaemon, "the daemon at \(paths.socket) went away before its answer was complete: \(why)")
+                .noDaemon, "the daemon at \(endpoint.name) went away before its answer was complete: \(why)")
         }
-        return CommandProblem(failure, socket: paths.socket, holder: LockHolder.pid(paths))
+        return CommandProblem(failure, endpoint, holder: holder?())
     }
 
     static func path(_ kind: Kind, namespace: String?, name: String? = nil) -> String {
@@ -91,23 +111,45 @@ struct Session {
 
 extension CommandProblem {
     /// What a failure means for a person, and the code it ends with.
-    package init(_ failure: Client.Failure, socket: String, holder: Int32? = nil) {
+    package init(_ failure: Client.Failure, _ endpoint: Endpoint, holder: Int32? = nil) {
+        let name = endpoint.name
         switch failure {
         case .absent(let why):
-            self.init(
-                .noDaemon, "no daemon answers at \(socket) (\(why))\nStart one with 'agentos-apply daemon start'.")
+            self.init(.noDaemon, "no daemon answers at \(name) (\(why))\n\(endpoint.whenAbsent)")
         case .forbidden(let why):
-            self.init(.failure, "the daemon at \(socket) may not be spoken to: \(why); it serves its own user and root")
+            self.init(.failure, "the daemon at \(name) may not be spoken to: \(why); it serves its own user and root")
+        case .untrusted(let why): self.init(.failure, "no trust with \(name): \(why)\(endpoint.whenUntrusted)")
         case .silent(let ms):
             let who = holder.map { " with pid \($0)" } ?? ""
             let since = ms > 0 ? "has said nothing for \(ms / 1000) s" : "takes no connection"
             self.init(
-                .timeout, "the daemon\(who) at \(socket) \(since): it is stopped, or has more to do than it can")
+                .timeout, "the daemon\(who) at \(name) \(since): it is stopped, or has more to do than it can")
         case .late(let ms): self.init(.timeout, "the daemon did not answer within \(ms / 1000) s; it is alive")
-        case .cut(let why): self.init(.failure, "the answer of the daemon is not complete: \(why)")
+        case .cut(let why):
+            self.init(.failure, "the answer of the daemon is not complete: \(why)\(endpoint.whenUntrusted)")
         case .tooLarge(let bytesMax):
             self.init(.failure, "the answer of the daemon is larger than \(bytesMax >> 20) MiB, the most that is read")
         case .notUnderstood(let why): self.init(.failure, "the answer of the daemon is not understood: \(why)")
+        }
+    }
+}
+
+extension Endpoint {
+    /// What to do when nobody answers there.
+    fileprivate var whenAbsent: String {
+        switch self {
+        case .socket: "Start one with 'agentos-apply daemon start'."
+        case .server(let server):
+            "\(server.place) says that it is there; a daemon listens for others when --listen says so."
+        }
+    }
+
+    /// What to look at when there is no trust. A server that does not take a certificate ends the connection.
+    fileprivate var whenUntrusted: String {
+        switch self {
+        case .socket: ""
+        case .server(let server):
+            "\n\(server.place) says whom to trust, and who asks; 'agentos-apply kubeconfig' on its machine prints a new one."
         }
     }
 }

@@ -42,7 +42,7 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         self =
             switch status {
             case 409: .conflict
-            case 400, 403, 413, 415, 422: .invalid
+            case 400, 401, 403, 413, 415, 422: .invalid
             default: .failure
             }
     }

@@ -21,9 +21,20 @@ extension Invocation {
     }
 
     /// The daemon that is meant, and how to talk to it.
-    func session() throws -> Session { Session(try paths(settings().settings)) }
+    func session() throws -> Session { try server.map { Session($0) } ?? Session(localPaths()) }
+
+    /// Of the daemon of this machine, for what is done beside it, too.
+    func localPaths() throws -> Paths { try paths(settings().settings) }
 
     func paths(_ settings: Settings) throws -> Paths {
+        if connection.isRemote {
+            throw usage(
+                "\(type(of: verb).name) is about the daemon of this machine: leave --kubeconfig and --context away")
+        }
+        return try localPaths(settings)
+    }
+
+    private func localPaths(_ settings: Settings) throws -> Paths {
         try Paths(
             state: settings.stateDirectory, socket: settings.socket, isRoot: getuid() == 0,
             environment: Paths.environment)

@@ -1,3 +1,4 @@
+import HTTPClient
 import Values
 
 /// A parsed command line. Parsing is pure: it looks at nothing but the words.
@@ -6,6 +7,10 @@ package struct Invocation {
     /// What is no option.
     package private(set) var words: [String] = []
     let connection = ConnectionOptions()
+    /// The names of the options that were given.
+    private var given: Set<String> = []
+    /// The daemon that listens for others, where one is meant.
+    private(set) var server: RemoteServer?
     private let help = Flag("help", short: "h", "this help")
 
     var wantsHelp: Bool { help.wrappedValue }
@@ -95,7 +100,7 @@ package struct Invocation {
     }
 
     /// The option behind a word; nil when the word was a group like `-ojson` or `-Aw` and has been taken in whole.
-    private func find(_ word: String, _ rest: inout ArraySlice<String>) throws -> (any AnyOption)? {
+    private mutating func find(_ word: String, _ rest: inout ArraySlice<String>) throws -> (any AnyOption)? {
         let options = self.options
         if word.hasPrefix("--") {
             let name = String(word.dropFirst(2))
@@ -123,7 +128,26 @@ package struct Invocation {
         type(of: verb).wordsBeforeCommand == nil ? "" : "; options of the command itself stand after it, or after --"
     }
 
-    private func take(_ word: String, _ option: any AnyOption) throws {
+    /// Reads what `--kubeconfig` and `--context` mean. Without them, no environment and no file leads to another daemon
+    /// than this machine's.
+    mutating func findServer() throws {
+        guard connection.isRemote else { return }
+        if connection.socket != nil || connection.stateDirectory != nil {
+            throw usage("give either --socket and --state-dir, or --kubeconfig and --context")
+        }
+        let files = try KubeconfigFiles(connection.kubeconfig, environment: Paths.environment)
+        let context = try files.context(connection.context)
+        server = context.server
+        // The context's namespace is what the option says, unless that is said.
+        if let namespace = context.namespace, !given.contains("namespace"),
+            let option = options.first(where: { $0.description.name == "namespace" })
+        {
+            try take(namespace, option)
+        }
+    }
+
+    private mutating func take(_ word: String, _ option: any AnyOption) throws {
+        given.insert(option.description.name)
         do throws(Mistake) { try option.take(word) } catch {
             throw usage("--\(option.description.name): \(error.message)")
         }

@@ -53,6 +53,11 @@ package struct OutputOption: OptionGroup {
 package struct ConnectionOptions: OptionGroup {
     @Option("state-dir", value: "DIR", "state directory of the daemon") var stateDirectory: String?
     @Option("socket", value: "PATH", "socket of the daemon") var socket: String?
+    @Option("kubeconfig", value: "FILE", "a daemon that listens for others, over TLS, as the user of this file")
+    var kubeconfig: String?
+    @Option("context", value: "NAME", "this context of --kubeconfig, KUBECONFIG or ~/.kube/config") var context: String?
+
+    var isRemote: Bool { kubeconfig != nil || context != nil }
 }
 
 package struct SelectorOption: OptionGroup {

@@ -1,5 +1,6 @@
 import CLinux
 import Glibc
+import HTTPClient
 
 /// A daemon in the background, as the command line starts and stops it.
 enum BackgroundDaemon {
@@ -7,7 +8,9 @@ enum BackgroundDaemon {
     private static let stopMs: Int64 = 30_000
 
     /// Makes sure that a daemon answers; starts one for this user unless that is not wanted.
-    static func ensure(_ session: Session, autostart: Bool) throws {
+    static func ensure(_ session: Session, _ invocation: Invocation, autostart: Bool) throws {
+        // Nobody starts a daemon on another machine: what is sent says whether one is there.
+        guard session.isOfThisMachine else { return }
         switch session.presence {
         case .alive: return
         case .unusable(let problem): throw problem
@@ -16,17 +19,17 @@ enum BackgroundDaemon {
         guard autostart else {
             throw CommandProblem(
                 .noDaemon,
-                "no daemon answers at \(session.paths.socket)\nStart one with 'agentos-apply daemon start'.")
+                "no daemon answers at \(session.endpoint.name)\nStart one with 'agentos-apply daemon start'.")
         }
-        try start(session)
+        try start(try invocation.localPaths())
         Terminal.note(
             "Started a daemon in the background; it does not survive a reboot. Stop it with 'agentos-apply daemon stop'."
         )
     }
 
     /// Starts this program as a daemon of its own session and waits until one answers.
-    static func start(_ session: Session, _ options: [String] = []) throws {
-        let paths = session.paths
+    static func start(_ paths: Paths, _ options: [String] = []) throws {
+        let session = Session(paths)
         try LocalFile.makePath(paths.state)
         let logPath = "\(paths.state)/daemon.log"
         let log = open(logPath, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)

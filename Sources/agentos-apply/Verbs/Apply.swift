@@ -42,7 +42,7 @@ struct Apply: Verb {
         var set = setName.map { ApplySet(name: $0, namespace: self.manifests.namespace ?? "default", manifests: read) }
         let manifests = set.map { read.map($0.marked) } ?? read
         let session = try invocation.session()
-        try BackgroundDaemon.ensure(session, autostart: !hasNoAutostart)
+        try BackgroundDaemon.ensure(session, invocation, autostart: !hasNoAutostart)
         try set?.begin(read, session, isDryRun: isDryRun)
 
         var worst = ExitCode.success

@@ -10,7 +10,7 @@ struct Backup: Verb {
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard invocation.words.count == 1 else { throw invocation.usage("give one FILE") }
         let target = invocation.words[0]
-        let session = try invocation.session()
+        let session = Session(try invocation.localPaths())
         var request = Client.Request("POST", "/apis/agentos.dev/v1/backup", body: [])
         // A large database takes its time; that the daemon lives is seen to meanwhile.
         request.timeoutMs = nil

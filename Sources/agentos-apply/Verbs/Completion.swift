@@ -49,7 +49,8 @@ struct Complete: Verb {
     /// Names that the daemon knows, without all else of the objects.
     private func names(_ kind: Kind, _ namespace: String?, _ words: [String]) throws -> [String] {
         // Which daemon is meant may stand among the words.
-        let leading = try Invocation(verb: Help(), words: Self.connection(words))
+        var leading = try Invocation(verb: Help(), words: Self.connection(words))
+        try leading.findServer()
         let session = try leading.session()
         var request = Client.Request(
             "GET", Session.path(kind, namespace: namespace), query: [("limit", String(Self.namesMax))])

@@ -40,11 +40,11 @@ struct DaemonVerb: Verb {
                 return .success
             }
             let file = config.map { ["--config", Paths.absolute($0)] } ?? []
-            try BackgroundDaemon.start(session, file + options.passedOn)
+            try BackgroundDaemon.start(paths, file + options.passedOn)
             try Terminal.print("daemon started; it serves \(paths.socket) and does not survive a reboot")
             return .success
         case "stop": return try BackgroundDaemon.stop(paths)
-        case "status": return try status(session)
+        case "status": return try status(session, paths)
         case "reload": return try reload(session)
         case let word?:
             let hint = Suggestion.text(for: word, among: ["start", "stop", "status", "reload"])
@@ -71,19 +71,19 @@ struct DaemonVerb: Verb {
         return .success
     }
 
-    private func status(_ session: Session) throws -> ExitCode {
+    private func status(_ session: Session, _ paths: Paths) throws -> ExitCode {
         switch session.presence {
         case .alive: break
         case .unusable(let problem): throw problem
         case .absent:
-            try Terminal.print("no daemon serves \(session.paths.socket)")
+            try Terminal.print("no daemon serves \(paths.socket)")
             return .noDaemon
         }
         var request = Client.Request("GET", "/readyz")
         request.timeoutMs = 5000
         let ready = try session.answer(request)
-        let holder = LockHolder.pid(session.paths).map { "with pid \($0) " } ?? ""
-        try Terminal.print("daemon \(holder)serves \(session.paths.socket)")
+        let holder = LockHolder.pid(paths).map { "with pid \($0) " } ?? ""
+        try Terminal.print("daemon \(holder)serves \(paths.socket)")
         if ready.isSuccess { return .success }
         try Terminal.print("not ready: \(String(decoding: ready.body, as: UTF8.self))")
         return .failure

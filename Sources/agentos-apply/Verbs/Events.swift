@@ -11,7 +11,8 @@ struct Events: Verb {
         case table, wide, json
     }
 
-    @Option("namespace", short: "n", value: "NAME", "namespace (default: default)") var namespace: String?
+    @Option("namespace", short: "n", value: "NAME", "only those of this namespace") var given: String?
+    @Flag("all-namespaces", short: "A", "all namespaces") var isEverywhere
     @Flag("follow", short: "f", "go on as events come") var follows
     @Option("since-position", value: "N", in: 0...Int.max, "only later events") var position: Int?
     @Option("consumer", value: "NAME", "start where this durable consumer stands") var consumer: String?
@@ -43,7 +44,7 @@ struct Events: Verb {
         request.timeoutMs = nil
         if follows { request.query.append(("follow", "true")) }
         if let position { request.query.append(("sincePosition", String(position))) }
-        if let namespace { request.query.append(("namespace", namespace)) }
+        if !isEverywhere, let namespace = given { request.query.append(("namespace", namespace)) }
         if let consumer { request.query.append(("consumer", consumer)) }
         var last: EventLogView?
         do {

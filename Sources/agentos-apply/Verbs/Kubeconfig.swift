@@ -13,7 +13,7 @@ struct Kubeconfig: Verb {
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
-        let session = try invocation.session()
+        let session = Session(try invocation.localPaths())
         let name = user ?? "admin"
         let all = user == nil && groups.isEmpty ? ["system:masters"] : groups
         let request = Node.map([

@@ -10,8 +10,9 @@ struct Restore: Verb {
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard invocation.words.count == 1 else { throw invocation.usage("give one FILE") }
-        let session = try invocation.session()
-        let store = "\(session.paths.state)/store"
+        let paths = try invocation.localPaths()
+        let session = Session(paths)
+        let store = "\(paths.state)/store"
         guard LocalFile.isDirectory(store) else {
             throw CommandProblem(
                 .failure, "\(store) is not there: start the daemon once with 'agentos-apply daemon start', then restore"
@@ -43,7 +44,7 @@ struct Restore: Verb {
             }
             usleep(50_000)
         }
-        throw CommandProblem(.timeout, "the daemon did not come back; see \(session.paths.state)/daemon.log")
+        throw CommandProblem(.timeout, "the daemon did not come back; see \(paths.state)/daemon.log")
     }
 
     private func isReady(_ session: Session) -> Bool {

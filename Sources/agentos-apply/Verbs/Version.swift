@@ -20,7 +20,7 @@ struct Version: Verb {
         } catch {
             switch error {
             case .absent: break
-            case .forbidden, .silent, .late, .cut, .tooLarge, .notUnderstood: daemon = "does not answer"
+            case .forbidden, .untrusted, .silent, .late, .cut, .tooLarge, .notUnderstood: daemon = "does not answer"
             }
         }
         try Terminal.print("daemon \(daemon)")
