@@ -3,9 +3,12 @@ import Values
 /// A plan as people read it: what comes of each object, in groups, and a line that counts.
 package struct PlanText {
     private let paint: Paint
+    /// Nil: a value that changes is shown as it was and as it will be.
+    private let words: WordDiff?
 
-    package init(columns: Int?, hasColor: Bool) {
+    package init(columns: Int?, hasColor: Bool, isByWord: Bool = false) {
         paint = Paint(columns: columns, hasColor: hasColor)
+        words = isByWord ? WordDiff(hasColor: hasColor) : nil
     }
 
     private typealias Change = PlanView.ChangeView
@@ -60,7 +63,11 @@ package struct PlanText {
     private func field(_ difference: (path: String, from: Node?, to: Node?), isNew: Bool) -> String {
         switch (difference.from, difference.to) {
         case (let from?, let to?):
-            line("      ~ \(difference.path): \(Self.value(from)) → \(Self.value(to))", "33")
+            // Whoever wants to see the words wants all of them: these lines are not cut.
+            words.map { words in
+                paint.colored("      ~ \(difference.path.printable): ", "33")
+                    + words.text(Self.value(from), Self.value(to))
+            } ?? line("      ~ \(difference.path): \(Self.value(from)) → \(Self.value(to))", "33")
         case (let from?, nil): line("      - \(difference.path): \(Self.value(from))", "31")
         case (nil, let to): line("      + \(difference.path): \(to.map(Self.value) ?? "")", "32")
         }

@@ -16,6 +16,7 @@ struct Plan: Verb {
     @Option("source", value: "NAME", "what the next sync of this Source would do") var source: String?
     @Flag("force", "with --source: what is no longer declared is deleted, however much it is") var isForced
     @Option("out", value: "FILE", "keep the plan, for 'apply --plan FILE'") var out: String?
+    @Flag("word", "mark the words that differ within a value") var isByWord
     @Option("output", short: "o", value: "FORMAT", "text or json") var format = Format.text
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -34,7 +35,8 @@ struct Plan: Verb {
         switch format {
         case .json: try Terminal.print(JSONWriter.text(answer, pretty: true))
         case .text:
-            try Terminal.print(PlanText(columns: Terminal.columns, hasColor: Terminal.hasColor).text(view))
+            let text = PlanText(columns: Terminal.columns, hasColor: Terminal.hasColor, isByWord: isByWord)
+            try Terminal.print(text.text(view))
         }
         return view.isEmpty ? .success : .changes
     }
