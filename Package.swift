@@ -87,7 +87,7 @@ let package = Package(
         tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
         tests("PlannerTests", ["Drivers", "Planner", "Manifests", "Reconciler", "Values"]),
-        tests("ReconcilerTests", ["Reconciler", "Planner", "Manifests", "Values"]),
+        tests("ReconcilerTests", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(

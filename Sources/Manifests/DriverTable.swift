@@ -34,10 +34,12 @@ public struct DriverCapabilities: Sendable, Equatable {
 /// The drivers that an agent can name. Refusals of what a driver cannot honour are made here and nowhere else.
 public struct DriverTable: Sendable, Equatable {
     public let drivers: [DriverCapabilities]
+    /// Of an agent that names none: the first.
+    public var usual: DriverCapabilities? { drivers.first }
 
     public init(_ drivers: [DriverCapabilities]) { self.drivers = drivers }
 
-    /// For what names no driver: every name and every feature is taken.
+    /// For what names no driver: every name and every feature is taken, and none is filled in.
     public static let none = DriverTable([])
 
     public subscript(name: String) -> DriverCapabilities? { drivers.first { $0.name == name } }

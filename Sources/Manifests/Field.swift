@@ -7,7 +7,7 @@ public struct Field: Sendable {
     public var shape: Shape
     public var required = false
     /// What an absent field means; filled in before anything is stored, so that it can be seen.
-    public var fallback: Node?
+    var fallback: Node?
     /// A change raises the agent's revision and so restarts its replicas.
     public var restarts = false
     public var text: String
@@ -23,6 +23,13 @@ public struct Field: Sendable {
         self.fallback = fallback
         self.restarts = restarts
         self.text = text
+    }
+}
+
+extension Field {
+    /// What an absent field means where there are these drivers.
+    public func fallback(among drivers: DriverTable) -> Node? {
+        if case .driver = shape { drivers.usual.map { .text($0.name) } } else { fallback }
     }
 }
 

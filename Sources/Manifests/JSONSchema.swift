@@ -66,7 +66,7 @@ public enum JSONSchema {
                     fields.map { field in
                         var node = schema(field.shape, drivers)
                         node["description"] = .text(field.text)
-                        if let fallback = field.fallback { node["default"] = fallback }
+                        if let fallback = field.fallback(among: drivers) { node["default"] = fallback }
                         return (field.name, node)
                     })
             ),

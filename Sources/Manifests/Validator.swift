@@ -66,7 +66,7 @@ public struct Validator {
             let place = path.isEmpty ? field.name : "\(path).\(field.name)"
             if field.required, fill {
                 report(node.mark, place, "required field is missing")
-            } else if fill, let fallback = field.fallback {
+            } else if fill, let fallback = field.fallback(among: drivers) {
                 result[field.name] = value(fallback, field.shape, path: place, fill: true)
             }
         }

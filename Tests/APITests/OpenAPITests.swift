@@ -18,7 +18,7 @@ import Values
                 #expect(!Query.text(of: parameter.name).isEmpty, "\(parameter.name) of \(route.pattern)")
             }
         }
-        for (name, schema) in Schemas(.v3).all() { #expect(Self.bare(schema, name) == [], "\(name)") }
+        for (name, schema) in Schemas(.v3, drivers: .none).all() { #expect(Self.bare(schema, name) == [], "\(name)") }
     }
 
     /// Fields without a text.
@@ -35,7 +35,7 @@ import Values
 
     /// What a fuzzer of documents has found them to say wrongly.
     @Test func answersAreDocumentedAsTheyAre() {
-        let paths = OpenAPIDocument(.v2).node(program: "1")["paths"]
+        let paths = OpenAPIDocument(.v2, drivers: .none).node(program: "1")["paths"]
         func operation(_ path: String, _ method: String) -> Node? { paths?[path]?[method] }
         let events = "/api/v1/namespaces/{namespace}/events"
         for (path, method) in [(events, "delete"), ("\(events)/{name}", "delete")] {
@@ -49,13 +49,13 @@ import Values
         }
         let log = operation("/apis/agentos.dev/v1/eventlog", "get")?["produces"]
         #expect(log == ["application/x-ndjson", "text/event-stream", "application/json"])
-        let text = JSONWriter.text(OpenAPIDocument(.v3).node(program: "1"))
+        let text = JSONWriter.text(OpenAPIDocument(.v3, drivers: .none).node(program: "1"))
         #expect(!text.contains("2147483647,\"minItems") && !text.contains("\"maxItems\":2147483647"))
     }
 
     /// The status of agents and Sources is described by the tables that show it.
     @Test func whatAStatusShowsIsDescribed() {
-        let schemas = Dictionary(uniqueKeysWithValues: Schemas(.v3).all())
+        let schemas = Dictionary(uniqueKeysWithValues: Schemas(.v3, drivers: .none).all())
         for kind in Kind.allCases where !kind.traits.ownStatus.isEmpty && kind != .namespace {
             let status = schemas[Schemas.name(Resource.of(kind))]?[path: "properties", "status"]
             let described = status?["properties"]?.map?.entries.map(\.key) ?? []
@@ -95,7 +95,7 @@ import Values
     /// Every reference leads somewhere, and every operation has a name of its own.
     @Test func documentsAreWhole() {
         for version in [nil] + Discovery.versions.map(Optional.some) {
-            let document = OpenAPIDocument(.v3).node(version, program: "1")
+            let document = OpenAPIDocument(.v3, drivers: .none).node(version, program: "1")
             let text = JSONWriter.text(document)
             for piece in text.split(separator: "\"#/components/schemas/").dropFirst() {
                 let name = String(piece.prefix { $0 != "\"" })
@@ -115,8 +115,11 @@ import Values
     @Test(.enabled(if: World.isExecutable(python))) func aValidatorOfOpenAPIFindsNothing() {
         inWorld { world in
             let documents =
-                [OpenAPIDocument(.v2).node(program: "1"), OpenAPIDocument(.v3).node(program: "1")]
-                + Discovery.versions.map { OpenAPIDocument(.v3).node($0, program: "1") }
+                [
+                    OpenAPIDocument(.v2, drivers: .none).node(program: "1"),
+                    OpenAPIDocument(.v3, drivers: .none).node(program: "1"),
+                ]
+                + Discovery.versions.map { OpenAPIDocument(.v3, drivers: .none).node($0, program: "1") }
             for (index, document) in documents.enumerated() {
                 world.write("document-\(index).json", JSONWriter.text(document))
             }

@@ -152,8 +152,13 @@ import agentos_apply
 
     // MARK: Explaining
 
+    private static let drivers = DriverTable(
+        ["process", "gvisor"].map {
+            DriverCapabilities(name: $0, program: .image, usualNetwork: .none, hasOwnUsers: true, features: [])
+        })
+
     @Test func aFieldIsExplained() throws {
-        let explanation = FieldExplanation(width: 60, isRecursive: false, drivers: ["process", "gvisor"])
+        let explanation = FieldExplanation(width: 60, isRecursive: false, drivers: Self.drivers)
         #expect(
             try explanation.text(.agent, ["spec", "resources", "limits"]) == """
                 KIND:     Agent
@@ -182,14 +187,16 @@ import agentos_apply
                   values: from 0 to 1000
 
                 """)
-        #expect(try explanation.text(.agent, ["spec", "driver"]).contains("values: process, gvisor\n  restarts: "))
+        #expect(
+            try explanation.text(.agent, ["spec", "driver"]).contains(
+                "default: process\n  values: process, gvisor\n  restarts: "))
         #expect(try explanation.text(.agent, ["spec", "env", "valueFrom"]).contains("exactly one of secretKeyRef"))
         #expect(
             throws: Mistake(
                 "secret has no field \"dta\"; did you mean \"data\"?; it has apiVersion, kind, metadata, type, data, stringData, dataFrom"
             )
         ) { try explanation.text(.secret, ["dta"]) }
-        let whole = FieldExplanation(width: 200, isRecursive: true, drivers: [])
+        let whole = FieldExplanation(width: 200, isRecursive: true, drivers: .none)
         for kind in Kind.allCases {
             #expect(try whole.text(kind, []).split(separator: "\n").allSatisfy { $0.count <= 200 }, "\(kind)")
         }

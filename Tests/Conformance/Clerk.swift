@@ -1,6 +1,7 @@
 import Manifests
 package import Planner
 package import Reconciler
+import Simulation
 package import Values
 
 /// The engine over a store, in virtual time: the same calls as the loop makes, without its threads.
@@ -14,11 +15,13 @@ package struct Clerk {
 
     package init(_ store: any Store) throws {
         self.store = store
-        engine = Engine(state: try store.load(), settings: EngineSettings())
+        engine = Engine(state: try store.load(), settings: EngineSettings(drivers: .simulated))
     }
 
     /// As after a crash: only what is stored is known.
-    package mutating func restart() throws { engine = Engine(state: try store.load(), settings: EngineSettings()) }
+    package mutating func restart() throws {
+        engine = Engine(state: try store.load(), settings: EngineSettings(drivers: .simulated))
+    }
 
     @discardableResult
     package mutating func take(_ inputs: [Input]) throws -> [Answer] {

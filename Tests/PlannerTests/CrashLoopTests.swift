@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Planner
 import Testing
@@ -18,7 +19,7 @@ import Values
                  "spec": {"command": ["x"], "backoff": {"initialSeconds": 0, "maxSeconds": 0}}}
                 """
             let manifest = ManifestReader.read(
-                Array(text.utf8), file: "f", drivers: .none, diagnostics: &diagnostics
+                Array(text.utf8), file: "f", drivers: .all, diagnostics: &diagnostics
             ).first
             snapshot = Snapshot(
                 uid: UID(high: 1, low: 2), effective: EffectiveSpec(manifest?.complete["spec"] ?? .emptyMap),

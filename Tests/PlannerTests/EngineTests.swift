@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Planner
 import Reconciler
@@ -8,7 +9,7 @@ private let somebody = Principal(user: "test", via: .socket)
 
 /// The engine beside a store that takes everything, or nothing.
 private struct House {
-    var engine = Engine(state: EngineState(), settings: EngineSettings(startsInFlight: 1))
+    var engine = Engine(state: EngineState(), settings: EngineSettings(startsInFlight: 1, drivers: .all))
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     private var requests = 0
 

@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Planner
 import Testing
@@ -12,7 +13,7 @@ private func effective(_ more: [(String, Node?)] = []) -> EffectiveSpec {
         ("spec", .map([("command", ["x"])] + more)),
     ])
     let manifest = ManifestReader.read(
-        JSONWriter.bytes(object), file: "f", drivers: .none, diagnostics: &diagnostics
+        JSONWriter.bytes(object), file: "f", drivers: .all, diagnostics: &diagnostics
     ).first
     return EffectiveSpec(manifest?.complete["spec"] ?? .emptyMap)
 }

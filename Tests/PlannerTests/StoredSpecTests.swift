@@ -1,3 +1,4 @@
+import Drivers
 import Manifests
 import Planner
 import Reconciler
@@ -77,7 +78,7 @@ private let uid = UID(high: 1, low: 2)
         let run = Run(
             id: RunID(uid: uid, ordinal: 7, attempt: 1), revision: 1, effective: effective, createdAtMs: 0,
             startBy: Deadline(now, afterMs: 1))
-        let context = Engine(state: state, settings: EngineSettings()).startContext(run)
+        let context = Engine(state: state, settings: EngineSettings(drivers: .all)).startContext(run)
         #expect(context?.arguments == ["x", "--id=7", "a/team-7-$(LATER)", "$(AGENTOS_RUN)"])
         let names = context?.environment.map(\.name) ?? []
         #expect(names == ["B", "WHO", "LATER", "AGENTOS_NAMESPACE", "AGENTOS_AGENT", "AGENTOS_ORDINAL", "AGENTOS_RUN"])

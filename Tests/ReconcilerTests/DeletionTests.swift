@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Simulation
 import Testing
 import Values
 
@@ -158,7 +159,7 @@ import Values
         house.write(ObjectKey(.configMap, namespace: "a", name: "in"), .create(.emptyMap))
         var state = house.engine.state
         state.objects[key]?.deletion = StoredObject.Deletion(atMs: 1, graceMs: nil)
-        house.engine = Engine(state: state, settings: EngineSettings())
+        house.engine = Engine(state: state, settings: EngineSettings(drivers: .simulated))
         house.take([])
         #expect(house[key] == nil && house[ObjectKey(.configMap, namespace: "a", name: "in")] == nil)
     }
@@ -182,7 +183,7 @@ import Values
             object.content["metadata"] = metadata
             state.objects[object.key] = object
         }
-        house.engine = Engine(state: state, settings: EngineSettings())
+        house.engine = Engine(state: state, settings: EngineSettings(drivers: .simulated))
         house.take([])
         _ = delete("c0", .foreground)
         while !house.engine.isIdle { house.take([]) }

@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Simulation
 import Values
 
 /// The engine beside a store that takes everything.
@@ -15,7 +16,7 @@ struct House {
     /// Who asks.
     var principal = Principal(user: "test", via: .socket)
 
-    init(_ settings: EngineSettings = EngineSettings()) {
+    init(_ settings: EngineSettings = EngineSettings(drivers: .simulated)) {
         engine = Engine(state: EngineState(), settings: settings)
         write(.agentNamespace, .apply(.emptyMap, force: true))
         take([.observed(driver: "process", [:], complete: true)])

@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Simulation
 import Testing
 import Values
 
@@ -59,7 +60,8 @@ import Values
         for (count, user) in [(Limits.keptAnswersOfOneMax, "test"), (Limits.keptAnswersMax, "others")] {
             house = House()
             house.now.wallMs = start
-            house.engine = Engine(state: fill(count, of: user, from: start), settings: EngineSettings())
+            house.engine = Engine(
+                state: fill(count, of: user, from: start), settings: EngineSettings(drivers: .simulated))
             house.now.wallMs = start + Int64(count)
             guard case .tooMany(let waitMs)? = create("a", key: "k")?.refusal else {
                 Issue.record("there is no bound")

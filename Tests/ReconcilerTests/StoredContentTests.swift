@@ -1,5 +1,6 @@
 import Manifests
 import Planner
+import Simulation
 import Testing
 import Values
 
@@ -87,7 +88,7 @@ import Values
         object.deletion = StoredObject.Deletion(atMs: 1, graceMs: nil)
         var state = house.engine.state
         state.objects[old] = object
-        house.engine = Engine(state: state, settings: EngineSettings())
+        house.engine = Engine(state: state, settings: EngineSettings(drivers: .simulated))
         let patch = try MergePatch(read(json: #"{"metadata":{"finalizers":null}}"#))
         #expect(house.write(old, .patch(.merge(patch)))?.applied != nil)
         #expect(house[old] == nil)
@@ -116,7 +117,7 @@ import Values
         state.objects[key]?.content["spec"] = read(json: #"{"command":["x"],"suspend":true}"#)
         let before = try #require(state.objects[key])
         let refusal = Refusal.Cause(message: "no such driver here", field: "spec.driver")
-        house.engine = Engine(state: state, settings: EngineSettings(refusals: { _ in [refusal] }))
+        house.engine = Engine(state: state, settings: EngineSettings(drivers: .simulated, refusals: { _ in [refusal] }))
         house.take([.observed(driver: "process", [:], complete: true)])
         let body = #"{"metadata":{"labels":{"a":"b"},"annotations":{"n":"1"}}}"#
         let label = house.write(key, .patch(.merge(try MergePatch(read(json: body)))))?.applied

@@ -1,4 +1,14 @@
+public import Manifests
 import Planner
+
+extension DriverTable {
+    /// The machine's one driver, which can everything.
+    public static let simulated = DriverTable([
+        DriverCapabilities(
+            name: "process", program: .command(why: "there are no images"), usualNetwork: .host, hasOwnUsers: false,
+            features: Set(AgentFeature.allCases))
+    ])
+}
 
 /// The processes of the simulated machine: what a driver could see, with claims as files would keep them.
 struct SimulatedMachine {

@@ -82,7 +82,8 @@ struct Life {
     let agents =
         (0..<10).map { ObjectKey(.agent, namespace: "default", name: "agent-\($0)") }
         + (10..<13).map { ObjectKey(.agent, namespace: "team", name: "agent-\($0)") }
-    let settings = EngineSettings(allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4)
+    let settings = EngineSettings(
+        allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4, drivers: .simulated)
 
     init(seed: UInt64, mutant: Mutant?) {
         self.mutant = mutant

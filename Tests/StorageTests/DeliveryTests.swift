@@ -2,6 +2,7 @@ import Glibc
 import Manifests
 import Planner
 import Reconciler
+import Simulation
 import Storage
 import Synchronization
 import Testing
@@ -42,7 +43,7 @@ private struct Office {
 
     init(_ directory: String) throws {
         store = try SQLiteStore.open("\(directory)/agentos.db", freshID: "id", nowMs: 1)
-        engine = Engine(state: try store.load(), settings: EngineSettings())
+        engine = Engine(state: try store.load(), settings: EngineSettings(drivers: .simulated))
     }
 
     @discardableResult
@@ -137,7 +138,7 @@ extension Answer {
                     == [2])
 
             // A restart changes nothing of this.
-            office.engine = Engine(state: try office.store.load(), settings: EngineSettings())
+            office.engine = Engine(state: try office.store.load(), settings: EngineSettings(drivers: .simulated))
             try office.deliver()
             #expect(office.taken == ["a 1", "b 1", "b 2"])
 

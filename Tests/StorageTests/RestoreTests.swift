@@ -3,6 +3,7 @@ import Manifests
 import Messaging
 import Planner
 import Reconciler
+import Simulation
 import Storage
 import Testing
 import Values
@@ -21,7 +22,7 @@ private struct Desk {
         _ = try Restore.takeOver(
             waiting: "\(directory)/store/restore.db", database: path, nowMs: someMoment.wallMs, journal: journal)
         store = try SQLiteStore.open(path, freshID: "fresh", nowMs: 1, journal: journal)
-        engine = Engine(state: try store.load(), settings: EngineSettings())
+        engine = Engine(state: try store.load(), settings: EngineSettings(drivers: .simulated))
     }
 
     mutating func apply(_ name: String, _ note: Int) throws {

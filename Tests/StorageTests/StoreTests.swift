@@ -73,7 +73,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
             let store = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            var engine = Engine(state: try store.load(), settings: EngineSettings())
+            var engine = Engine(state: try store.load(), settings: EngineSettings(drivers: .simulated))
             try store.commit(engine.step([namespaceRequest("default")], someMoment).changes)
             #expect(!Outside.change(path, "PRAGMA foreign_keys=ON; \(sql)"))
         }
@@ -82,7 +82,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     @Test func aBackupIsConsistentAndCanBeRestored() throws {
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
-            var engine = Engine(state: EngineState(), settings: EngineSettings())
+            var engine = Engine(state: EngineState(), settings: EngineSettings(drivers: .simulated))
             do {
                 let store = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
                 for (id, name) in ["early", "late"].enumerated() {

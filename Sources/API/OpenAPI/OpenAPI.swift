@@ -18,7 +18,11 @@ extension Server {
     func openAPI(_ call: Call, _ version: Discovery.Version) { openAPI(version).send(call) }
 
     private func openAPI(_ version: Discovery.Version) -> StaticAnswer {
-        kept(version.path) { StaticAnswer(OpenAPIDocument(.v3).node(version, program: settings.version)) }
+        kept(version.path) { StaticAnswer(document(.v3).node(version, program: settings.version)) }
+    }
+
+    private func document(_ dialect: Schemas.Dialect) -> OpenAPIDocument {
+        OpenAPIDocument(dialect, drivers: loop.engine.settings.drivers)
     }
 
     private func kept(_ name: String, _ make: () -> StaticAnswer) -> StaticAnswer {
@@ -35,7 +39,7 @@ extension Server {
         }
         let type = wantsProtobuf == true ? OpenAPIProtobuf.mediaType : "application/json"
         kept(type) {
-            let document = OpenAPIDocument(.v2).node(program: settings.version)
+            let document = document(.v2).node(program: settings.version)
             return type == OpenAPIProtobuf.mediaType
                 ? StaticAnswer(OpenAPIProtobuf.bytes(document)) : StaticAnswer(document)
         }.send(call, type)

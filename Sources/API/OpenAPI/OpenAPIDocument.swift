@@ -1,4 +1,5 @@
 import HTTP
+import Manifests
 import Resources
 import Values
 
@@ -7,9 +8,9 @@ struct OpenAPIDocument {
     private let schemas: Schemas
     private let dialect: Schemas.Dialect
 
-    init(_ dialect: Schemas.Dialect) {
+    init(_ dialect: Schemas.Dialect, drivers: DriverTable) {
         self.dialect = dialect
-        schemas = Schemas(dialect)
+        schemas = Schemas(dialect, drivers: drivers)
     }
 
     /// The document of one version, or of all that is served.

@@ -1,4 +1,4 @@
-import Manifests
+public import Manifests
 public import Values
 
 /// The schemas of OpenAPI, from the same descriptions that validate objects.
@@ -20,8 +20,12 @@ public struct Schemas {
     }
 
     let dialect: Dialect
+    private let drivers: DriverTable
 
-    public init(_ dialect: Dialect) { self.dialect = dialect }
+    public init(_ dialect: Dialect, drivers: DriverTable) {
+        self.dialect = dialect
+        self.drivers = drivers
+    }
 
     /// The schemas that the resources of one version need, or those of all; by name, in the order of their names.
     public func all(_ version: Discovery.Version? = nil) -> [(String, Node)] {
@@ -156,7 +160,7 @@ public struct Schemas {
         let required = fields.filter { $0.required && !["apiVersion", "kind", "metadata"].contains($0.name) }
         let properties = fields.sorted { $0.name < $1.name }.map { field -> (String, Node?) in
             var node = schema(field.shape, field.text)
-            if let fallback = field.fallback, !fallback.isEmptyMap { node["default"] = fallback }
+            if let fallback = field.fallback(among: drivers), !fallback.isEmptyMap { node["default"] = fallback }
             for (name, value) in extensions[field.name] ?? [] { node[name] = value }
             return (field.name, node)
         }

@@ -7,10 +7,10 @@ package struct FieldExplanation {
     package var width: Int
     /// Also all fields below those that are shown.
     package var isRecursive: Bool
-    /// The names that `driver` may have.
-    package var drivers: [String]
+    /// Those that `driver` may name.
+    package var drivers: DriverTable
 
-    package init(width: Int, isRecursive: Bool, drivers: [String]) {
+    package init(width: Int, isRecursive: Bool, drivers: DriverTable) {
         self.width = width
         self.isRecursive = isRecursive
         self.drivers = drivers
@@ -41,10 +41,10 @@ package struct FieldExplanation {
     private func facts(_ field: Field) -> String {
         var facts: [(String, String)] = []
         if field.required { facts.append(("required", "yes")) }
-        if let fallback = field.fallback, fallback.map?.isEmpty != true {
+        if let fallback = field.fallback(among: drivers), fallback.map?.isEmpty != true {
             facts.append(("default", fallback.string ?? JSONWriter.text(fallback)))
         }
-        if let values = field.shape.values(drivers) { facts.append(("values", values)) }
+        if let values = field.shape.values(drivers.names) { facts.append(("values", values)) }
         if field.restarts { facts.append(("restarts", "a change of it restarts the replicas")) }
         return facts.isEmpty ? "" : "\n" + facts.map { "  \($0.0): \($0.1)\n" }.joined()
     }

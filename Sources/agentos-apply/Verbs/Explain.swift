@@ -18,7 +18,7 @@ struct Explain: Verb {
         let kind = try named ?? kind(parts[0], invocation)
         parts = named == nil ? Array(parts.dropFirst()) : []
         let explanation = FieldExplanation(
-            width: Terminal.columns ?? 80, isRecursive: isRecursive, drivers: DriverTable.all.names)
+            width: Terminal.columns ?? 80, isRecursive: isRecursive, drivers: .all)
         let text: String
         do throws(Mistake) { text = try explanation.text(kind, parts) } catch { throw invocation.usage(error.message) }
         try Terminal.print(text)

@@ -9,7 +9,7 @@ enum AgentFields {
 
     static let spec: [Field] = [
         Field(
-            "driver", .driver, fallback: "process", restarts: true,
+            "driver", .driver, restarts: true,
             text: "What isolates the agent."),
         Field(
             "replicas", .integer(0...Int64(Limits.replicasMax)), fallback: 1,

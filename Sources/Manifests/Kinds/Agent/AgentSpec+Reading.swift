@@ -142,10 +142,11 @@ extension AgentSpec.EnvironmentFrom {
 }
 
 extension AgentSpec {
-    /// The spec with what its driver makes of what it leaves open.
+    /// The spec with the usual driver where it names none, and with what its driver makes of what it leaves open.
     func completed(by drivers: DriverTable) -> AgentSpec {
         var spec = self
-        spec.network = network ?? drivers[driver]?.usualNetwork
+        if driver.isEmpty, let usual = drivers.usual { spec.driver = usual.name }
+        spec.network = network ?? drivers[spec.driver]?.usualNetwork
         return spec
     }
 
