@@ -237,5 +237,11 @@ enum Migrations {
             CREATE INDEX idempotency_by_age ON idempotency (at_ms);
             """
         ),
+        (
+            6, "history by object",
+            """
+            CREATE INDEX audit_by_object ON audit (kind, namespace, name, id);
+            """
+        ),
     ]
 }

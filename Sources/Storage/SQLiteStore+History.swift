@@ -4,15 +4,18 @@ public import Reconciler
 import Values
 
 extension SQLiteStore {
-    /// Over a connection of its own, beside commits: a name that was never used is looked for in the whole audit.
+    /// Reads no more of the audit than what it tells of the object.
+    static let historyQuery = """
+        SELECT a.at_ms, a.actor, a.verb, a.uid, a.source, a.detail, a.position, o.sequence, o.payload
+        FROM audit a LEFT JOIN outbox o ON o.position = a.position
+        WHERE a.kind = ? AND a.namespace = ? AND a.name = ? AND a.at_ms <= ? ORDER BY a.id DESC LIMIT ?
+        """
+
+    /// Over a connection of its own, beside commits.
     public func history(of key: ObjectKey, untilMs: Int64, limit: Int) throws(StoreFailure) -> [HistoryEntry] {
         var database = try Database.open(path, .read)
         return try database.query(
-            """
-            SELECT a.at_ms, a.actor, a.verb, a.uid, a.source, a.detail, a.position, o.sequence, o.payload
-            FROM audit a LEFT JOIN outbox o ON o.position = a.position
-            WHERE a.kind = ? AND a.namespace = ? AND a.name = ? AND a.at_ms <= ? ORDER BY a.id DESC LIMIT ?
-            """,
+            Self.historyQuery,
             [
                 .text(key.kind.rawValue), .text(key.namespace), .text(key.name), .int(untilMs), .int(Int64(limit)),
             ]

@@ -162,6 +162,12 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         ) { row throws(StoreFailure) in try Self.event(row) }
     }
 
+    public func event(of uid: UID, sequence: Int64) throws(StoreFailure) -> EventRecord? {
+        try database.query(
+            "SELECT \(Self.eventColumns) FROM outbox WHERE uid = ? AND sequence = ?", [.text(uid.hex), .int(sequence)]
+        ) { row throws(StoreFailure) in try Self.event(row) }.first
+    }
+
     private static let eventColumns = "position, uid, sequence, event_type, namespace, occurred_ms, payload"
 
     private static func event(_ row: borrowing RowReader) throws(StoreFailure) -> EventRecord {

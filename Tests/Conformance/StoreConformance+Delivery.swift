@@ -93,6 +93,10 @@ extension StoreConformance {
         let uid = try #require(clerk.uid(.namespace("a")))
         #expect(try self.clerk().store.events(of: uid, limit: 3).map(\.sequence) == [4, 3, 2])
         #expect(try clerk.store.events(of: UID(high: 9, low: 9), limit: 3).isEmpty)
+        #expect(try clerk.store.event(of: uid, sequence: 2)?.sequence == 2)
+        #expect(try clerk.store.event(of: uid, sequence: 2)?.uid == uid)
+        #expect(try clerk.store.event(of: uid, sequence: 99) == nil)
+        #expect(try clerk.store.event(of: UID(high: 9, low: 9), sequence: 1) == nil)
     }
 
     func recordsOfTheOutboxAreFound() throws {

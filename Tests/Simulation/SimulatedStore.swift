@@ -222,6 +222,10 @@ public final class SharedSimulatedStore: Store {
         records { $0.event.uid == uid }.prefix(limit).map(\.event)
     }
 
+    public func event(of uid: UID, sequence: Int64) throws(StoreFailure) -> EventRecord? {
+        records { $0.event.uid == uid && $0.event.sequence == sequence }.first?.event
+    }
+
     public func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord] {
         let found = records { row in
             position.map { row.event.position == $0 } ?? (!stuckOnly || row.stuck != nil)

@@ -1,12 +1,15 @@
 import Glibc
+import Manifests
+import Planner
 import Storage
 import Testing
+import Values
 
 /// Databases as each released version has left them, in `Schemas`: one of version 3 made by its program, what older
-/// versions would have held of the same (reduced by a script), and what the next step has made of it; with rows in every
-/// table and delivery in each of its states.
+/// versions would have held of the same (reduced by a script), and what the next steps have made of it (`databases.py
+/// advance`); with rows in every table and delivery in each of its states. Secrets are sealed with the key beside them.
 @Suite struct MigrationTests {
-    private static let versions = 1...4
+    private static let versions = 1...5
 
     @Test(arguments: versions) func aDatabaseOfEachVersionIsUpgradedWithAllItsRows(_ version: Int) throws {
         try inDirectory { directory in
@@ -14,14 +17,31 @@ import Testing
             for database in [old, path] {
                 #expect(python("load", database, "\(Outside.schemas)/version-\(version).sql") == 0)
             }
+            let keys = ["install", "-m", "600", "\(Outside.schemas)/secrets.key", "\(directory)/secrets.key"]
+            #expect(Outside.run(keys) == 0)
             let store = try SQLiteStore.open(path, freshID: "other", nowMs: 1)
             let state = try store.load()
             #expect(state.objects.count == (version < 3 ? 7 : 8) && state.backlog == 3)
             #expect(python("compare", old, path) == 0, "a row was lost or changed, or the result is not sound")
-            // The copy that was made before held Secrets in plain.
+            let token = ObjectKey(.secret, namespace: "default", name: "token")
+            #expect(state.objects[token]?.content[path: "data", "KEY"]?.string == "c3dvcmRmaXNo")
+            // A copy from before, of pages without checksums, may hold Secrets in plain.
             #expect(access("\(path).before-\(version + 1)", F_OK) != 0)
             #expect(python("sealed", path) == 0)
             #expect(try SQLiteStore.open(path, freshID: "other", nowMs: 1).storeID == store.storeID)
+        }
+    }
+
+    /// From where Secrets are sealed, so that it gives nothing away.
+    @Test func aCopyFromBeforeAnUpgradeIsKept() throws {
+        try inDirectory { directory in
+            let path = "\(directory)/agentos.db"
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            let older = "DROP INDEX audit_by_object; DELETE FROM migrations WHERE number >= 6"
+            #expect(Outside.change(path, older))
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 2)
+            #expect(python("version", "\(path).before-6", "5") == 0)
+            #expect(python("sealed", "\(path).before-6") == 0)
         }
     }
 

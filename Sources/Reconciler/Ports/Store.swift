@@ -13,6 +13,8 @@ public protocol Store: Sendable {
 
     /// The latest events of one object, newest first.
     func events(of uid: UID, limit: Int) throws(StoreFailure) -> [EventRecord]
+    /// The event of an object with this sequence; nil: it is not kept.
+    func event(of uid: UID, sequence: Int64) throws(StoreFailure) -> EventRecord?
     /// Records of the outbox, newest first; of one position, or of those that delivery is stuck at.
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord]
     /// What the audit tells of all that had this name, newest first, up to a time. May be called from any thread.

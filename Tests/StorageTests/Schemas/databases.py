@@ -1,9 +1,12 @@
 """Makes and compares databases from outside, as an operator's tool would."""
+import hashlib
 import os
+import re
 import signal
 import sqlite3
 import struct
 import sys
+import textwrap
 
 RESERVED = 8
 
@@ -34,6 +37,33 @@ def compare(old_path, new_path):
 
 def version(path, number):
     assert sqlite3.connect(path).execute("SELECT max(number) FROM migrations").fetchone() == (int(number),)
+
+
+def searches(path, sql):
+    """The rows of a query are found by an index, in the order that is asked for."""
+    found = sqlite3.connect(path).execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
+    assert found and all(row[-1].startswith("SEARCH ") for row in found), found
+
+
+def advance(old, new):
+    """Writes what the program's next step makes of a script of a database: `advance version-5.sql version-6.sql`.
+
+    Of the step, the SQL only: tables that it makes are given their rows by hand.
+    """
+    database = sqlite3.connect(":memory:")
+    with open(old, encoding="utf-8") as file:
+        database.executescript(file.read())
+    number, at = database.execute("SELECT max(number) + 1, max(applied_ms) FROM migrations").fetchone()
+    with open(f"{os.path.dirname(__file__)}/../../../Sources/Storage/Migrations.swift", encoding="utf-8") as file:
+        steps = file.read()
+    name, sql = re.search(rf'\(\n +{number}, "([^"]+)",\n.*?"""\n(.*?)\n *"""', steps, re.DOTALL).groups()
+    sql = textwrap.dedent(sql)
+    database.executescript(f"PRAGMA foreign_keys=OFF; {sql}")
+    database.execute(
+        "INSERT INTO migrations VALUES (?, ?, ?, ?)", (number, name, hashlib.sha256(sql.encode()).hexdigest(), at))
+    database.commit()
+    with open(new, "w", encoding="utf-8") as file:
+        file.write("\n".join(["PRAGMA foreign_keys=OFF;", *database.iterdump(), ""]))
 
 
 def tear(path):
@@ -82,4 +112,5 @@ def sealed(path):
         assert page[-RESERVED:] == checksum(number, page) or not any(page), f"page {number + 1}"
 
 
-{"load": load, "compare": compare, "version": version, "tear": tear, "seal": seal, "sealed": sealed}[sys.argv[1]](*sys.argv[2:])
+COMMANDS = [advance, compare, load, seal, sealed, searches, tear, version]
+{command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:])
