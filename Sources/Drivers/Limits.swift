@@ -12,7 +12,6 @@ extension Limits {
     public static let unpackedEntriesMax = 4_000_000
     /// What unpacking an image leaves free on the disk that the store is on, too.
     public static let unpackedFreeBytesMin: Int64 = 256 << 20
-    /// After which a directory that could not be read or removed is looked at again, and how often it is removed.
+    /// After which a directory that could not be read is looked at again.
     static let rereadMs: Int64 = 1000
-    static let removalTries = 30
 }

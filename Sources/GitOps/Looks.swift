@@ -31,7 +31,7 @@ final class Looks {
     private let results: SideWork
     /// By the place where the file system is mounted.
     private var lanes: [String: Lane] = [:]
-    private var mounts: (places: [String], atMs: Int64) = ([], .min)
+    private var mounts: (all: [Mount], atMs: Int64) = ([], .min)
 
     init(_ events: EventLoop) {
         self.events = events
@@ -106,8 +106,7 @@ final class Looks {
     /// The mount that a path is below; the kernel names them without asking them.
     private func mount(of path: String) -> String {
         let now = agentos_boot_ms()
-        if now - 1000 > mounts.atMs { mounts = (Mount.all.map(\.place), now) }
-        return mounts.places.filter { $0 == path || path.hasPrefix($0 == "/" ? "/" : "\($0)/") }
-            .max { $0.utf8.count < $1.utf8.count } ?? "/"
+        if now - 1000 > mounts.atMs { mounts = (Mount.all, now) }
+        return Mount.of(path, mounts.all)?.place ?? "/"
     }
 }

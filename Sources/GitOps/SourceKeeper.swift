@@ -36,9 +36,8 @@ final class SourceKeeper {
     private var sources: [UID: Watched] = [:]
     private var watches: DirectoryWatches?
     let looks: Looks
-    private let removals: SideWork
+    private let removals: Removals
     private var round: Round?
-    private var lastRemoval = 0
 
     init(_ settings: SourceWatcher.Settings, _ events: EventLoop, _ report: @escaping @Sendable (Input) -> Void) {
         self.settings = settings
@@ -46,7 +45,7 @@ final class SourceKeeper {
         self.report = report
         paths = AllowedPaths(prefixes: settings.paths, option: "--source-path")
         looks = Looks(events)
-        removals = SideWork(name: "clones", events: events)
+        removals = Removals(name: "clones", events: events)
         watches = DirectoryWatches(events) { [unowned self] changed in
             for uid in changed { if let source = sources[uid] { touch(source) } }
         }
@@ -111,24 +110,15 @@ final class SourceKeeper {
     /// Removes clones of Sources that went while no daemon ran, and what of others was not removed to its end.
     private func sweep() {
         let wanted = Set(sources.keys.map(\.hex))
-        for name in Files.names(in: clones) where !wanted.contains(name) { remove("\(clones)/\(name)") }
+        for name in Files.names(in: clones) where !wanted.contains(name) { removals.remove("\(clones)/\(name)") }
     }
 
     private var clones: String { "\(settings.state)/sources" }
 
     /// Takes a clone away at once; its files are removed beside, however many they are.
     private func discard(_ directory: String) {
-        lastRemoval += 1
-        let aside = "\(clones)/.removed-\(getpid())-\(lastRemoval)"
-        remove(rename(directory, aside) == 0 ? aside : directory)
+        removals.discard(directory, into: clones)
         rmdir(String(directory[..<(directory.lastIndex(of: "/") ?? directory.endIndex)]))  // another clone may be there
-    }
-
-    private func remove(_ path: String) {
-        removals.run {
-            Files.removeTree(path)
-        } then: { _ in
-        }
     }
 
     /// Waits until it is quiet, and not for ever.

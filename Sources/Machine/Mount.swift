@@ -19,6 +19,15 @@ package struct Mount: Sendable {
         }
     }
 
+    /// The one of these that a path is on, told by the names alone: the last of the longest.
+    ///
+    /// - Parameter path: absolute, without links where those are known.
+    package static func of(_ path: String, _ mounts: [Mount]) -> Mount? {
+        mounts.enumerated().filter { _, mount in
+            mount.place == "/" || path == mount.place || path.hasPrefix("\(mount.place)/")
+        }.max { ($0.element.place.utf8.count, $0.offset) < ($1.element.place.utf8.count, $1.offset) }?.element
+    }
+
     /// Blanks and their like stand there as `\040`.
     package static func unescaped(_ text: Substring) -> String {
         var bytes: [UInt8] = []

@@ -21,8 +21,7 @@ package struct Ownership: Sendable {
         self.isAlwaysChecked = isAlwaysChecked
     }
 
-    /// As it is in the directory: bytes that end with a zero, of any encoding.
-    private typealias Name = [CChar]
+    private typealias Name = FileName.Bytes
 
     /// A directory that is being given away; how it is found again when its descriptor was closed meanwhile.
     private struct Level {
@@ -54,7 +53,7 @@ package struct Ownership: Sendable {
                 let inner = agentos_open_inside(level.fd, name)
                 // It has gone, is a link now, or another mount, which is somebody else's.
                 if inner < 0, [ENOENT, ELOOP, EXDEV, ENOTDIR].contains(errno) { continue }
-                guard inner >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(Self.text(name))") }
+                guard inner >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(FileName.text(name))") }
                 _ = try begin(inner, &levels, path)
                 levels[levels.count - 1].rest = try giveFiles(in: inner, former, path)
                 continue
@@ -101,41 +100,22 @@ package struct Ownership: Sendable {
     private func giveFiles(
         in directory: Int32, _ former: (user: UInt32, group: UInt32), _ path: String
     ) throws(Files.Failure) -> [Name] {
-        let fd = agentos_open_inside(directory, ".")
-        guard fd >= 0, let handle = fdopendir(fd) else {
-            let code = errno
-            if fd >= 0 { close(fd) }
-            throw Files.Failure(code: code, what: path)
-        }
-        defer { closedir(handle) }
         var directories: [Name] = []
-        while true {
-            errno = 0
-            guard let entry = readdir(handle) else { break }
-            let name: Name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                }
-            }
-            if name == [0x2e, 0] || name == [0x2e, 0x2e, 0] { continue }
+        try FileName.each(in: directory, path) { name throws(Files.Failure) in
             // What is looked at is what is changed.
-            let child = openat(fd, name, AGENTOS_O_PATH | O_NOFOLLOW | O_CLOEXEC)
-            if child < 0, errno == ENOENT { continue }
-            guard child >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(Self.text(name))") }
+            let child = openat(directory, name, AGENTOS_O_PATH | O_NOFOLLOW | O_CLOEXEC)
+            if child < 0, errno == ENOENT { return true }
+            guard child >= 0 else { throw Files.Failure(code: errno, what: "\(path): \(FileName.text(name))") }
             defer { close(child) }
             let status = try Self.status(child, path)
             if status.st_mode & S_IFMT == S_IFDIR {
                 directories.append(name)
             } else {
-                try give(child, status, former, "\(path): \(Self.text(name))")
+                try give(child, status, former, "\(path): \(FileName.text(name))")
             }
+            return true
         }
-        guard errno == 0 else { throw Files.Failure(code: errno, what: path) }
         return directories
-    }
-
-    private static func text(_ name: Name) -> String {
-        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private func isRight(_ status: stat) -> Bool {

@@ -27,8 +27,7 @@ package enum Tree {
         }
     }
 
-    /// As it is in the directory: bytes that end with a zero, of any encoding.
-    private typealias Name = [CChar]
+    private typealias Name = FileName.Bytes
 
     private struct Level {
         var fd: Int32
@@ -43,7 +42,7 @@ package enum Tree {
         var failure: Files.Failure?
         var moved = 0
         func stick(_ name: Name) {
-            failure = failure ?? Files.Failure(code: errno, what: "\(path): \(text(name))")
+            failure = failure ?? Files.Failure(code: errno, what: "\(path): \(FileName.text(name))")
             levels[levels.count - 1].stuck.insert(name)
         }
         while let level = levels.last {
@@ -90,10 +89,6 @@ package enum Tree {
         return (fd, Array(String(name).utf8CString))
     }
 
-    private static func text(_ name: Name) -> String {
-        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
     /// A directory in another, or -1. Those that their owner may not read are opened for that, where it is us.
     private static func openInside(_ parent: Int32, _ name: Name) -> Int32 {
         let fd = agentos_open_inside(parent, name)
@@ -102,18 +97,14 @@ package enum Tree {
     }
 
     private static func names(_ directory: Int32, without stuck: Set<Name>) -> [Name] {
-        let fd = agentos_open_inside(directory, ".")
-        guard fd >= 0, let handle = fdopendir(fd) else { return [] }
-        defer { closedir(handle) }
-        let dot = CChar(UInt8(ascii: "."))
         var names: [Name] = []
-        while names.count < namesMax, let entry = readdir(handle) {
-            let name: Name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
-                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
-                }
+        do throws(Files.Failure) {
+            try FileName.each(in: directory) { name throws(Files.Failure) in
+                if !stuck.contains(name) { names.append(name) }
+                return names.count < namesMax
             }
-            if name != [dot, 0], name != [dot, dot, 0], !stuck.contains(name) { names.append(name) }
+        } catch {
+            // What was read is removed; the directory that holds the rest then cannot be.
         }
         return names
     }

@@ -1,15 +1,6 @@
 package import Machine
 import Values
 
-extension Mount {
-    /// The one that a path lies on: the last of the longest.
-    package static func of(_ path: String, _ mounts: [Mount]) -> Mount? {
-        mounts.enumerated().filter { _, mount in
-            mount.place == "/" || path == mount.place || path.hasPrefix("\(mount.place)/")
-        }.max { ($0.element.place.utf8.count, $0.offset) < ($1.element.place.utf8.count, $1.offset) }?.element
-    }
-}
-
 /// What the place of the daemon's state must be.
 package enum PlaceChecks {
     private static let riskBytes: Int64 = 1 << 30
