@@ -71,7 +71,9 @@ final class Daemon {
         let parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
         self.parts = parts
         listeners = try Listeners(settings, paths, log)
-        tokens = try settings.tokenFile.map { try TokenFile($0, log) { parts.server.staticTokens = $0 } }
+        tokens = try settings.tokenFile.map { path in
+            TokenFile(try TokenFile.Reading(path), path, log) { parts.server.staticTokens = $0 }
+        }
     }
 
     private static func raiseOpenFiles() -> Int64 {
@@ -148,21 +150,30 @@ final class Daemon {
     }
 
     private func connectReloading() -> Reloading {
-        let reloading = Reloading(reader, settings, serves: paths.socket, log, events, manager) { [unowned self] in
-            try use($0)
+        let reloading = Reloading(reader, settings, serves: paths.socket, log, events, manager) { [listeners] in
+            let listening = listeners?.preparing()
+            return { (next: Settings) throws(CommandProblem) in
+                var prepared = Reloading.Prepared()
+                if let listening { prepared.listening = try listening(next) }
+                if let path = next.tokenFile { prepared.tokens = try TokenFile.Reading(path) }
+                return prepared
+            }
+        } use: { [unowned self] in
+            use($0, $1)
         }
         parts.server.onReload = { reloading.run($0) }
         return reloading
     }
 
-    /// What can fail comes first: all is taken, or nothing.
-    private func use(_ next: Settings) throws {
-        let made = try listeners.map { try $0.prepare(next) }
-        let renewed = try next.tokenFile.map { try TokenFile($0, log) { [parts] in parts.server.staticTokens = $0 } }
+    /// What can fail was prepared: all is taken.
+    private func use(_ next: Settings, _ prepared: Reloading.Prepared) {
         tokens?.stop()
-        tokens = renewed
-        if let renewed { renewed.watch(events, tokenWork) } else { parts.server.staticTokens = StaticTokens() }
-        if let listeners, let made { listeners.use(made, parts.server) }
+        tokens = nil
+        if let path = next.tokenFile, let reading = prepared.tokens {
+            tokens = TokenFile(reading, path, log) { [parts] in parts.server.staticTokens = $0 }
+        }
+        if let tokens { tokens.watch(events, tokenWork) } else { parts.server.staticTokens = StaticTokens() }
+        if let listeners, let made = prepared.listening { listeners.use(made, parts.server) }
         parts.sourceRules.use(next)
         log.use(next)
     }

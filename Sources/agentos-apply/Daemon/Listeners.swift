@@ -59,17 +59,25 @@ final class Listeners {
             identity, authorities: [authority.credential.certificate], authorityFile: settings.clientAuthorityFile)
     }
 
-    /// What other settings come to, before they are taken.
-    func prepare(_ next: Settings) throws(CommandProblem) -> (certificates: Certificates, shown: TLSSettings) {
-        let certificates = Self.certificates(next, authority, names)
-        // The daemon's own certificate stays; the one of a file does not.
-        let isOwn = self.certificates.isOwn && certificates.isOwn
-        let shown = try certificates.settings(after: isOwn ? used : nil, nowSeconds: agentos_wall_ms() / 1000)
-        if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
-        return (certificates, shown)
+    /// What other settings come to.
+    struct Prepared: Sendable {
+        fileprivate var certificates: Certificates
+        fileprivate var shown: TLSSettings
     }
 
-    func use(_ next: (certificates: Certificates, shown: TLSSettings), _ server: Server) {
+    /// Reads the files of other settings, before they are taken; may be called on any thread.
+    func preparing() -> @Sendable (Settings) throws(CommandProblem) -> Prepared {
+        { [authority, names, used, wasOwn = certificates.isOwn] (next: Settings) throws(CommandProblem) in
+            let certificates = Self.certificates(next, authority, names)
+            // The daemon's own certificate stays; the one of a file does not.
+            let isKept = wasOwn && certificates.isOwn
+            let shown = try certificates.settings(after: isKept ? used : nil, nowSeconds: agentos_wall_ms() / 1000)
+            if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
+            return Prepared(certificates: certificates, shown: shown)
+        }
+    }
+
+    func use(_ next: Prepared, _ server: Server) {
         generation += 1
         certificates = next.certificates
         take(.success(next.shown), server)

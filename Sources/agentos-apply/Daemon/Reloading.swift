@@ -4,6 +4,12 @@ import Values
 
 /// Reads the settings again while the daemon runs. What cannot change then is told, and waits for the next start.
 final class Reloading {
+    /// What new settings come to: their files were read and are good.
+    struct Prepared: Sendable {
+        var listening: Listeners.Prepared?
+        var tokens: TokenFile.Reading?
+    }
+
     private let reader: SettingsReader
     /// What the daemon was started with: so it goes on in all that cannot change.
     private let started: Settings
@@ -12,12 +18,15 @@ final class Reloading {
     private let side: SideWork
     private let manager: ServiceManager
     private let serves: String
-    /// Gives new settings to all whom they concern, or to nobody.
-    private let use: (Settings) throws -> Void
+    /// Reads what new settings name; called on a thread beside the loop, with what holds when it is asked for.
+    private let prepare: () -> @Sendable (Settings) throws(CommandProblem) -> Prepared
+    /// Gives new settings to all whom they concern.
+    private let use: (Settings, Prepared) -> Void
 
     init(
         _ reader: SettingsReader, _ settings: Settings, serves: String, _ log: Log, _ events: EventLoop,
-        _ manager: ServiceManager, use: @escaping (Settings) throws -> Void
+        _ manager: ServiceManager, prepare: @escaping () -> @Sendable (Settings) throws(CommandProblem) -> Prepared,
+        use: @escaping (Settings, Prepared) -> Void
     ) {
         self.reader = reader
         started = settings
@@ -25,6 +34,7 @@ final class Reloading {
         self.serves = serves
         self.log = log
         self.manager = manager
+        self.prepare = prepare
         self.use = use
         side = SideWork(name: "settings", events: events)
     }
@@ -32,10 +42,11 @@ final class Reloading {
     /// `then` gets what came of it.
     func run(_ then: @escaping (Server.Reload) -> Void = { _ in }) {
         manager.reloads()
-        side.run { [reader] () -> Result<Settings, CommandProblem> in
+        side.run { [reader, prepare = prepare()] () -> Result<(Settings, Prepared), CommandProblem> in
             do throws(CommandProblem) {
                 let settings = try reader.resolve().settings
-                return settings.problem.map { .failure(CommandProblem(.invalid, $0)) } ?? .success(settings)
+                if let problem = settings.problem { throw CommandProblem(.invalid, problem) }
+                return .success((settings, try prepare(settings)))
             } catch { return .failure(error) }
         } then: { [unowned self] result in
             let outcome = take(result)
@@ -45,15 +56,14 @@ final class Reloading {
         }
     }
 
-    private func take(_ result: Result<Settings, CommandProblem>) -> Server.Reload {
-        do {
-            let next = try result.get()
+    private func take(_ result: Result<(Settings, Prepared), CommandProblem>) -> Server.Reload {
+        switch result {
+        case .failure(let problem): return .refused(problem.message)
+        case .success((let next, let prepared)):
             let changed = next.differences(from: current, reloads: true)
-            if !changed.isEmpty { try use(next) }
+            if !changed.isEmpty { use(next, prepared) }
             current = next
             return .read(changed: changed, atNextStart: next.differences(from: started, reloads: false))
-        } catch let problem as CommandProblem { return .refused(problem.message) } catch {
-            return .refused("\(error)")
         }
     }
 

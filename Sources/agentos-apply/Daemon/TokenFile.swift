@@ -11,14 +11,13 @@ final class TokenFile {
     private var seen: State?
     private var isStopped = false
 
-    /// Reads the file; a daemon does not start with one that it cannot use.
-    init(_ path: String, _ log: Log, take: @escaping (StaticTokens) -> Void) throws {
+    /// - Parameter reading: of the file; a daemon does not start with one that it cannot use.
+    init(_ reading: Reading, _ path: String, _ log: Log, take: @escaping (StaticTokens) -> Void) {
         self.path = path
         self.log = log
         self.take = take
-        let read = Read(path)
-        seen = read.state
-        take(try read.tokens.get())
+        seen = reading.state
+        take(reading.tokens)
     }
 
     private static let checkMs: Int64 = 1000
@@ -30,25 +29,38 @@ final class TokenFile {
     func watch(_ events: EventLoop, _ work: SideWork) {
         events.after(ms: Self.checkMs) { [self] in
             if isStopped { return }
-            work.run { [path, seen] () -> Read? in
-                State(path) == seen ? nil : Read(path)
-            } then: { [self] (read: Read?) in
+            work.run { [path, seen] () -> Look in
+                let state = State(path)
+                if state == seen { return .same }
+                do throws(CommandProblem) { return .changed(try Reading(path)) } catch {
+                    return .unusable(state, error)
+                }
+            } then: { [self] (look: Look) in
                 if isStopped { return }
-                if let read { use(read) }
+                use(look)
                 watch(events, work)
             }
         }
     }
 
-    private func use(_ read: Read) {
-        seen = read.state
-        do throws(CommandProblem) {
-            let tokens = try read.tokens.get()
-            take(tokens)
-            log.info("tokens were read again", [("tokens", String(tokens.count))])
-        } catch {
+    /// What looking at the file has shown.
+    private enum Look: Sendable {
+        case same
+        case changed(Reading)
+        case unusable(State?, CommandProblem)
+    }
+
+    private func use(_ look: Look) {
+        switch look {
+        case .same: break
+        case .changed(let reading):
+            seen = reading.state
+            take(reading.tokens)
+            log.info("tokens were read again", [("tokens", String(reading.tokens.count))])
+        case .unusable(let state, let problem):
+            seen = state
             take(StaticTokens())
-            log.error("the token file cannot be used: its tokens hold no more", [("error", error.message)])
+            log.error("the token file cannot be used: its tokens hold no more", [("error", problem.message)])
         }
     }
 }
@@ -77,28 +89,31 @@ private struct State: Equatable, Sendable {
     }
 }
 
-/// What one reading has found.
-private struct Read: Sendable {
-    var state: State?
-    var tokens: Result<StaticTokens, CommandProblem>
+extension TokenFile {
+    /// The tokens of a file, as it was found.
+    struct Reading: Sendable {
+        fileprivate let state: State?
+        fileprivate let tokens: StaticTokens
 
-    init(_ path: String) {
-        state = State(path)
-        do throws(CommandProblem) { tokens = .success(try Self.tokens(path)) } catch { tokens = .failure(error) }
-    }
-
-    private static func tokens(_ path: String) throws(CommandProblem) -> StaticTokens {
-        let (bytes, status) = try LocalFile.readRegular(path, limit: Limits.inputBytesMax)
-        guard status.st_mode & 0o077 == 0, status.st_uid == getuid() || status.st_uid == 0 else {
-            throw CommandProblem(.failure, "\(path): must be readable by its owner alone (mode 0600)")
+        /// - Throws: why it cannot be used.
+        init(_ path: String) throws(CommandProblem) {
+            state = State(path)
+            tokens = try Self.tokens(path)
         }
-        do throws(TokenFileProblem) {
-            return try StaticTokens(csv: String(decoding: bytes, as: UTF8.self))
-        } catch {
-            throw CommandProblem(
-                .failure,
-                "\(path):\(error.line): expected TOKEN,USER,UID[,\"GROUP,…\"] with a token of at least "
-                    + "\(Limits.tokenBytesMin) bytes that stands in no other line")
+
+        private static func tokens(_ path: String) throws(CommandProblem) -> StaticTokens {
+            let (bytes, status) = try LocalFile.readRegular(path, limit: Limits.inputBytesMax)
+            guard status.st_mode & 0o077 == 0, status.st_uid == getuid() || status.st_uid == 0 else {
+                throw CommandProblem(.failure, "\(path): must be readable by its owner alone (mode 0600)")
+            }
+            do throws(TokenFileProblem) {
+                return try StaticTokens(csv: String(decoding: bytes, as: UTF8.self))
+            } catch {
+                throw CommandProblem(
+                    .failure,
+                    "\(path):\(error.line): expected TOKEN,USER,UID[,\"GROUP,…\"] with a token of at least "
+                        + "\(Limits.tokenBytesMin) bytes that stands in no other line")
+            }
         }
     }
 }
