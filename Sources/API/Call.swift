@@ -61,14 +61,32 @@ final class Call {
     }
 
     func respond(_ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = []) {
+        send(status, type, chunks, headers, isCompressed: compresses(chunks))
+    }
+
+    /// Answers with bytes that have a name; who has them already is told so.
+    func respond(_ type: String, _ bytes: [UInt8], tag name: String, headers: [(String, String)]) {
+        let isCompressed = compresses([bytes])
+        // Other bytes that say the same have a weak tag (RFC 9110, section 8.8.3).
+        let headers = headers + [("ETag", isCompressed ? "W/\"\(name)\"" : "\"\(name)\"")]
+        let known = (exchange.header("If-None-Match") ?? "").split(separator: ",").map(\.trimmed)
+        if known.contains("\"\(name)\"") || known.contains("W/\"\(name)\"") || known.contains("*") {
+            return send(304, type, [[]], headers, isCompressed: false)
+        }
+        send(200, type, [bytes], headers, isCompressed: isCompressed)
+    }
+
+    private func send(
+        _ status: Int, _ type: String, _ chunks: [[UInt8]], _ headers: [(String, String)], isCompressed: Bool
+    ) {
         answered(self, status)
         var headers = headers + [trace.header]
         if isLong(chunks) { headers.append(("Vary", "Accept-Encoding")) }
-        exchange.respond(status, type, chunks, headers: headers, compresses: compresses(chunks))
+        exchange.respond(status, type, chunks, headers: headers, compresses: isCompressed)
     }
 
     /// Whether an answer of these bytes is compressed: a long one, for who asks for it, while there is room.
-    func compresses(_ chunks: [[UInt8]]) -> Bool {
+    private func compresses(_ chunks: [[UInt8]]) -> Bool {
         isLong(chunks) && exchange.canCompress && Accepted(exchange.headers("Accept-Encoding")).names("gzip")
     }
 

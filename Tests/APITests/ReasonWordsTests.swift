@@ -18,7 +18,7 @@ import Testing
         check(Condition.Reason.allCases.map(ReasonWords.sentence), Condition.Reason.allCases.count)
         check(Exit.Reason.allCases.map(ReasonWords.sentence), 9)
         check(TransitionName.allCases.map(ReasonWords.sentence), TransitionName.allCases.count)
-        check(StopReason.allCases.map(StopWords.why), 5)
+        check(StopReason.allCases.map(ReasonWords.sentence), 5)
         check(EventType.allCases.map(ReasonWords.sentence), EventType.allCases.count)
         for sentences in [
             AgentPhase.allCases.map(ReasonWords.sentence), Condition.Reason.allCases.map(ReasonWords.sentence),

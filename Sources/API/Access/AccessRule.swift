@@ -1,5 +1,6 @@
 import HTTP
 import Manifests
+import Planner
 import Reconciler
 import Values
 
@@ -67,17 +68,37 @@ extension Failure {
     }
 }
 
+extension Attributes {
+    /// A verb on the objects of a resource, or on the one that is named.
+    ///
+    /// As in Kubernetes, a namespace is in itself: a role there may allow it to be read.
+    init(
+        _ verb: String, group: String, _ resource: String, subresource: String, of kind: Kind?, namespace: String,
+        name: String
+    ) {
+        let isInItself = kind?.traits.state == .tenant && !name.isEmpty
+        self.init(
+            verb, group: group, resource, subresource: subresource, namespace: isInItself ? name : namespace, name: name
+        )
+    }
+
+    /// A verb on one object.
+    init(_ verb: Action.Verb, _ key: ObjectKey, subresource: String = "") {
+        self.init(
+            verb.rawValue, group: key.kind.group, key.kind.resource, subresource: subresource, of: key.kind,
+            namespace: key.namespace, name: key.name)
+    }
+}
+
 extension Call {
     /// What is asked for with another verb, with where and on which object.
     func attributes(_ verb: String) -> Attributes {
         switch action.object {
-        case .path: return Attributes(verb, .path(exchange.target?.path ?? ""))
+        case .path: Attributes(verb, .path(exchange.target?.path ?? ""))
         case .resource(let group, let name, let subresource):
-            // As in Kubernetes, a namespace is in itself: a role there may allow it to be read.
-            let isNamespace = route.resource?.storedKind == .namespace && !objectName.isEmpty
-            return Attributes(
-                verb, group: group, name, subresource: subresource,
-                namespace: isNamespace ? objectName : namespace ?? (queryNamespace ?? ""), name: objectName)
+            Attributes(
+                verb, group: group, name, subresource: subresource, of: route.resource?.storedKind,
+                namespace: namespace ?? queryNamespace ?? "", name: objectName)
         }
     }
 

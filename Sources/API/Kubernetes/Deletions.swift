@@ -31,9 +31,7 @@ extension Server {
             let chosen = loop.published[call.kind].objects(namespace: call.namespace, after: nil).filter { object in
                 documents(object, resource).contains { selector.matches($0.selectable) }
             }
-            let details = Node.map([
-                ("group", resource.group.isEmpty ? nil : .text(resource.group)), ("kind", .text(resource.name)),
-            ])
+            let details = call.details()
             if chosen.isEmpty { return call.succeed(details: details) }
             var (left, failure) = (chosen.count, Refusal?.none)
             for object in chosen {

@@ -66,13 +66,7 @@ struct StaticAnswer {
     init(_ node: Node) { self.init(JSONWriter.bytes(node)) }
 
     func send(_ call: Call, _ type: String = "application/json") {
-        // Other bytes that say the same have a weak tag (RFC 9110, section 8.8.3).
-        let tag = call.compresses([bytes]) ? "W/\"\(hash)\"" : "\"\(hash)\""
-        let headers = [("ETag", tag), ("Vary", "Accept"), ("Cache-Control", "no-cache, private")]
-        let known = (call.exchange.header("If-None-Match") ?? "").split(separator: ",").map(\.trimmed)
-        if known.contains("\"\(hash)\"") || known.contains("W/\"\(hash)\"") || known.contains("*") {
-            return call.respond(304, type, [[]], headers: headers)
-        }
-        call.respond(200, type, [bytes], headers: headers)
+        call.respond(
+            type, bytes, tag: hash, headers: [("Vary", "Accept"), ("Cache-Control", "no-cache, private")])
     }
 }

@@ -180,10 +180,11 @@ extension Call {
         return mayReveal ? node : withoutValues(node, object.key.kind)
     }
 
-    /// What a Status says of the object that it is about.
-    func details(uid: String?) -> Node {
+    /// What a Status says of what it is about: the object, or the collection where the path names none.
+    func details(uid: String? = nil) -> Node {
         .map([
-            ("name", .text(key.name)), ("group", resource.group.isEmpty ? nil : .text(resource.group)),
+            ("name", route.hasName ? .text(name) : nil),
+            ("group", resource.group.isEmpty ? nil : .text(resource.group)),
             ("kind", .text(resource.name)), ("uid", uid.map(Node.text)),
         ])
     }

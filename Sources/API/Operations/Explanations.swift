@@ -21,8 +21,9 @@ extension Server {
                     explain(call, asked, $0)
                 }
             case .event(let uid, let sequence):
+                if let key = loop.engine.state.keysByUID[uid] { try check(call, mayRead: key) }
                 loop.read { store throws(StoreFailure) in
-                    try store.events(of: uid, limit: Limits.listLimitMax).first { $0.sequence == sequence }
+                    try store.event(of: uid, sequence: sequence)
                 } _: { [self] in
                     explain(call, asked, $0)
                 }
@@ -36,25 +37,30 @@ extension Server {
         do throws(Failure) {
             guard case .success(let record) = found else { throw .unavailable }
             let object = record.flatMap { JSONReader.read($0.payload)?["object"] }
-            let noEvent = Failure(code: 404, reason: "NotFound", message: "no event of this number is kept")
             guard let record, let kind = object?["kind"]?.string.flatMap(Kind.init(rawValue:)),
                 let name = object?["name"]?.string
-            else { throw noEvent }
+            else { throw Self.noEvent }
             let key = ObjectKey(kind, namespace: object?["namespace"]?.string ?? "", name: name)
-            // A number names nothing: who may not read the object does not learn what it is called.
-            let access = loop.engine.state.access
-            guard access.allows(call.principal, PlanRequest.attributes(.get, key)) else { throw noEvent }
+            try check(call, mayRead: key)
             try explain(call, asked, key, untilMs: record.atMs, position: record.position)
         } catch {
             call.fail(error)
         }
     }
 
+    private static let noEvent = Failure(
+        code: 404, reason: "NotFound", message: "no event of this number is kept")
+
+    /// A number names nothing: who may not read the object does not learn what it is called, nor that it is.
+    private func check(_ call: Call, mayRead key: ObjectKey) throws(Failure) {
+        if !loop.engine.state.access.allows(call.principal, Attributes(.get, key)) { throw Self.noEvent }
+    }
+
     /// - Parameter position: of an event: what came after it is no cause of it.
     private func explain(
         _ call: Call, _ asked: ExplanationRequest, _ key: ObjectKey, untilMs: Int64, position: Int64?
     ) throws(Failure) {
-        let needed = PlanRequest.attributes(.get, key)
+        let needed = Attributes(.get, key)
         let state = loop.engine.state
         guard state.access.allows(call.principal, needed) else { throw .forbidden(call.principal, needed) }
         let object = untilMs == .max ? state.objects[key] : nil
@@ -63,22 +69,22 @@ extension Server {
         {
             throw Failure(.noReplica(key, ordinal: ordinal))
         }
+        let ordinal = asked.ordinal
         loop.readBeside { store throws(StoreFailure) in
-            try Past(of: key, untilMs: untilMs, position: position, in: store)
+            let past = try Past(of: key, untilMs: untilMs, position: position, in: store)
+            let explanation = Explanation(
+                key, ordinal: ordinal, object: object, history: past.history, revisions: past.revisions,
+                nowMs: agentos_wall_ms())
+            return JSONWriter.bytes(explanation.document)
         } _: { result in
-            guard case .success(let past) = result else { return call.fail(.unavailable) }
-            call.respond(
-                200,
-                Explanation(
-                    key, ordinal: asked.ordinal, object: object, history: past.history, revisions: past.revisions,
-                    nowMs: agentos_wall_ms()
-                ).document)
+            guard case .success(let bytes) = result else { return call.fail(.unavailable) }
+            call.respond(200, json: [bytes])
         }
     }
 }
 
 /// What is remembered of an object, and of the Sources that have declared it.
-private struct Past: Sendable {
+private struct Past {
     var history: [HistoryEntry]
     /// By the moment of the sync: its writes are of the same step.
     var revisions: [Int64: String] = [:]
@@ -86,11 +92,8 @@ private struct Past: Sendable {
     init(of key: ObjectKey, untilMs: Int64, position: Int64?, in store: any Store) throws(StoreFailure) {
         history = try store.history(of: key, untilMs: untilMs, limit: Limits.historyMax)
         if let position { history.removeAll { $0.position.map { $0 > position } ?? false } }
-        let users = Set(history.map(\.user)).filter { $0.hasPrefix("source:") }.sorted()
-        for user in users.prefix(Limits.historySourcesMax) {
-            let parts = user.dropFirst("source:".count).split(separator: "/", maxSplits: 1).map(String.init)
-            guard parts.count == 2 else { continue }
-            let source = ObjectKey(.source, namespace: parts[0], name: parts[1])
+        let sources = Set(history.compactMap { Principal.source(of: $0.user) }).sorted()
+        for source in sources.prefix(Limits.historySourcesMax) {
             for entry in try store.history(of: source, untilMs: untilMs, limit: Limits.historyMax)
             where entry.verb == "sync" {
                 revisions[entry.atMs] = entry.detail.split(separator: ";").first.map(String.init)
@@ -135,9 +138,10 @@ private struct ExplanationRequest {
 
     /// A position, or `UID-SEQUENCE` as events carry it.
     private static func event(_ text: String) throws(Failure) -> Subject {
-        if let position = Int64(text), position > 0 { return .position(position) }
+        let numbers: ClosedRange<Int64> = 1...Int64.max
+        if let position = WholeNumber.read(text, in: numbers) { return .position(position) }
         if let dash = text.lastIndex(of: "-"), let uid = UID(String(text[..<dash])),
-            let sequence = Int64(text[text.index(after: dash)...])
+            let sequence = WholeNumber.read(text[text.index(after: dash)...], in: numbers)
         {
             return .event(uid, sequence: sequence)
         }

@@ -19,7 +19,7 @@ extension Server {
             }
             let (principal, access) = (call.principal, loop.engine.state.access)
             let render: @Sendable (Answer) -> Result<[UInt8], Failure> = { answer in
-                Self.document(answer, asked) { access.allows(principal, PlanRequest.attributes(.get, $0)) }
+                Self.document(answer, asked) { access.allows(principal, Attributes(.get, $0)) }
             }
             if asked.performs {
                 loop.submit(actor: principal, trace: call.trace.id, .batch(asked.batch)) {
@@ -149,21 +149,14 @@ struct PlanRequest: Sendable {
         switch batch.change {
         case .writes(let writes):
             writes.flatMap { write in
-                let patch = Self.attributes(.patch, write.key)
-                return state.objects[write.key] == nil ? [patch, Self.attributes(.create, write.key)] : [patch]
+                let patch = Attributes(.patch, write.key)
+                return state.objects[write.key] == nil ? [patch, Attributes(.create, write.key)] : [patch]
             }
         case .sync(let key, _):
             [
                 performs
-                    ? Self.attributes(.create, key, subresource: "sync")
-                    : Self.attributes(.get, key, subresource: "preview")
+                    ? Attributes(.create, key, subresource: "sync") : Attributes(.get, key, subresource: "preview")
             ]
         }
-    }
-
-    static func attributes(_ verb: Action.Verb, _ key: ObjectKey, subresource: String = "") -> Attributes {
-        Attributes(
-            verb.rawValue, group: key.kind.group, key.kind.resource, subresource: subresource,
-            namespace: key.kind.traits.state == .tenant ? key.name : key.namespace, name: key.name)
     }
 }

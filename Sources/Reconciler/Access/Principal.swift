@@ -66,6 +66,16 @@ public struct Principal: Sendable, Hashable {
     /// A Source that applies what it declares. It has no rights of its own but to what the daemon's options allow it:
     /// roles and bindings it declares within what is bound to its name.
     public static func source(_ key: ObjectKey) -> Principal {
-        Principal(user: "source:\(key.namespace)/\(key.name)", via: .daemon)
+        Principal(user: "\(sourcePrefix)\(key.namespace)/\(key.name)", via: .daemon)
+    }
+
+    private static let sourcePrefix = "source:"
+
+    /// The Source that a user is; nil: it is none.
+    public static func source(of user: String) -> ObjectKey? {
+        guard user.hasPrefix(sourcePrefix) else { return nil }
+        let parts = user.dropFirst(sourcePrefix.count).split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count == 2 else { return nil }
+        return ObjectKey(.source, namespace: String(parts[0]), name: String(parts[1]))
     }
 }

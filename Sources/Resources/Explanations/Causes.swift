@@ -3,10 +3,32 @@ import Planner
 import Reconciler
 import Values
 
+/// An entry of the audit with what the event of the same change says: read once, however often it is looked at.
+struct Remembered {
+    let entry: HistoryEntry
+    let type: EventType?
+    let data: Node?
+    /// Of the replica that it tells of; nil: it is about the object as a whole.
+    let ordinal: Int?
+
+    private static let types = Dictionary(
+        EventType.allCases.map { ($0.text, $0) }, uniquingKeysWith: { first, _ in first })
+
+    init(_ entry: HistoryEntry) {
+        let event = entry.payload.flatMap { JSONReader.read($0) }
+        self.entry = entry
+        type = event?["event_type"]?.string.flatMap { Self.types[$0] }
+        data = event?["data"]
+        ordinal = data?["ordinal"]?.int
+    }
+}
+
 /// The history of an object as causes, newest first: what has happened again and again is one of them.
 struct Causes {
     struct Cause {
         var entry: HistoryEntry
+        /// Of the replica that it tells of.
+        var ordinal: Int?
         var sentence: String
         /// The first time, and how often.
         var sinceMs: Int64
@@ -29,31 +51,32 @@ struct Causes {
 
     private(set) var all: [Cause] = []
 
-    init(_ history: [HistoryEntry], ordinal: Int?, _ revisions: [Int64: String]) {
+    init(_ history: [Remembered], ordinal: Int?, _ revisions: [Int64: String]) {
         var places: [String: Int] = [:]
-        for entry in history {
-            if let ordinal, let other = entry.ordinal, other != ordinal { continue }
-            let sentence = Self.sentence(entry)
+        for remembered in history {
+            if let ordinal, let other = remembered.ordinal, other != ordinal { continue }
+            let (entry, sentence) = (remembered.entry, Self.sentence(remembered))
             // What people have done is told each time.
-            let isRun = entry.ordinal != nil
-            let name = "\(entry.ordinal ?? -1) \(sentence)"
-            if isRun, let place = places[name] {
-                all[place].count += 1
-                all[place].sinceMs = entry.atMs
-                continue
+            if let ordinal = remembered.ordinal {
+                let name = "\(ordinal) \(sentence)"
+                if let place = places[name] {
+                    all[place].count += 1
+                    all[place].sinceMs = entry.atMs
+                    continue
+                }
+                places[name] = all.count
             }
-            places[name] = all.count
             all.append(
                 Cause(
-                    entry: entry, sentence: sentence, sinceMs: entry.atMs,
-                    revision: entry.user.hasPrefix("source:") ? revisions[entry.atMs] : nil,
-                    manager: entry.payload.flatMap { JSONReader.read($0) }?[path: "data", "manager"]?.string))
+                    entry: entry, ordinal: remembered.ordinal, sentence: sentence, sinceMs: entry.atMs,
+                    revision: Principal.source(of: entry.user) == nil ? nil : revisions[entry.atMs],
+                    manager: remembered.data?["manager"]?.string))
         }
     }
 
     /// The newest, and before all else what people and Sources have done; what has declared the object first is among them.
     var shown: [Cause] {
-        let done = all.indices.filter { all[$0].entry.ordinal == nil }
+        let done = all.indices.filter { all[$0].ordinal == nil }
         var kept = Set(done.prefix(Explanation.causesMax / 2) + done.suffix(1))
         for index in all.indices where kept.count < Explanation.causesMax { kept.insert(index) }
         return kept.sorted().map { all[$0] }
@@ -61,14 +84,9 @@ struct Causes {
 
     // MARK: Words
 
-    private static let types = Dictionary(
-        EventType.allCases.map { ($0.text, $0) }, uniquingKeysWith: { first, _ in first })
-
-    static func sentence(_ entry: HistoryEntry) -> String {
-        let event = entry.payload.flatMap { JSONReader.read($0) }
-        let data = event?["data"]
-        let type = event?["event_type"]?.string.flatMap { types[$0] }
-        let replica = entry.ordinal.map { "replica \($0): " } ?? ""
+    static func sentence(_ remembered: Remembered) -> String {
+        let entry = remembered.entry
+        let replica = remembered.ordinal.map { "replica \($0): " } ?? ""
         switch entry.verb {
         case "delete": return "its deletion was asked for"
         case "owners": return "who owns its fields was changed"
@@ -77,8 +95,10 @@ struct Causes {
         case "prune": return ReasonWords.sentence(.objectPruned)
         default: break
         }
-        guard let type else { return entry.detail.isEmpty ? entry.verb : "\(entry.verb): \(entry.detail)" }
-        return replica + ReasonWords.sentence(type) + more(type, data)
+        guard let type = remembered.type else {
+            return entry.detail.isEmpty ? entry.verb : "\(entry.verb): \(entry.detail)"
+        }
+        return replica + ReasonWords.sentence(type) + more(type, remembered.data)
     }
 
     private static func more(_ type: EventType, _ data: Node?) -> String {
@@ -88,7 +108,7 @@ struct Causes {
             let reason = data?["reason"]?.string ?? ""
             var parts: [String] = []
             if let exit = Exit.Reason(rawValue: reason) { parts.append(ReasonWords.sentence(exit)) }
-            if let stop = StopReason(rawValue: reason) { parts.append(StopWords.why(stop)) }
+            if let stop = StopReason(rawValue: reason) { parts.append(ReasonWords.sentence(stop)) }
             if let code = data?["exitCode"]?.int { parts.append("exit code \(code)") }
             if let signal = data?["signal"]?.string { parts.append(signal) }
             if let message = data?["message"]?.string { parts.append(message) }
@@ -101,12 +121,5 @@ struct Causes {
         case .objectPruned, .objectDrifted: return (data?["source"]?.string).map { ", source \($0)" } ?? ""
         case .created, .deleted, .consumerExpired: return ""
         }
-    }
-}
-
-extension HistoryEntry {
-    /// Of the replica that it tells of; nil: it is about the object as a whole.
-    var ordinal: Int? {
-        payload.flatMap { JSONReader.read($0) }?[path: "data", "ordinal"]?.int
     }
 }

@@ -10,7 +10,7 @@ public struct Explanation {
     let ordinal: Int?
     /// As it is now; nil: it is not there, or another time is asked about.
     let object: StoredObject?
-    let history: [HistoryEntry]
+    let history: [Remembered]
     /// Revisions of Sources, by the moment at which they were applied.
     let revisions: [Int64: String]
     let nowMs: Int64
@@ -23,7 +23,7 @@ public struct Explanation {
         self.ordinal = ordinal
         self.object = object
         // Others may have had its name before it.
-        self.history = history.filter { object == nil || $0.uid == nil || $0.uid == object?.uid }
+        self.history = history.filter { object == nil || $0.uid == nil || $0.uid == object?.uid }.map(Remembered.init)
         self.revisions = revisions
         self.nowMs = nowMs
     }
@@ -86,7 +86,9 @@ public struct Explanation {
         guard let object else { return absent }
         if let agent = object.agent {
             let phase = ordinal == nil ? agent.summary.phase : replica?.phase.name ?? .created
-            let since = history.first { $0.position != nil && (ordinal == nil || $0.ordinal == ordinal) }?.atMs
+            let since = history.first {
+                $0.entry.position != nil && (ordinal == nil || $0.ordinal == ordinal)
+            }?.entry.atMs
             return Now(
                 state: phase.rawValue, sentence: ReasonWords.sentence(phase),
                 sinceMs: ordinal == nil ? condition?.lastTransitionMs ?? since : since,
@@ -104,7 +106,7 @@ public struct Explanation {
                 message: object.finalizers.isEmpty
                     ? "" : "waiting for finalizers: \(object.finalizers.joined(separator: ", "))")
         }
-        return Now(state: "Active", sentence: "it is as it was declared", sinceMs: history.first?.atMs)
+        return Now(state: "Active", sentence: "it is as it was declared", sinceMs: history.first?.entry.atMs)
     }
 
     /// What is not there was deleted, or never was; which of them is told, as far as is remembered.
@@ -114,10 +116,10 @@ public struct Explanation {
                 state: "NeverWas",
                 sentence: "nothing is known of it: it never was, or was deleted longer ago than is kept")
         }
-        if last.verb == "deleted" {
-            return Now(state: "Deleted", sentence: "it was deleted", sinceMs: last.atMs)
+        if last.entry.verb == "deleted" {
+            return Now(state: "Deleted", sentence: "it was deleted", sinceMs: last.entry.atMs)
         }
-        return Now(state: Self.past, sentence: Causes.sentence(last), sinceMs: last.atMs)
+        return Now(state: Self.past, sentence: Causes.sentence(last), sinceMs: last.entry.atMs)
     }
 
     // MARK: What it waits for

@@ -75,7 +75,7 @@ public enum PlanDocument {
             let stops = change.effects.compactMap { effect -> StopReason? in
                 if case .stop(_, let reason) = effect { reason } else { nil }
             }
-            if let reason = stops.first { return StopWords.why(reason) }
+            if let reason = stops.first { return ReasonWords.sentence(reason) }
             return change.live?.agent?.summary.condition(.scheduled).flatMap { scheduled in
                 scheduled.status ? nil : "it has waited: \(scheduled.message)"
             }

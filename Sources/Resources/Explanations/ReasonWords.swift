@@ -105,6 +105,17 @@ public enum ReasonWords {
         }
     }
 
+    /// Why a replica is stopped.
+    public static func sentence(_ reason: StopReason) -> String {
+        switch reason {
+        case .deleted: "the agent is being deleted"
+        case .scaledDown: "there are to be fewer replicas"
+        case .suspended: "the agent is suspended"
+        case .replaced: "its spec has changed, and a run with the new one takes its place"
+        case .unhealthy: "a probe says that it does not do its work any more"
+        }
+    }
+
     /// Nil: what it has written tells more.
     public static func advice(_ reason: Exit.Reason) -> String? {
         switch reason {
