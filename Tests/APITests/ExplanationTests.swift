@@ -61,6 +61,13 @@ import Values
             let event = "/apis/agentos.dev/v1/explanations?event=1"
             #expect(RawClient.ask(world.socket, "GET", event)?.status == 200)
             #expect(client.ask(["GET \(event)"], header: header)[0] == "404")
+            let reader = world.get("reader")
+            let uid = try #require(reader?[path: "metadata", "uid"]?.string)
+            for (sequence, code) in [("1", "200"), ("99", "404"), ("+1", "400"), ("0", "400")] {
+                let path = "/apis/agentos.dev/v1/explanations?event=\(uid)-\(sequence)"
+                #expect(RawClient.ask(world.socket, "GET", path)?.status == Int(code), "\(sequence)")
+                #expect(client.ask(["GET \(path)"], header: header)[0] == (code == "200" ? "404" : code), "\(sequence)")
+            }
         }
     }
 
@@ -73,6 +80,10 @@ import Values
         (
             #"{"objects":[{"object":\#(map),"declaredAt":"\#(String(repeating: "x", count: 5000))"}]}"#,
             "objects[0].declaredAt: more than 4096 bytes"
+        ),
+        (
+            "{\"perform\":true,\"objects\":[\(String(repeating: "{},", count: 2000)){}]}",
+            "2001 objects are more than the 2000 of one step"
         ),
     ]) func requestsThatAreNoPlansAreRefused(_ body: String, _ words: String) {
         inWorld { world in

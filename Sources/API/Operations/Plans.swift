@@ -81,6 +81,12 @@ struct PlanRequest: Sendable {
             if objects.count > Limits.plannedObjectsMax {
                 throw .badRequest("more than \(Limits.plannedObjectsMax) objects")
             }
+            if performs, objects.count > Limits.performedObjectsMax {
+                throw .badRequest(
+                    "\(objects.count) objects are more than the \(Limits.performedObjectsMax) of one step, in which "
+                        + "everybody waits; plan and apply parts of it, such as a directory each, or apply without a plan"
+                )
+            }
             var writes: [Request.Write] = []
             var keys: Set<ObjectKey> = []
             for (index, item) in objects.enumerated() {
