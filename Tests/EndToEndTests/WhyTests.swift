@@ -134,6 +134,33 @@ import Values
         }
     }
 
+    @Test(.enabled(if: IsolationTests.hasControllers, "no cgroup controllers that can be used"))
+    func whatWantedTooMuchMemorySaysSo() {
+        inWorld { world in
+            world.startDaemon()
+            let script = "exec python3 -c 'x = bytearray(200 << 20); import time; time.sleep(60)'"
+            world.apply(World.agent("eater", script, "resources: {limits: {memory: 48Mi}}\nrestartPolicy: Never"))
+            why(
+                world, "eater",
+                says: "is Failed", "the kernel has killed it: it wanted more memory than its limit",
+                "raise spec.resources.limits.memory")
+        }
+    }
+
+    @Test func whatIsFrozenSaysSoAndForHowLong() {
+        inWorld { world in
+            world.startDaemon()
+            world.apply(World.agent("web", World.stays, "suspendMode: Freeze"), "--wait")
+            world.apply(World.agent("web", World.stays, "suspendMode: Freeze\nsuspend: true"))
+            why(
+                world, "web",
+                says: "is Suspended", "suspend is set; memory is kept", "nothing, until spec.suspend is false",
+                "set spec.suspend to false and apply", "what is declared of it was changed, by uid:")
+            world.apply(World.agent("web", World.stays, "suspendMode: Freeze"), "--wait")
+            why(world, "web", says: "is Ready", "nothing: it runs on")
+        }
+    }
+
     @Test func wordsThatNameNothingAreRefused() {
         inWorld { world in
             world.startDaemon()
