@@ -64,3 +64,13 @@ void agentos_remove_when_killed(const char *path) {
             sigaction(numbers[i], &action, NULL);
     sigprocmask(SIG_SETMASK, &mask, NULL);
 }
+
+void agentos_end_by_signal(int number) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    signal(number, SIG_DFL);
+    raise(number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    _exit(128 + number);
+}

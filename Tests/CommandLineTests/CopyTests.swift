@@ -79,6 +79,26 @@ import agentos_apply
         }
     }
 
+    /// In the agent, too: by itself when the signal can be caught, and by the next copy when it cannot.
+    @Test(arguments: [SIGINT, SIGKILL]) func aCopyIntoAnAgentThatIsKilledLeavesNothing(signal: Int32) {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            let big = "\(world.directory)/big"
+            _ = world.spawn(["truncate", "-s", "400M", big], timeoutMs: 20_000)
+            func files() -> String { world.run("exec", "one", "--", "ls", "-A").output }
+            let copy = world.begin("cp", big, "one:copied")
+            World.until("it copies") { files().hasPrefix("copied.part-") }
+            World.kill(copy.pid, signal)
+            #expect(World.wait(copy.pid, timeoutMs: 20_000) == 128 + signal)
+            if signal == SIGKILL {
+                #expect(world.run("cp", world.write("small", "x\n"), "one:copied").code == 0)
+                #expect(files() == "copied\n")
+            } else {
+                World.until("nothing is left") { files() == "" }
+            }
+        }
+    }
+
     /// What the kernel makes when it is read says nothing of its length, and an empty file has none.
     @Test func filesOfAllLengthsAreSent() {
         inWorld { world in

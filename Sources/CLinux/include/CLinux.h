@@ -97,6 +97,8 @@ int agentos_open_nameless(const char *directory);
 int agentos_name_file(int fd, const char *path);
 /// A signal that ends this process removes this file before; NULL: none.
 void agentos_remove_when_killed(const char *path);
+/// Ends this process by a signal, whatever it has done with that so far.
+void agentos_end_by_signal(int number) __attribute__((noreturn));
 /// A directory in another that is open, reached over no link and on the same mount.
 int agentos_open_inside(int directory, const char *name);
 /// No core of this process is written, and no other process of its user may look into its memory.

@@ -20,6 +20,10 @@ final class CommandStreams {
     /// Where input comes from, and where output goes: this program's own, or files.
     private let input: Int32
     private let output: Int32
+    /// Tells of signals that would end this program: the command is then given the end of its input, to put things in
+    /// order; a second one ends the connection.
+    private let interrupts: Int32
+    private(set) var interruption: Int32?
     private var readsInput: Bool
     private var session = WebSocketSession(messageBytesMax: 1 << 30) { UInt32.random(in: 0 ... .max) }
     /// What the daemon has not taken yet. No input is read meanwhile.
@@ -32,8 +36,12 @@ final class CommandStreams {
     /// Output that could not be passed on, other than to somebody who had read enough.
     private(set) var lost: CommandProblem?
 
-    init(_ connection: Int32, readsInput: Bool, isTerminal: Bool, input: Int32 = 0, output: Int32 = 1) {
+    init(
+        _ connection: Int32, readsInput: Bool, isTerminal: Bool, input: Int32 = 0, output: Int32 = 1,
+        interrupts: Int32 = -1
+    ) {
         agentos_ignore_sigpipe()
+        self.interrupts = interrupts
         self.input = input
         self.output = output
         self.connection = connection
@@ -63,6 +71,7 @@ final class CommandStreams {
                 pollfd(fd: connection, events: Int16(POLLIN) | waitsToSend, revents: 0),
                 pollfd(fd: readsInput && pending.isEmpty ? input : -1, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: window, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: interrupts, events: Int16(POLLIN), revents: 0),
             ]
             guard poll(&polls, nfds_t(polls.count), -1) > 0 else { continue }
             if polls[0].revents & Int16(POLLOUT) != 0 { flush() }
@@ -72,6 +81,7 @@ final class CommandStreams {
                 _ = agentos_read_signal(window)
                 sendSize()
             }
+            if polls[3].revents != 0 { interrupt() }
         }
         return end ?? .cut
     }
@@ -91,6 +101,15 @@ final class CommandStreams {
         let count = read(input, &chunk, chunk.count)
         if count > 0 { return send(Channel.input, Array(chunk[..<count])) }
         if count < 0, errno == EINTR || errno == EAGAIN { return }
+        readsInput = false
+        send(Channel.close, [Channel.input])
+    }
+
+    private func interrupt() {
+        let signal = agentos_read_signal(interrupts)
+        guard signal > 0 else { return }
+        if interruption != nil { return finish(.cut) }
+        interruption = signal
         readsInput = false
         send(Channel.close, [Channel.input])
     }

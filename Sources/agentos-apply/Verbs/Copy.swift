@@ -47,7 +47,11 @@ private struct RemoteCommands {
     let ordinal: Int
 
     /// The exit code of a command, whose streams are those of descriptors here.
-    private func run(_ script: String, _ words: [String], input: Int32?, output: Int32) throws -> Int32 {
+    ///
+    /// - Parameter cleansUp: a signal does not end this program before the command, which learns of the end of its input.
+    private func run(
+        _ script: String, _ words: [String], input: Int32?, output: Int32, cleansUp: Bool = false
+    ) throws -> Int32 {
         let command = ["sh", "-c", script, "cp"] + words
         let body = Node.map([
             ("command", .list(command.map(Node.text))), ("ordinal", .number(ordinal)),
@@ -55,9 +59,14 @@ private struct RemoteCommands {
         ])
         let path = Session.path(.agent, namespace: namespace, name: agent)
         let connection = try session.upgrade("\(path)/exec", to: "v5.channel.k8s.io", body: JSONWriter.bytes(body))
+        let interrupts = cleansUp ? agentos_signalfd_daemon() : -1
         let streams = CommandStreams(
-            connection, readsInput: input != nil, isTerminal: false, input: input ?? -1, output: output)
-        switch streams.carry() {
+            connection, readsInput: input != nil, isTerminal: false, input: input ?? -1, output: output,
+            interrupts: interrupts)
+        let end = streams.carry()
+        if let signal = streams.interruption { agentos_end_by_signal(signal) }
+        if interrupts >= 0 { close(interrupts) }
+        switch end {
         case .exited(let code):
             if let problem = streams.lost { throw problem }
             return code
@@ -146,14 +155,16 @@ private struct RemoteCommands {
         let bytes = hasLength ? String(status.st_size) : ""
         try check(
             run(
-                Self.receiveFile, [path, CopyPlace.base(source), String(mode, radix: 8), bytes], input: fd, output: 1),
-            path)
+                Self.receiveFile, [path, CopyPlace.base(source), String(mode, radix: 8), bytes], input: fd, output: 1,
+                cleansUp: hasLength), path)
     }
 
     /// An end of the input is no end of the file when the connection has broken: what is not whole gets no name.
     private static let receiveFile = #"""
         case "$1" in -*) t="./$1";; *) t="$1";; esac
         [ -d "$t" ] && t="$t/$2"
+        # Of copies that were killed.
+        for f in "$t".part-*; do [ -f "$f" ] && ! kill -0 "${f##*-}" 2>/dev/null && rm -f "$f"; done
         p="$t.part-$$"
         trap 'rm -f "$p"; exit 1' HUP INT TERM
         cat > "$p" || { rm -f "$p"; exit 1; }
