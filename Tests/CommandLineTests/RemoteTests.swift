@@ -187,10 +187,8 @@ import agentos_apply
                 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: view}
                 subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: ada}]
                 """)
-            world.write(
-                "ada.conf", made.output.replacing("cluster: agentos\n", with: "cluster: agentos\n    namespace: team\n")
-            )
-            #expect(World.read(ada).contains("namespace: team"), "\(World.read(ada))")
+            world.write("ada.conf", world.run("kubeconfig", "--user", "ada", "-n", "team").output)
+            #expect(World.read(ada).contains("    namespace: team\n"), "\(World.read(ada))")
             let own = world.run("--kubeconfig", ada, "get", "cm", "-o", "name")
             #expect(own.output == "configmap/in-team\n", "\(own.text)")
             #expect(world.run("--kubeconfig", ada, "get", "cm", "-n", "default").code == 3)

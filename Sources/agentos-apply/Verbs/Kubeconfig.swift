@@ -3,11 +3,12 @@ import Values
 
 struct Kubeconfig: Verb {
     static let name = "kubeconfig"
-    static let usage = "kubeconfig [--user NAME] [--group GROUP]…"
+    static let usage = "kubeconfig [--user NAME] [--group GROUP]… [-n NAME]"
     static let text = "Print what kubectl needs to talk to the daemon as a user of its own."
 
     @Option("user", value: "NAME", "the user (default: admin, in the group system:masters)") var user: String?
     @Option("group", value: "GROUP", "a group of the user; may be repeated") var groups: [String]
+    @Option("namespace", short: "n", value: "NAME", "the namespace of commands that name none") var namespace: String?
     @Option("expires", value: "TIME", "how long it is good, such as 24h (default: a year)") var expires: Span?
     @Option("server", value: "URL", "where kubectl reaches the daemon (default: where it listens)") var server: String?
 
@@ -29,7 +30,9 @@ struct Kubeconfig: Verb {
         let credential = Node.map([
             ("client-certificate-data", encoded("certificate")), ("client-key-data", encoded("key")),
         ])
-        let context = Node.map([("cluster", "agentos"), ("user", .text(name))])
+        let context = Node.map([
+            ("cluster", "agentos"), ("user", .text(name)), ("namespace", namespace.map(Node.text)),
+        ])
         try Terminal.print(
             YAMLWriter.text(
                 .map([
