@@ -54,7 +54,9 @@ let package = Package(
         library("Resources", ["Reconciler", "Planner", "Manifests", "Values"]),
         library("Loop", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CPages", "CLinux"]),
-        library("Messaging", ["Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+        library(
+            "Messaging",
+            ["HTTPClient", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
         library(
             "Drivers",
             [
@@ -95,7 +97,12 @@ let package = Package(
             ["Conformance", "Storage", "Reconciler", "Planner", "Manifests", "Messaging", "Simulation", "Values"],
             exclude: ["Schemas"]),
         tests(
-            "MessagingTests", ["Conformance", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values"]),
+            "MessagingTests",
+            [
+                "Conformance", "HTTPClient", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values",
+                "CLinux",
+            ],
+            exclude: ["lines.py", "webhook.py"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests(
             "DriversTests",

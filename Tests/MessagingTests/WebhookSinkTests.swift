@@ -1,0 +1,181 @@
+import Conformance
+import Glibc
+import HTTPClient
+import Messaging
+import Reconciler
+import Support
+import Testing
+import Values
+
+/// Servers that answer something else than yes.
+@Suite struct WebhookSinkTests {
+    private static func events(_ positions: ClosedRange<Int64>, objects: Int64 = 1) -> [EventRecord] {
+        positions.map { position in
+            PeerConformance.event(
+                position, object: Int((position - 1) % objects) + 1, sequence: (position - 1) / objects + 1)
+        }
+    }
+
+    private static func failure(_ body: () throws -> Void) -> SinkFailure? {
+        do { try body() } catch let failure as SinkFailure { return failure } catch { Issue.record(error) }
+        return nil
+    }
+
+    private func inPeer(
+        _ more: [(String, Node?)] = [], tls: [String] = [], _ body: (WebhookPeer) throws -> Void
+    ) throws {
+        let world = World()
+        defer { world.close() }
+        try body(WebhookPeer(world, more, tls: tls))
+    }
+
+    /// What an answer means to one event.
+    enum Meaning: Sendable {
+        case lost, gone, refused
+        case busy(Int64)
+    }
+
+    @Test(
+        arguments: [
+            (500, nil, Meaning.lost), (502, nil, .lost), (503, nil, .lost), (503, "7", .busy(7000)),
+            (429, "2", .busy(2000)),
+            (429, nil, .lost), (429, "0", .busy(1000)), (429, "99999999999999999999", .busy(3_600_000)),
+            (429, "soon", .lost),
+            (503, "Fri, 31 Dec 1999 23:59:59 GMT", .busy(1000)),
+            (503, "Fri, 31 Dec 2999 23:59:59 GMT", .busy(3_600_000)),
+            (410, nil, .gone), (400, nil, .refused), (413, nil, .refused), (422, nil, .refused), (401, nil, .lost),
+            (404, nil, .lost), (301, nil, .lost), (307, nil, .lost),
+        ] as [(Int, String?, Meaning)])
+    func anAnswerMeansOneThing(_ status: Int, retryAfter: String?, meaning: Meaning) throws {
+        try inPeer { peer in
+            let headers: [(String, Node?)] = [
+                ("Retry-After", retryAfter.map(Node.text)), ("Location", "/elsewhere"),
+            ]
+            peer.answer([
+                .map([("status", .number(status)), ("headers", .map(headers)), ("body", "not\u{7}\nnow")])
+            ])
+            var verdicts: [DeliveryVerdict] = []
+            let sink = try peer.open()
+            let failure = Self.failure { verdicts = try sink.append(Self.events(1...1)) }
+            switch (meaning, failure, verdicts.first?.outcome) {
+            case (.lost, .lost(let words), nil), (.gone, .gone(let words), nil), (.refused, nil, .refused(let words)):
+                #expect(words.contains("the webhook answered \(status)") && words.contains("not  now"), "\(words)")
+            case (.busy(let wanted), .busy(_, let ms), nil): #expect(ms == wanted)
+            default: Issue.record("\(status) came out as \(failure.debugDescription), \(verdicts)")
+            }
+            #expect(peer.requests.map { $0["path"]?.string } == ["/events"], "no redirect is followed")
+            // It comes again, and is taken.
+            if case .refused = meaning { return }
+            #expect(try sink.append(Self.events(1...1)) == Self.events(1...1).map { DeliveryVerdict($0) })
+            #expect(Set(peer.requests.map { $0["id"]?.string }).count == 1, "the same body has the same id")
+        }
+    }
+
+    /// A server that refuses a batch is asked for each event: the one that it means is refused, its object waits.
+    @Test func aRefusedEventIsFoundInItsBatch() throws {
+        try inPeer { peer in
+            let events = Self.events(1...6, objects: 2)
+            peer.answer([400, 204, 204, 422].map { .map([("status", .number($0))]) })
+            let verdicts = try peer.open().append(events)
+            #expect(verdicts.map(\.position) == [1, 2, 3, 4, 6])
+            #expect(verdicts.filter { $0.outcome == .confirmed }.map(\.position) == [1, 2, 4, 6])
+            guard case .refused(let words) = verdicts[2].outcome else {
+                Issue.record("\(verdicts)")
+                return
+            }
+            #expect(words.contains("422"))
+        }
+    }
+
+    @Test func aServerThatHangsIsGivenUp() throws {
+        try inPeer([("timeout", "300ms")]) { peer in
+            peer.answer([.map([("status", 204), ("delay", 3)])])
+            let start = World.now()
+            let sink = try peer.open()
+            let failure = Self.failure { _ = try sink.append(Self.events(1...2)) }
+            guard case .lost(let words)? = failure else {
+                Issue.record("\(failure.debugDescription)")
+                return
+            }
+            #expect(words.contains("within 300 ms") && World.now() - start < 2500, "\(words)")
+            // The answer that came too late was a yes: the receiver sees a double, with the same ids.
+            _ = try sink.append(Self.events(1...2))
+            #expect(Set(peer.requests.map { $0["id"]?.string }).count == 1 && peer.requests.count == 2)
+        }
+    }
+
+    @Test func anEndlessAnswerIsNotRead() throws {
+        try inPeer { peer in
+            peer.answer([.map([("status", 500), ("body", .text(String(repeating: "z", count: 1 << 20)))])])
+            let failure = Self.failure { _ = try peer.open().append(Self.events(1...1)) }
+            #expect((failure?.words.count ?? .max) < 300, "\(failure.debugDescription)")
+        }
+    }
+
+    /// A secret is replaced while requests that were signed with the old one are still believed.
+    @Test func twoSecretsSignWhileOneReplacesTheOther() throws {
+        try inPeer { peer in
+            let sink = try peer.open()
+            let other = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+            peer.write("secret", "# new\n\(other)\n\(WebhookPeer.secret)\n")
+            _ = try sink.append(Self.events(1...1))
+            peer.write("secret", "\(other)\n")
+            let failure = Self.failure { _ = try sink.append(Self.events(2...2)) }
+            #expect(failure?.words.contains("secretFile") == true && failure?.words.contains("AAAA") == false)
+            #expect(peer.requests.map { $0["signed"]?.bool } == [true, false])
+        }
+    }
+
+    @Test(
+        arguments: [
+            ("", 0o600, "0 secrets"), ("secret", 0o600, "no secret"), ("whsec_AAAA", 0o600, "no secret"),
+            (WebhookPeer.secret, 0o644, "mode 0600"),
+            ("\(WebhookPeer.secret)\n\(WebhookPeer.secret)\n\(WebhookPeer.secret)", 0o600, "3 secrets"),
+        ] as [(String, mode_t, String)])
+    func aSecretThatCannotBeUsedIsTold(_ text: String, mode: mode_t, words: String) throws {
+        try inPeer { peer in
+            let sink = try peer.open()
+            peer.write("secret", text)
+            chmod("\(peer.directory)/secret", mode)
+            let failure = Self.failure { _ = try sink.append(Self.events(1...1)) }
+            #expect(failure?.words.contains(words) == true, "\(failure.debugDescription)")
+            #expect(failure?.words.contains("MfKQ") == false && peer.requests.isEmpty)
+        }
+    }
+
+    @Test func certificatesAreVerified() throws {
+        let world = World()
+        defer { world.close() }
+        let (certificate, key) = try world.certificate(for: "IP:127.0.0.1")
+        let (other, otherKey) = try world.certificate(for: "DNS:elsewhere.example")
+        for (files, authority, isGood) in [
+            ([certificate, key], nil, false), ([certificate, key], certificate, true),
+            ([certificate, key], other, false),
+            ([other, otherKey], other, false),
+        ] as [([String], String?, Bool)] {
+            try inPeer([("caFile", authority.map(Node.text))], tls: files) { peer in
+                let sink = try peer.open()
+                let failure = Self.failure { _ = try sink.append(Self.events(1...1)) }
+                #expect((failure == nil) == isGood, "\(failure.debugDescription)")
+                #expect(try peer.received().count == (isGood ? 1 : 0))
+            }
+        }
+    }
+}
+
+extension World {
+    /// A certificate that signs itself, and its key.
+    func certificate(for name: String) throws -> (certificate: String, key: String) {
+        let base = "\(directory)/\(name.replacing(":", with: "-"))"
+        let result = spawn(
+            [
+                "openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                "-days", "2",
+                "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", "\(base).key", "-out",
+                "\(base).crt",
+            ], timeoutMs: 20_000)
+        try #require(result.code == 0, "\(result.text)")
+        chmod("\(base).key", 0o600)
+        return ("\(base).crt", "\(base).key")
+    }
+}
