@@ -59,13 +59,14 @@ final class Connection {
 /// A request from its first line to its end, as the library's slot holds it.
 final class Request {
     let connection: Connection
-    let target: String
+    let target: Result<RequestTarget, TargetProblem>
     private(set) var exchange: Exchange?
     var isHandled = false
 
-    init(_ connection: Connection, target: String) {
+    /// - Parameter target: from its request line, which the library decodes afterwards, in place.
+    init(_ connection: Connection, target: UnsafeBufferPointer<UInt8>) {
         self.connection = connection
-        self.target = target
+        self.target = Result { () throws(TargetProblem) in try RequestTarget(target) }
     }
 
     func begin(_ exchange: Exchange) {

@@ -32,28 +32,35 @@ public final class Exchange {
     private var messages: WebSocketSession?
     private var isText = false
 
-    private enum Answer {
-        case whole(Int, [(String, String)], [UInt8])
-        /// Of known length, from the queue.
-        case long(Int, [(String, String)], Int)
-        /// From the queue, compressed as it is sent.
-        case compressed(Int, [(String, String)])
-        case stream([(String, String)])
-        case upgrade([(String, String)])
+    private struct Head {
+        var status = 200
+        var type: String?
+        var headers: [(String, String)] = []
     }
 
-    init(server: HTTPServer, handle: OpaquePointer, method: String, target: String, peer: Peer) {
+    private enum Answer {
+        case whole(Head, [UInt8])
+        /// Of known length, from the queue.
+        case long(Head, Int)
+        /// From the queue, compressed as it is sent.
+        case compressed(Head)
+        case stream(Head)
+        case upgrade(Head)
+    }
+
+    init(
+        server: HTTPServer, handle: OpaquePointer, method: String, target: Result<RequestTarget, TargetProblem>,
+        peer: Peer
+    ) {
         self.server = server
         self.handle = handle
         self.method = method
         self.peer = peer
-        do throws(TargetProblem) {
-            self.target = try RequestTarget(target)
-        } catch {
+        switch target {
+        case .success(let target): self.target = target
+        case .failure(.malformed(let why)):
             self.target = nil
-            switch error {
-            case .malformed(let why): problem = .malformedTarget(why)
-            }
+            problem = .malformedTarget(why)
         }
     }
 
@@ -98,16 +105,17 @@ public final class Exchange {
     ) {
         guard answer == nil, !isClosed else { return }
         let count = chunks.reduce(0) { $0 + $1.count }
-        let headers = [("Content-Type", type)] + headers
+        var head = Head(status: status, type: type, headers: headers)
         if compresses, canCompress, let gzip = Gzip() {
             self.gzip = gzip
             server.openCompressed += 1
-            answer = .compressed(status, headers + [("Content-Encoding", "gzip")])
+            head.headers.append(("Content-Encoding", "gzip"))
+            answer = .compressed(head)
             for chunk in chunks { queue.append(chunk) }
         } else if count <= Self.wholeBytesMax {
-            answer = .whole(status, headers, chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
+            answer = .whole(head, chunks.count == 1 ? chunks[0] : Array(chunks.joined()))
         } else {
-            answer = .long(status, headers, count)
+            answer = .long(head, count)
             for chunk in chunks { queue.append(chunk) }
         }
         resume()
@@ -124,7 +132,7 @@ public final class Exchange {
         guard answer == nil, !isClosed else { return }
         isStream = true
         countStreams(1)
-        answer = .stream([("Content-Type", type)])
+        answer = .stream(Head(type: type))
         resume()
     }
 
@@ -183,7 +191,7 @@ public final class Exchange {
         let link = UpgradedConnection(
             server.events, account: { [unowned self] in account($0) }, release: { [unowned self] in endUpgrade() })
         self.link = link
-        answer = .upgrade([("Upgrade", name)] + headers)
+        answer = .upgrade(Head(status: 101, headers: [("Upgrade", name)] + headers))
         resume()
         return link
     }
@@ -232,14 +240,14 @@ public final class Exchange {
     func waitIfOpen() {
         if answer == nil, !isSuspended {
             isSuspended = true
-            MHD_suspend_connection(handle)
+            agentos_mhd_suspend(handle)
         }
     }
 
     private func resume() {
         guard isSuspended, !isClosed else { return }
         isSuspended = false
-        MHD_resume_connection(handle)
+        agentos_mhd_resume(handle)
         server.runSoon()
     }
 
@@ -251,19 +259,18 @@ public final class Exchange {
         let reader: MHD_ContentReaderCallback = { user, _, buffer, count in
             Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue().read(into: buffer!, count)
         }
-        let (status, headers, response): (Int, [(String, String)], OpaquePointer?)
+        let head: Head
+        let response: OpaquePointer?
         switch answer {
-        case .whole(let code, let lines, let bytes):
-            (status, headers) = (code, lines)
+        case .whole(let whole, let bytes):
+            head = whole
             response = bytes.withUnsafeBytes { agentos_mhd_response($0.baseAddress, $0.count) }
-            self.answer = .whole(code, [], [])
-        case .long(let code, let lines, let count):
-            (status, headers, response) = (code, lines, agentos_mhd_long(UInt64(count), reader, user))
-        case .compressed(let code, let lines):
-            (status, headers, response) = (code, lines, agentos_mhd_stream(reader, user))
-        case .stream(let lines): (status, headers, response) = (200, lines, agentos_mhd_stream(reader, user))
-        case .upgrade(let lines):
-            (status, headers) = (101, lines)
+            self.answer = .whole(Head(), [])
+        case .long(let long, let count): (head, response) = (long, agentos_mhd_long(UInt64(count), reader, user))
+        case .compressed(let stream), .stream(let stream):
+            (head, response) = (stream, agentos_mhd_stream(reader, user))
+        case .upgrade(let upgrade):
+            head = upgrade
             response = agentos_mhd_upgrade(
                 { user, _, _, early, count, fd, handle in
                     let exchange = Unmanaged<Exchange>.fromOpaque(user!).takeUnretainedValue()
@@ -272,10 +279,11 @@ public final class Exchange {
                 }, user)
         }
         guard let response else { return false }
-        defer { MHD_destroy_response(response) }
-        for (name, value) in headers { MHD_add_response_header(response, name, value) }
-        if server.isDraining, status != 101 { MHD_add_response_header(response, "Connection", "close") }
-        return agentos_mhd_queue(handle, UInt32(status), response) == 1
+        defer { agentos_mhd_destroy(response) }
+        if let type = head.type { agentos_mhd_add_header(response, "Content-Type", type) }
+        for (name, value) in head.headers { agentos_mhd_add_header(response, name, value) }
+        if server.isDraining, head.status != 101 { agentos_mhd_add_header(response, "Connection", "close") }
+        return agentos_mhd_queue(handle, UInt32(head.status), response) == 1
     }
 
     private func read(into buffer: UnsafeMutablePointer<CChar>, _ count: Int) -> Int {
@@ -290,7 +298,7 @@ public final class Exchange {
         if taken == 0 {
             if queueEnds { return agentos_mhd_end_of_stream() }
             isSuspended = true
-            MHD_suspend_connection(handle)
+            agentos_mhd_suspend(handle)
         }
         if isStream, !queueEnds, queue.count < Self.drainedBytes { planDrain() }
         return taken
@@ -334,7 +342,8 @@ public final class Exchange {
     }
 
     private static var stopping: Answer {
-        .whole(503, [("Content-Type", "text/plain"), ("Retry-After", "1")], Array("the daemon stops\n".utf8))
+        .whole(
+            Head(status: 503, type: "text/plain", headers: [("Retry-After", "1")]), Array("the daemon stops\n".utf8))
     }
 
     func closed() {

@@ -79,14 +79,14 @@ public final class HTTPServer {
         // The library aborts when it is stopped while a connection waits for us: each gets an answer first.
         for _ in 0..<16 {
             for connection in connections.values { connection.exchange?.abandon() }
-            MHD_run(daemon)
+            _ = agentos_mhd_run(daemon)
             if connections.values.allSatisfy({ $0.exchange?.isSuspended != true }) { break }
         }
         events.unwatch(agentos_mhd_epoll_fd(daemon))
         self.daemon = nil
         // Better to leave it as it is than to be aborted by it: this process ends.
         if connections.values.contains(where: { $0.exchange?.isSuspended == true }) { return }
-        MHD_stop_daemon(daemon)
+        agentos_mhd_stop(daemon)
     }
 
     // MARK: Connections
@@ -185,10 +185,8 @@ public final class HTTPServer {
 
     private func run() {
         guard let daemon else { return }
-        MHD_run(daemon)
-        // The library's descriptors are edge-triggered: what it has not finished is only told by a timeout of 0.
-        var timeout: UInt64 = 1
-        if MHD_get_timeout(daemon, &timeout) == .YES, timeout == 0 { runSoon() }
+        // The library's descriptors are edge-triggered: what it has not finished no descriptor tells.
+        if agentos_mhd_run(daemon) { runSoon() }
     }
 
     /// Lets the library go on with connections that were resumed.
@@ -242,7 +240,8 @@ public final class HTTPServer {
     private func began(_ handle: OpaquePointer, _ target: UnsafePointer<CChar>) -> UnsafeMutableRawPointer? {
         guard let pointer = agentos_mhd_context(handle) else { return nil }
         let connection = Unmanaged<Connection>.fromOpaque(pointer).takeUnretainedValue()
-        let request = Request(connection, target: String(cString: target))
+        let bytes = UnsafeRawBufferPointer(start: target, count: strlen(target))
+        let request = Request(connection, target: bytes.bindMemory(to: UInt8.self))
         return Unmanaged.passRetained(request).toOpaque()
     }
 

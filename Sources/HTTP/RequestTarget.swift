@@ -9,43 +9,64 @@ public struct RequestTarget: Sendable, Equatable {
         a.path == b.path && a.segments == b.segments && a.query.elementsEqual(b.query, by: ==)
     }
 
+    private typealias Bytes = Slice<UnsafeBufferPointer<UInt8>>
+
     /// Reads the target of a request line, such as `/apis/g/v1/agents?watch=true`.
     ///
     /// Refused: text that is not UTF-8, `%` without two hexadecimal digits, zero bytes, and in a path control characters
     /// and an encoded slash: a name with one cannot be told from two names. Of a query each parameter says what it takes.
     public init(_ text: String) throws(TargetProblem) {
-        let cut = text.firstIndex(of: "?")
-        path = String(text[..<(cut ?? text.endIndex)])
-        guard path.hasPrefix("/") else { throw .malformed("the path does not begin with a slash") }
-        var parts = path.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
-        if parts.last?.isEmpty == true { parts.removeLast() }
-        var segments: [String] = []
-        for part in parts {
-            let segment = try Self.decode(part, isQuery: false)
-            if segment.utf8.contains(UInt8(ascii: "/")) { throw .malformed("%2F stands in a part of the path") }
-            segments.append(segment)
+        self = try Array(text.utf8).withUnsafeBufferPointer { (bytes) throws(TargetProblem) in
+            try RequestTarget(bytes)
         }
-        self.segments = segments
-        var query: [(name: String, value: String)] = []
-        if let cut {
-            for pair in text[text.index(after: cut)...].split(separator: "&") {
-                let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-                let name = try Self.decode(halves[0], isQuery: true)
-                query.append((name, halves.count > 1 ? try Self.decode(halves[1], isQuery: true) : ""))
-            }
-        }
-        self.query = query
     }
 
-    private static func decode(_ text: Substring, isQuery: Bool) throws(TargetProblem) -> String {
+    /// The same, from where the bytes lie.
+    init(_ bytes: UnsafeBufferPointer<UInt8>) throws(TargetProblem) {
+        let cut = bytes.firstIndex(of: UInt8(ascii: "?")) ?? bytes.endIndex
+        guard cut > 0, bytes[0] == UInt8(ascii: "/") else {
+            throw .malformed("the path does not begin with a slash")
+        }
+        path = String(decoding: bytes[..<cut], as: UTF8.self)
+        segments = try Self.segments(bytes[1..<cut])
+        query = cut == bytes.endIndex ? [] : try Self.query(bytes[(cut + 1)...])
+    }
+
+    /// A slash at the end begins no further part.
+    private static func segments(_ path: Bytes) throws(TargetProblem) -> [String] {
+        var segments: [String] = []
+        segments.reserveCapacity(8)
+        var start = path.startIndex
+        while start < path.endIndex {
+            let end = path[start...].firstIndex(of: UInt8(ascii: "/")) ?? path.endIndex
+            let segment = try decode(path[start..<end], isQuery: false)
+            if segment.utf8.contains(UInt8(ascii: "/")) { throw .malformed("%2F stands in a part of the path") }
+            segments.append(segment)
+            start = end + 1
+        }
+        return segments
+    }
+
+    private static func query(_ text: Bytes) throws(TargetProblem) -> [(name: String, value: String)] {
+        var query: [(name: String, value: String)] = []
+        for pair in text.split(separator: UInt8(ascii: "&")) {
+            let equal = pair.firstIndex(of: UInt8(ascii: "="))
+            let name = try decode(pair[..<(equal ?? pair.endIndex)], isQuery: true)
+            let value = pair[(equal.map { $0 + 1 } ?? pair.endIndex)...]
+            query.append((name, try decode(value, isQuery: true)))
+        }
+        return query
+    }
+
+    private static func decode(_ text: Bytes, isQuery: Bool) throws(TargetProblem) -> String {
         // Nearly all parts of paths are written as they are.
-        let isPlain = text.utf8.allSatisfy {
+        let isPlain = text.allSatisfy {
             (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "%") && $0 != UInt8(ascii: "+")
         }
-        if isPlain { return String(text) }
+        if isPlain { return String(decoding: text, as: UTF8.self) }
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(text.utf8.count)
-        var rest = text.utf8
+        bytes.reserveCapacity(text.count)
+        var rest = text
         while let byte = rest.popFirst() {
             if byte == UInt8(ascii: "%") {
                 guard let high = rest.popFirst().flatMap(digit), let low = rest.popFirst().flatMap(digit) else {

@@ -10,6 +10,12 @@
 /// fcntl(2), Linux only.
 #define AGENTOS_F_SETPIPE_SZ 1031
 
+/// A function of a library that is loaded when the first of its functions is called: most starts of the program call none.
+/// Ends the process, saying why, when there is none.
+void *agentos_library_function(const char *library, const char *name);
+/// Why a library cannot be loaded; NULL when it can.
+const char *agentos_library_problem(const char *library);
+
 int agentos_epoll_create(void);
 /// Adds or changes the watch of a descriptor. `events`: EPOLLIN is 1, EPOLLOUT is 4.
 int agentos_epoll_set(int epoll, int fd, uint32_t events);

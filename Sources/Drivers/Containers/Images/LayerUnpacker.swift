@@ -71,14 +71,14 @@ struct LayerUnpacker {
     private func content(
         of entry: OpaquePointer, _ reader: OpaquePointer, _ take: @escaping (Int) throws(Files.Failure) -> Void
     ) throws(Files.Failure) -> TreeWriter.Content? {
-        if let target = archive_entry_hardlink(entry) {
+        if let target = agentos_archive_entry_hardlink(entry) {
             return .hardLink(to: Self.parts(of: try Self.text(target)))
         }
-        switch mode_t(archive_entry_filetype(entry)) {
+        switch mode_t(agentos_archive_entry_filetype(entry)) {
         case S_IFDIR: return .directory
         case S_IFLNK:
             return .link(
-                to: try archive_entry_symlink(entry).map { (text) throws(Files.Failure) in
+                to: try agentos_archive_entry_symlink(entry).map { (text) throws(Files.Failure) in
                     try Self.text(text)
                 } ?? "")
         case S_IFIFO: return .fifo
@@ -86,7 +86,7 @@ struct LayerUnpacker {
             return .file { (fd) throws(Files.Failure) in
                 var buffer = [UInt8](repeating: 0, count: 1 << 17)
                 while true {
-                    let count = archive_read_data(reader, &buffer, buffer.count)
+                    let count = agentos_archive_read_data(reader, &buffer, buffer.count)
                     if count == 0 { return }
                     guard count > 0 else { throw Files.Failure(code: EIO, what: Self.words(reader)) }
                     try take(count)
@@ -111,14 +111,15 @@ struct LayerUnpacker {
 
     private static func attributes(of entry: OpaquePointer) -> TreeWriter.Attributes {
         var attributes = TreeWriter.Attributes(
-            mode: archive_entry_perm(entry), user: UInt32(clamping: archive_entry_uid(entry)),
-            group: UInt32(clamping: archive_entry_gid(entry)),
-            modified: timespec(tv_sec: archive_entry_mtime(entry), tv_nsec: archive_entry_mtime_nsec(entry)))
-        archive_entry_xattr_reset(entry)
+            mode: agentos_archive_entry_perm(entry), user: UInt32(clamping: agentos_archive_entry_uid(entry)),
+            group: UInt32(clamping: agentos_archive_entry_gid(entry)),
+            modified: timespec(
+                tv_sec: agentos_archive_entry_mtime(entry), tv_nsec: agentos_archive_entry_mtime_nsec(entry)))
+        agentos_archive_entry_xattr_reset(entry)
         var name: UnsafePointer<CChar>?
         var value: UnsafeRawPointer?
         var size = 0
-        while archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK {
+        while agentos_archive_entry_xattr_next(entry, &name, &value, &size) == ARCHIVE_OK {
             guard let name else { continue }
             attributes.extended.append(
                 (String(cString: name), Array(UnsafeRawBufferPointer(start: value, count: value == nil ? 0 : size))))
@@ -148,8 +149,9 @@ struct LayerUnpacker {
     private func each(
         _ layer: ImageArchive.Blob, _ body: (OpaquePointer, OpaquePointer, [String]) throws(ImageProblem) -> Void
     ) throws(ImageProblem) {
-        guard let reader = archive_read_new() else { throw archive.problem("no memory") }
-        defer { archive_read_free(reader) }
+        if let why = agentos_archive_problem() { throw archive.problem("cannot unpack: \(String(cString: why))") }
+        guard let reader = agentos_archive_read_new() else { throw archive.problem("no memory") }
+        defer { agentos_archive_read_free(reader) }
         // Names are UTF-8 whatever the machine's language is.
         let language = newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
         let before = language.map { uselocale($0) }
@@ -157,10 +159,10 @@ struct LayerUnpacker {
             if let before { uselocale(before) }
             if let language { freelocale(language) }
         }
-        archive_read_support_filter_all(reader)
-        archive_read_support_format_tar(reader)
+        agentos_archive_read_support_filter_all(reader)
+        agentos_archive_read_support_format_tar(reader)
         let source = LayerSource(archive, layer)
-        let opened = archive_read_open(
+        let opened = agentos_archive_read_open(
             reader, Unmanaged.passUnretained(source).toOpaque(), nil,
             { _, source, buffer in
                 Unmanaged<LayerSource>.fromOpaque(source!).takeUnretainedValue().next(buffer)
@@ -168,10 +170,10 @@ struct LayerUnpacker {
         guard opened == ARCHIVE_OK else { throw problem(layer, Self.words(reader)) }
         var entry: OpaquePointer?
         while true {
-            let code = archive_read_next_header(reader, &entry)
+            let code = agentos_archive_read_next_header(reader, &entry)
             if code == ARCHIVE_EOF { break }
             guard code >= ARCHIVE_WARN, let entry else { throw source.problem ?? problem(layer, Self.words(reader)) }
-            guard let bytes = archive_entry_pathname(entry), let path = String(validatingCString: bytes) else {
+            guard let bytes = agentos_archive_entry_pathname(entry), let path = String(validatingCString: bytes) else {
                 throw problem(layer, "a name that is not UTF-8")
             }
             let parts = Self.parts(of: path)
@@ -182,7 +184,7 @@ struct LayerUnpacker {
     }
 
     private static func words(_ archive: OpaquePointer) -> String {
-        archive_error_string(archive).map { String(cString: $0) } ?? "cannot be unpacked"
+        agentos_archive_error_string(archive).map { String(cString: $0) } ?? "cannot be unpacked"
     }
 }
 /// The bytes of a layer, as libarchive asks for them.
