@@ -18,19 +18,19 @@ final class Call {
     var mayReveal = false
     /// What stands at the names of the route's pattern, in their order.
     let names: [String]
-    private let answered: (Call, Int) -> Void
+    private unowned let server: Server
 
     init(
-        _ exchange: Exchange, _ route: Route, names: [String], _ principal: Principal, _ parameters: Parameters,
-        _ trace: Trace, answered: @escaping (Call, Int) -> Void
+        _ server: Server, _ exchange: Exchange, _ route: Route, names: [String], _ principal: Principal,
+        _ parameters: Parameters, _ trace: Trace
     ) {
+        self.server = server
         self.exchange = exchange
         self.route = route
         self.names = names
         self.principal = principal
         self.parameters = parameters
         self.trace = trace
-        self.answered = answered
     }
 
     var action: Action { route.action(parameters) }
@@ -79,8 +79,9 @@ final class Call {
     private func send(
         _ status: Int, _ type: String, _ chunks: [[UInt8]], _ headers: [(String, String)], isCompressed: Bool
     ) {
-        answered(self, status)
-        var headers = headers + [trace.header]
+        server.count(self, status)
+        var headers = headers
+        headers.append(trace.header)
         if isLong(chunks) { headers.append(("Vary", "Accept-Encoding")) }
         exchange.respond(status, type, chunks, headers: headers, compresses: isCompressed)
     }
@@ -111,13 +112,13 @@ final class Call {
             return false
         }
         guard WebSocketHandshake.isAsked(by: exchange) else {
-            answered(self, 200)
+            server.count(self, 200)
             exchange.startStream(type)
             return true
         }
         do throws(WebSocketProblem) {
             let handshake = try WebSocketHandshake(exchange, protocols: ["binary.k8s.io"], isLenient: true)
-            answered(self, 101)
+            server.count(self, 101)
             exchange.startMessages(handshake, asText: asText)
             return true
         } catch {
@@ -128,12 +129,12 @@ final class Call {
 
     /// Leaves HTTP; nil when the client is gone.
     func upgrade(to name: String, headers: [(String, String)]) -> UpgradedConnection? {
-        answered(self, 101)
+        server.count(self, 101)
         return exchange.upgrade(to: name, headers: headers)
     }
 
     func upgrade(_ handshake: WebSocketHandshake) -> UpgradedConnection? {
-        answered(self, 101)
+        server.count(self, 101)
         return exchange.upgrade(handshake)
     }
 

@@ -33,7 +33,8 @@ public final class Server {
     private var numbers = TraceNumbers()
     private var requestLog: RequestLog?
     let http: HTTPServer
-    private let router = Router<Route>()
+    /// Leads to places in the table of routes.
+    private let router = Router()
     /// Reads the event journal for those who ask for it, away from the loop.
     let files = Worker(name: "files")
     /// What that thread has read, for those who have asked.
@@ -50,8 +51,11 @@ public final class Server {
     /// What runs had used at the last measurement, for rates.
     var samples: [RunID: Sample] = [:]
     private var lastStream = 0
-    /// Requests by verb, resource and code.
-    private(set) var requests: [RequestLabels: Int] = [:]
+    /// How many there were, by what they are told apart by.
+    private(set) var requests: [RequestCount: Int] = [:]
+    /// Who asks over the socket.
+    private let root = Principal.peer(0, isMaster: true)
+    private let owner: Principal
 
     public struct Settings {
         public var version: String
@@ -72,6 +76,7 @@ public final class Server {
         self.loop = loop
         self.eventLog = eventLog
         self.settings = settings
+        owner = .peer(settings.ownUID, isMaster: true)
         var limits = HTTPLimits()
         limits.connectionsMax = Limits.connectionsMax
         limits.remoteMax = Limits.remoteConnectionsMax
@@ -80,7 +85,7 @@ public final class Server {
         limits.bodyBytesMax = Limits.inputBytesMax
         limits.streamBytesMax = Limits.watchQueueBytesMax
         http = HTTPServer(events: loop.events, limits: limits)
-        for route in Route.table { router.add(route.method.rawValue, route.pattern, route) }
+        for (place, route) in Route.table.enumerated() { router.add(route.method.rawValue, route.pattern, place) }
     }
 
     /// Serves on a listening unix socket. Only the daemon's user and root are let in.
@@ -176,7 +181,7 @@ public final class Server {
     }
 
     private func authorize(_ call: Call) throws(Rejection) {
-        let access = loop.engine.state.access
+        let access = loop.access
         if let failure = call.route.rule.refusal(call.principal, call.attributes, access) { throw Rejection(failure) }
         guard call.route.resource?.storedKind?.traits.hidesData == true else { return }
         call.mayReveal = access.allows(call.principal, call.attributes(Self.reveal))
@@ -202,12 +207,11 @@ public final class Server {
             throw Rejection(
                 Failure(code: 405, reason: "MethodNotAllowed", message: message),
                 headers: [("Allow", Self.allowed(methods).joined(separator: ", "))])
-        case .found(let route, let names):
+        case .found(let place, let names):
+            let route = Route.table[place]
             do throws(ParameterProblem) {
                 let parameters = try Parameters(target.query, allowed: route.parameters)
-                return Call(exchange, route, names: names, principal, parameters, trace) { [unowned self] in
-                    count($0, $1)
-                }
+                return Call(self, exchange, route, names: names, principal, parameters, trace)
             } catch {
                 throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }
@@ -229,11 +233,15 @@ public final class Server {
         }
     }
 
-    private func count(_ call: Call, _ code: Int) {
+    /// Each request is counted and noted once, when it is known how it ends.
+    func count(_ call: Call, _ code: Int) {
         requestLog?.note(
             call.principal, call.attributes, method: call.exchange.method, trace: call.trace.id, code: code)
-        requests[RequestLabels(call.action, code: code), default: 0] += 1
+        requests[RequestCount(call, code), default: 0] += 1
     }
+
+    /// Who is at the other end of the socket; nil: neither root nor the user of the daemon.
+    func local(_ uid: UInt32) -> Principal? { uid == 0 ? root : uid == settings.ownUID ? owner : nil }
 }
 
 /// Why a request does not reach its handler.

@@ -5,14 +5,13 @@ import Planner
 struct Trace: Sendable, Equatable {
     /// 32 hex digits.
     let id: String
-    /// 16 hex digits: the daemon's own part of the trace.
-    private let span: String
+    /// Its last 16 hex digits name the daemon's own part of the trace.
+    private let own: UID
 
     /// Reads `traceparent`; what is malformed begins a new trace, as the specification asks.
     init(_ header: String?, _ fresh: UID) {
-        let digits = fresh.hex
-        id = header.flatMap(Self.id) ?? digits
-        span = String(digits.suffix(16))
+        id = header.flatMap(Self.id) ?? fresh.hex
+        own = fresh
     }
 
     private static func id(_ header: String) -> String? {
@@ -29,7 +28,15 @@ struct Trace: Sendable, Equatable {
     }
 
     /// What the answer says: the trace, and a span of the daemon's own.
-    var header: (String, String) { ("traceparent", "00-\(id)-\(span)-01") }
+    var header: (String, String) {
+        var text = "00-"
+        text.reserveCapacity(55)
+        text += id
+        text += "-"
+        text += Substring(own.hex.utf8.suffix(16))
+        text += "-01"
+        return ("traceparent", text)
+    }
 }
 
 /// What new traces and spans are named by: random once, then counted.

@@ -66,12 +66,12 @@ extension Parameter where Value == [String] {
 
 /// A query that was found to be what its route allows.
 public struct Parameters: Sendable {
-    private var values: [String: Raw] = [:]
-    private let allowed: Set<String>
+    private var values: [(name: String, value: Raw)] = []
+    private let allowed: [any AnyParameter]
 
     /// Reads a query; throws at the first value that its parameter does not allow, and at a name that is none.
     public init(_ query: [(name: String, value: String)], allowed: [any AnyParameter]) throws(ParameterProblem) {
-        self.allowed = Set(allowed.map(\.name))
+        self.allowed = allowed
         for (name, text) in query {
             guard let parameter = allowed.first(where: { $0.name == name }) else {
                 throw ParameterProblem(name: name, message: "is not a parameter of this request")
@@ -80,24 +80,26 @@ public struct Parameters: Sendable {
                 throw ParameterProblem(
                     name: name, message: "expected \(parameter.form.words), found \"\(text.prefix(64))\"")
             }
-            if case .list(let texts) = value, case .list(let earlier)? = values[name] {
+            guard let known = values.firstIndex(where: { $0.name == name }) else {
+                values.append((name, value))
+                continue
+            }
+            if case .list(let texts) = value, case .list(let earlier) = values[known].value {
                 guard let both = Raw(earlier + texts, parameter.form) else {
                     throw ParameterProblem(name: name, message: "is given too often: \(parameter.form.words)")
                 }
-                values[name] = both
-                continue
-            }
-            if let earlier = values[name], earlier != value {
+                values[known].value = both
+            } else if values[known].value != value {
                 throw ParameterProblem(name: name, message: "is given twice")
             }
-            values[name] = value
         }
     }
 
     /// The value, nil when the query does not have it. An empty text is none.
     public subscript<Value>(_ parameter: Parameter<Value>) -> Value? {
-        assert(allowed.contains(parameter.name), "a route reads \(parameter.name) and does not list it")
-        return values[parameter.name].flatMap(parameter.convert)
+        assert(
+            allowed.contains { $0.name == parameter.name }, "a route reads \(parameter.name) and does not list it")
+        return values.first { $0.name == parameter.name }.flatMap { parameter.convert($0.value) }
     }
 
     /// Whether a flag is set.

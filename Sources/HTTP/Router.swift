@@ -1,18 +1,21 @@
 /// Finds what serves a method and a path. Patterns are paths with names in braces: `/namespaces/{namespace}/agents`.
-public struct Router<Target> {
+public struct Router {
     /// What a method and a path lead to.
     public enum Match {
-        /// The target, and what stands at the names of its pattern, in their order.
-        case found(Target, [String])
+        /// The number of the target, and what stands at the names of its pattern, in their order.
+        case found(Int, [String])
         /// The path is there, with other methods.
         case otherMethods([String])
         case none
     }
 
     private final class Place {
-        var literals: [String: Place] = [:]
+        /// A few at each place: they are found sooner in a row than by their hashes.
+        var literals: [(text: String, place: Place)] = []
         var name: Place?
-        var targets: [(method: String, target: Target)] = []
+        var targets: [(method: String, target: Int)] = []
+
+        func literal(_ text: String) -> Place? { literals.first { $0.text == text }?.place }
     }
 
     private let root = Place()
@@ -20,7 +23,7 @@ public struct Router<Target> {
     public init() {}
 
     /// Adds a target. Two targets of one method and path are a mistake of the program.
-    public func add(_ method: String, _ pattern: String, _ target: Target) {
+    public func add(_ method: String, _ pattern: String, _ target: Int) {
         var place = root
         for part in pattern.split(separator: "/") {
             let next: Place
@@ -28,8 +31,9 @@ public struct Router<Target> {
                 next = place.name ?? Place()
                 place.name = next
             } else {
-                next = place.literals[String(part)] ?? Place()
-                place.literals[String(part)] = next
+                let text = String(part)
+                next = place.literal(text) ?? Place()
+                if place.literal(text) == nil { place.literals.append((text, next)) }
             }
             place = next
         }
@@ -48,7 +52,7 @@ public struct Router<Target> {
     /// A literal goes before a name; where it leads nowhere, the name is tried.
     private func find(_ rest: ArraySlice<String>, _ place: Place, _ names: inout [String]) -> Place? {
         guard let first = rest.first else { return place.targets.isEmpty ? nil : place }
-        if let next = place.literals[first], let found = find(rest.dropFirst(), next, &names) { return found }
+        if let next = place.literal(first), let found = find(rest.dropFirst(), next, &names) { return found }
         guard let next = place.name, !first.isEmpty else { return nil }
         names.append(first)
         if let found = find(rest.dropFirst(), next, &names) { return found }

@@ -107,8 +107,8 @@ extension Node {
     /// The text of what stands at a path such as `involvedObject.name`; nil for a map, a list and nothing.
     public func scalar(at path: String) -> String? {
         var node = self
-        for part in path.split(separator: ".") {
-            guard let next = node[String(part)] else { return nil }
+        for part in path.utf8.split(separator: UInt8(ascii: ".")) {
+            guard let next = node[String(Substring(part))] else { return nil }
             node = next
         }
         return node.scalarText

@@ -10,6 +10,8 @@ public final class Loop {
     private var conductor: Conductor
     /// The committed state and what it knows of this moment; read in place, never copied.
     public var engine: Engine { _read { yield conductor.engine } }
+    /// All roles and bindings; asked by every request.
+    public var access: AccessIndex { conductor.engine.state.access }
     /// What is committed, for readers.
     public internal(set) var published: PublishedState
     public let events: EventLoop

@@ -12,7 +12,9 @@ public final class PublishedObject {
     private var form: Form
     /// Makes what is stored nowhere, when it is first asked for.
     private let told: (() -> Node)?
-    /// What it is shown as, by the resource that shows it.
+    /// The object itself, as its readers are shown it.
+    public private(set) lazy var document = Document(selectable)
+    /// What it is shown as by a view, by the resource of the view.
     private var documents: [String: [Document]] = [:]
 
     private enum Form {
@@ -59,7 +61,7 @@ public final class PublishedObject {
         if case .current = form { form = .old(object) }
     }
 
-    /// What a resource shows of it; made when that is first asked for.
+    /// What a view shows of it; made when that is first asked for.
     public func documents(of resource: String, make: () -> [Document]) -> [Document] {
         if let known = documents[resource] { return known }
         let made = make()
@@ -67,20 +69,25 @@ public final class PublishedObject {
         return made
     }
 
-    /// The object as text.
-    public func text(_ state: EngineState, encode: (StoredObject) -> [UInt8]) -> [UInt8] {
+    /// The object as text, which is asked of the state only when it is not there yet.
+    public func text(_ state: @autoclosure () -> EngineState, encode: (StoredObject) -> [UInt8]) -> [UInt8] {
         switch form {
         case .text(let bytes): return bytes
-        case .old(let object): form = .text(encode(object))
+        case .old(let object): form = .text(kept(encode(object)))
         case .told: _ = selectable
         case .current:
-            guard let object = state.objects[key], object.uid == uid else {
+            guard let object = state().objects[key], object.uid == uid else {
                 preconditionFailure("\(key) is published and not committed")
             }
-            form = .text(encode(object))
+            form = .text(kept(encode(object)))
         }
-        return text(state, encode: encode)
+        return text(state(), encode: encode)
     }
+}
+
+/// A text that stays, without the room that it was written in.
+private func kept(_ text: [UInt8]) -> [UInt8] {
+    text.withUnsafeBufferPointer { [UInt8]($0) }
 }
 
 /// One change, as watches tell it.

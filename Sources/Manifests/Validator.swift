@@ -11,6 +11,7 @@ public struct Validator {
     public private(set) var unknown: [Diagnostic] = []
 
     let drivers: DriverTable
+    private var place = NodePath()
 
     public init(file: String, drivers: DriverTable) {
         self.file = file
@@ -21,36 +22,35 @@ public struct Validator {
     public mutating func check(_ node: Node, kind: Kind) -> Node { check(node, fields: kind.fields) }
 
     /// The same for what is no object and has fields all the same, such as a settings file.
-    public mutating func check(_ node: Node, fields: [Field]) -> Node { object(node, fields, path: "", fill: true) }
+    public mutating func check(_ node: Node, fields: [Field]) -> Node { object(node, fields, fill: true) }
 
     /// Rules across fields; call after `check` found no errors.
     public mutating func checkRules(_ object: Node, kind: Kind) { kind.definition.rules(object, &self) }
 
     /// Checks a part of an object as applied: nothing is required at the top, maps get no defaults, list items do.
     public mutating func canonical(_ node: Node, kind: Kind) -> Node {
-        object(node, kind.fields, path: "", fill: false)
+        object(node, kind.fields, fill: false)
     }
 
     public mutating func report(_ mark: Mark, _ path: String, _ message: String) {
         diagnostics.add(Diagnostic(file: file, mark: mark, path: path, message: message))
     }
 
-    private mutating func object(_ node: Node, _ fields: [Field], path: String, fill: Bool) -> Node {
+    /// The same, where the walk stands.
+    private mutating func report(_ mark: Mark, _ message: String) { report(mark, place.text, message) }
+
+    private mutating func object(_ node: Node, _ fields: [Field], fill: Bool) -> Node {
         guard let map = node.map else {
-            report(node.mark, path, Shape.object(fields).problem(with: node) ?? "")
+            report(node.mark, Shape.object(fields).problem(with: node) ?? "")
             return node
         }
         var result = NodeMap()
         result.entries.reserveCapacity(map.entries.count + 4)
         for entry in map.entries {
-            let place = path.isEmpty ? entry.key : "\(path).\(entry.key)"
+            place.enter(entry.key)
+            defer { place.leave() }
             guard let field = fields.first(where: { $0.name == entry.key }) else {
-                let message = "unknown field\(Suggestion.text(for: entry.key, among: fields.map(\.name)))"
-                if !collectsUnknown {
-                    report(entry.mark, place, message)
-                } else if unknown.count < Limits.diagnosticsMax {
-                    unknown.append(Diagnostic(file: file, mark: entry.mark, path: place, message: message))
-                }
+                takeUnknown(entry, fields)
                 continue
             }
             if entry.value.isNull, case .anything = field.shape {
@@ -58,70 +58,81 @@ public struct Validator {
                 continue  // null is "not set", as in Kubernetes
             }
             result.entries.append(
-                NodeMap.Entry(
-                    key: entry.key, mark: entry.mark,
-                    value: value(entry.value, field.shape, path: place, fill: fill)))
+                NodeMap.Entry(key: entry.key, mark: entry.mark, value: value(entry.value, field.shape, fill: fill)))
         }
-        for field in fields where result[field.name] == nil {
-            let place = path.isEmpty ? field.name : "\(path).\(field.name)"
-            if field.required, fill {
-                report(node.mark, place, "required field is missing")
-            } else if fill, let fallback = field.fallback(among: drivers) {
-                result[field.name] = value(fallback, field.shape, path: place, fill: true)
-            }
-        }
+        if fill { complete(&result, fields, node.mark) }
         return Node(.map(result), mark: node.mark)
     }
 
-    private mutating func value(_ node: Node, _ shape: Shape, path: String, fill: Bool) -> Node {
+    private mutating func takeUnknown(_ entry: NodeMap.Entry, _ fields: [Field]) {
+        let message = "unknown field\(Suggestion.text(for: entry.key, among: fields.map(\.name)))"
+        if !collectsUnknown {
+            report(entry.mark, message)
+        } else if unknown.count < Limits.diagnosticsMax {
+            unknown.append(Diagnostic(file: file, mark: entry.mark, path: place.text, message: message))
+        }
+    }
+
+    /// Fills in what is not there.
+    private mutating func complete(_ map: inout NodeMap, _ fields: [Field], _ mark: Mark) {
+        for field in fields where !map.entries.contains(where: { $0.key == field.name }) {
+            place.enter(field.name)
+            if field.required {
+                report(mark, "required field is missing")
+            } else if let fallback = field.fallback(among: drivers) {
+                let value = value(fallback, field.shape, fill: true)
+                map.entries.append(NodeMap.Entry(key: field.name, value: value))
+            }
+            place.leave()
+        }
+    }
+
+    private mutating func value(_ node: Node, _ shape: Shape, fill: Bool) -> Node {
         if let problem = shape.problem(with: node) {
-            report(node.mark, path, problem)
+            report(node.mark, problem)
             return node
         }
         switch shape {
         case .anything, .string, .integer, .number, .boolean, .quantity, .enumeration: return node
         case .driver:
             if !drivers.names.isEmpty, let problem = Shape.problem(with: node, drivers.names) {
-                report(node.mark, path, problem)
+                report(node.mark, problem)
             }
             return node
-        case .list(let item, let longest, let nonEmpty):
-            return list(node, item, longest, nonEmpty, path)
+        case .list(let item, let longest, let nonEmpty): return list(node, item, longest, nonEmpty)
         case .strings(let keys, let values):
-            strings(node, keys, values, path)
+            strings(node, keys, values)
             return node
-        case .object(let fields):
-            return object(node, fields, path: path, fill: fill)
+        case .object(let fields): return object(node, fields, fill: fill)
         case .union(let fields):
             if let map = node.map, map.entries.count != 1 {
-                report(
-                    node.mark, path, "expected exactly one of \(fields.map(\.name).joined(separator: ", "))")
+                report(node.mark, "expected exactly one of \(fields.map(\.name).joined(separator: ", "))")
             }
-            return object(node, fields, path: path, fill: fill)
+            return object(node, fields, fill: fill)
         }
     }
 
-    private mutating func list(
-        _ node: Node, _ item: Shape, _ longest: Int, _ nonEmpty: Bool, _ path: String
-    ) -> Node {
+    private mutating func list(_ node: Node, _ item: Shape, _ longest: Int, _ nonEmpty: Bool) -> Node {
         let items = node.list ?? []
-        if items.count > longest { report(node.mark, path, "more than \(longest) items") }
-        if nonEmpty, items.isEmpty { report(node.mark, path, "must not be empty") }
+        if items.count > longest { report(node.mark, "more than \(longest) items") }
+        if nonEmpty, items.isEmpty { report(node.mark, "must not be empty") }
         var checked: [Node] = []
         checked.reserveCapacity(items.count)
         for (index, element) in items.enumerated() {
-            checked.append(value(element, item, path: "\(path)[\(index)]", fill: true))
+            place.enter(index)
+            checked.append(value(element, item, fill: true))
+            place.leave()
         }
         return Node(.list(checked), mark: node.mark)
     }
 
-    private mutating func strings(
-        _ node: Node, _ keys: StringRule, _ values: StringRule, _ path: String
-    ) {
+    private mutating func strings(_ node: Node, _ keys: StringRule, _ values: StringRule) {
         for entry in node.map?.entries ?? [] {
-            if let problem = keys.problem(with: entry.key) { report(entry.mark, path, problem) }
+            if let problem = keys.problem(with: entry.key) { report(entry.mark, problem) }
             if let problem = Shape.string(values).problem(with: entry.value) {
-                report(entry.value.mark, "\(path).\(entry.key)", problem)
+                place.enter(entry.key)
+                report(entry.value.mark, problem)
+                place.leave()
             }
         }
     }

@@ -10,7 +10,7 @@ public struct JSONReader {
     /// Keys that stand twice, where the last of their values is taken; nil: they are errors.
     private var duplicates: [Diagnostic]?
     /// The keys around the value, while duplicates are named.
-    private var place: [String] = []
+    private var place = NodePath()
 
     /// Reads one value as most programs do: of a key that stands twice the last value is taken, and the key is told.
     public static func read(
@@ -138,7 +138,7 @@ public struct JSONReader {
             skipSpace()
             guard at < bytes.count, bytes[at] == UInt8(ascii: ":") else { throw problem("expected ':' after a key") }
             at += 1
-            if duplicates != nil { place.append(place.isEmpty ? key : ".\(key)") }
+            if duplicates != nil { place.enter(key) }
             let value = try value(depth: depth)
             if map.entries.count < 8 ? map[key] == nil : seen.insert(key).inserted {
                 map.entries.append(NodeMap.Entry(key: key, mark: keyMark, value: value))
@@ -147,7 +147,7 @@ public struct JSONReader {
                 map.entries.append(NodeMap.Entry(key: key, mark: keyMark, value: value))
                 hasDuplicates = true
                 if known.count < Limits.diagnosticsMax {
-                    let path = place.joined()
+                    let path = place.text
                     duplicates?.append(
                         Diagnostic(file: file, mark: keyMark, path: path, message: "duplicate field \"\(path)\""))
                 }
@@ -156,7 +156,7 @@ public struct JSONReader {
                     Diagnostic(
                         file: file, mark: keyMark, path: "", message: "the key \"\(key)\" stands twice in one map"))
             }
-            if duplicates != nil { place.removeLast() }
+            if duplicates != nil { place.leave() }
             if try closes(UInt8(ascii: "}")) { return hasDuplicates ? map.withLastValues : map }
         }
     }
@@ -169,9 +169,9 @@ public struct JSONReader {
             return items
         }
         while true {
-            if duplicates != nil { place.append("[\(items.count)]") }
+            if duplicates != nil { place.enter(items.count) }
             items.append(try value(depth: depth))
-            if duplicates != nil { place.removeLast() }
+            if duplicates != nil { place.leave() }
             if try closes(UInt8(ascii: "]")) { return items }
         }
     }

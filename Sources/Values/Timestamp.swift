@@ -21,9 +21,27 @@ public enum Timestamp {
         let day = dayOfYear - (153 * m + 2) / 5 + 1
         let month = m < 10 ? m + 3 : m - 9
         let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let date = "\(pad(year, 4))-\(pad(month, 2))-\(pad(day, 2))"
-        let time = "\(pad(inDay / 3600, 2)):\(pad(inDay / 60 % 60, 2)):\(pad(inDay % 60, 2))"
-        return "\(date)T\(time)\(fraction ? ".\(pad(ms - seconds * 1000, 3))" : "")Z"
+        // Every event, entry and line of a log carries one: it is written without texts in between.
+        return String(unsafeUninitializedCapacity: 24) { out in
+            var at = 0
+            func put(_ number: Int64, _ width: Int, _ end: Unicode.Scalar) {
+                var rest = number
+                for place in stride(from: at + width - 1, through: at, by: -1) {
+                    out[place] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                out[at + width] = UInt8(ascii: end)
+                at += width + 1
+            }
+            put(year, 4, "-")
+            put(month, 2, "-")
+            put(day, 2, "T")
+            put(inDay / 3600, 2, ":")
+            put(inDay / 60 % 60, 2, ":")
+            put(inDay % 60, 2, fraction ? "." : "Z")
+            if fraction { put(ms - seconds * 1000, 3, "Z") }
+            return at
+        }
     }
 
     /// Reads what `seconds` and `milliseconds` write; nil for anything else.
@@ -48,10 +66,5 @@ public enum Timestamp {
         let dayOfEra = yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear
         let days = era * 146_097 + dayOfEra - 719_468
         return ((days * 86_400) + hour * 3600 + minute * 60 + second) * 1000 + milliseconds
-    }
-
-    private static func pad(_ number: Int64, _ width: Int) -> String {
-        let digits = String(number)
-        return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
 }

@@ -9,7 +9,7 @@ import Values
 
 @Suite struct RoutesTests {
     @Test func literalsGoBeforeNamesAndOtherMethodsAreKnown() {
-        let router = Router<Int>()
+        let router = Router()
         router.add("GET", "/a/{name}", 1)
         router.add("GET", "/a/b", 2)
         router.add("DELETE", "/a/{name}", 3)

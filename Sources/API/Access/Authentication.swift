@@ -11,11 +11,11 @@ extension Server {
     func identify(_ exchange: Exchange) throws(Failure) -> Principal {
         switch exchange.peer {
         case .user(let uid):
-            guard uid == 0 || uid == settings.ownUID else {
+            guard let principal = local(uid) else {
                 let message = "this socket serves user \(settings.ownUID) and root only"
                 throw Failure(code: 403, reason: "Forbidden", message: message)
             }
-            return .peer(uid, isMaster: true)
+            return principal
         case .remote(let certificate):
             var known: Principal?
             if let authorization = exchange.header("Authorization") {

@@ -25,31 +25,41 @@ final class RequestLog {
     }
 
     func note(_ principal: Principal?, _ asked: Attributes, method: String, trace: String, code: Int) {
-        let via = principal?.via ?? .nothing
-        put("{\"time\":", Timestamp.milliseconds(agentos_wall_ms()))
-        put(",\"trace\":", trace)
-        put(",\"user\":", principal?.user ?? "")
-        put(",\"via\":", via.rawValue)
-        put(",\"method\":", method)
-        put(",\"verb\":", asked.verb)
+        var line = Line(bytes: lines)
+        lines = []  // it has one owner, and is not copied
+        line.put("{\"time\":", Timestamp.milliseconds(agentos_wall_ms()))
+        line.put(",\"trace\":", trace)
+        line.put(",\"user\":", principal?.user ?? "")
+        line.put(",\"via\":", (principal?.via ?? .nothing).rawValue)
+        line.put(",\"method\":", method)
+        line.put(",\"verb\":", asked.verb)
         switch asked.target {
-        case .path(let path): put(",\"path\":", String(path.prefix(1024)))
+        case .path(let path): line.put(",\"path\":", String(decoding: path.utf8.prefix(1024), as: UTF8.self))
         case .resource(let group, let name, let subresource, let namespace, let object):
-            put(",\"group\":", group)
-            put(",\"resource\":", subresource.isEmpty ? name : "\(name)/\(subresource)")
-            put(",\"namespace\":", namespace)
-            put(",\"name\":", object)
+            line.put(",\"group\":", group)
+            line.put(",\"resource\":", subresource.isEmpty ? name : "\(name)/\(subresource)")
+            line.put(",\"namespace\":", namespace)
+            line.put(",\"name\":", object)
         }
-        lines += ",\"code\":\(code)}\n".utf8
+        line.put(",\"code\":")
+        line.bytes += String(code).utf8
+        line.put("}\n")
+        lines = line.bytes
         if lines.count > Limits.requestLogPieceBytes { return flush() }
         if isPlanned { return }
         isPlanned = true
         events.after(ms: 200) { [weak self] in self?.flush() }
     }
 
-    private func put(_ field: StaticString, _ text: String) {
-        field.withUTF8Buffer { lines.append(contentsOf: $0) }
-        JSONWriter.write(.text(text), into: &lines)
+    private struct Line {
+        var bytes: [UInt8]
+
+        mutating func put(_ field: StaticString, _ text: String) {
+            put(field)
+            JSONWriter.write(text, into: &bytes)
+        }
+
+        mutating func put(_ text: StaticString) { text.withUTF8Buffer { bytes.append(contentsOf: $0) } }
     }
 
     func flush() {
@@ -57,5 +67,6 @@ final class RequestLog {
         if lines.isEmpty { return }
         file.write(lines)
         lines = []
+        lines.reserveCapacity(Limits.requestLogPieceBytes + 4096)
     }
 }

@@ -19,14 +19,14 @@ struct Accepted {
     /// Reads all lines of a head with one name: they are one list.
     init(_ lines: [String]) {
         var found: [(range: Range, quality: Double)] = []
-        for part in lines.flatMap({ $0.split(separator: ",") }).prefix(Self.rangesMax) {
-            let words = part.split(separator: ";").map(\.trimmed)
+        for part in lines.flatMap({ $0.utf8.split(separator: UInt8(ascii: ",")) }).prefix(Self.rangesMax) {
+            let words = part.split(separator: UInt8(ascii: ";")).map { Substring($0).trimmed }
             guard let type = words.first, !type.isEmpty else { continue }
             var (parameters, quality): ([String: String], Double) = ([:], 1)
             for word in words.dropFirst() {
-                let halves = word.split(separator: "=", maxSplits: 1).map(\.trimmed)
-                guard let name = halves.first?.lowercased(), halves.count == 2 else { continue }
-                if name == "q" { quality = Double(halves[1]) ?? 0 } else { parameters[name] = halves[1] }
+                guard let equal = word.utf8.firstIndex(of: UInt8(ascii: "=")) else { continue }
+                let (name, value) = (word[..<equal].trimmed.lowercased(), word[equal...].dropFirst().trimmed)
+                if name == "q" { quality = Double(value) ?? 0 } else { parameters[name] = value }
             }
             if quality > 0 { found.append((Range(type: type.lowercased(), parameters: parameters), quality)) }
         }
@@ -49,7 +49,11 @@ extension Call {
 extension StringProtocol {
     /// Without blanks at its ends.
     var trimmed: String {
-        let front = drop { $0 == " " || $0 == "\t" }
-        return String(front.prefix(front.count - front.reversed().prefix { $0 == " " || $0 == "\t" }.count))
+        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+        let text = Substring(self)
+        guard let first = text.utf8.firstIndex(where: { !isBlank($0) }),
+            let last = text.utf8.lastIndex(where: { !isBlank($0) })
+        else { return "" }
+        return String(Substring(text.utf8[first...last]))
     }
 }

@@ -8,15 +8,15 @@ import Values
 extension Server {
     /// What a resource shows of a stored object: the object itself, or what its view makes of it.
     func documents(_ object: PublishedObject, _ resource: Resource) -> [Document] {
-        object.documents(of: resource.qualifiedName) {
-            switch resource.home {
-            case .objects: [Document(object.selectable)]
-            case .view(let view):
+        switch resource.home {
+        case .objects: [object.document]
+        case .view(let view):
+            object.documents(of: resource.qualifiedName) {
                 view.documents(shown(object)).map {
                     Document(Selectable($0, fields: resource.selectableFields), node: $0)
                 }
-            case .measurements, .reviews, .records: []
             }
+        case .measurements, .reviews, .records: []
         }
     }
 
@@ -24,9 +24,11 @@ extension Server {
     func differences(_ change: PublishedChange, _ resource: Resource) -> [PublishedChange.Difference] {
         change.differences(of: resource.qualifiedName) {
             guard case .view = resource.home else {
-                let document = documents(change.object, resource)[0]
                 let isGone = change.change == .deleted
-                return [PublishedChange.Difference(document, before: change.before?.selectable, isGone: isGone)]
+                return [
+                    PublishedChange.Difference(
+                        change.object.document, before: change.before?.selectable, isGone: isGone)
+                ]
             }
             let before = change.before.map { documents($0, resource) } ?? []
             let now = change.change == .deleted ? [] : documents(change.object, resource)
@@ -86,10 +88,15 @@ extension Server {
 
     /// The document that a path names, and the object that it is made of.
     func find(_ call: Call) -> (document: Document, object: PublishedObject)? {
-        guard let kind = call.resource.storedKind else { return nil }
-        let owner: String?
-        if case .view(let view) = call.resource.home { owner = view.owner(call.name) } else { owner = call.name }
-        guard let owner, let object = loop.published[kind][call.namespace ?? "", owner] else { return nil }
-        return documents(object, call.resource).first { $0.selectable.name == call.name }.map { ($0, object) }
+        let namespace = call.namespace ?? ""
+        switch call.resource.home {
+        case .objects(let kind): return loop.published[kind][namespace, call.name].map { ($0.document, $0) }
+        case .view(let view):
+            guard let owner = view.owner(call.name), let object = loop.published[view.kind][namespace, owner] else {
+                return nil
+            }
+            return documents(object, call.resource).first { $0.selectable.name == call.name }.map { ($0, object) }
+        case .measurements, .reviews, .records: return nil
+        }
     }
 }

@@ -53,7 +53,9 @@ extension Server {
             "agentos_resource_version", "counter", "Version of the last change.", [("", Double(state.resourceVersion))])
         metric(
             "agentos_api_requests_total", "counter", "Requests by what they did and how they ended.",
-            requests.map { ($0.key.text, Double($0.value)) }.sorted { $0.0 < $1.0 })
+            Dictionary(requests.map { ($0.key.labels, Double($0.value)) }, uniquingKeysWith: +).sorted {
+                $0.key < $1.key
+            })
         metric("agentos_api_streams", "gauge", "Answers that go on without an end.", [("", Double(http.openStreams))])
         metric(
             "process_start_time_seconds", "gauge", "Start time of the daemon since 1970.",
@@ -63,20 +65,34 @@ extension Server {
     }
 }
 
-/// How requests are counted: by labels of the table of routes, so that there is a bounded number of them.
-struct RequestLabels: Hashable {
-    private let verb: Action.Verb
-    private let resource: String
+/// How requests are counted: by what the table of routes says, so that there is a bounded number of them.
+struct RequestCount: Hashable {
+    private let route: Route
+    private let action: Action
     private let code: Int
 
-    init(_ action: Action, code: Int) {
-        verb = action.verb
+    init(_ call: Call, _ code: Int) {
+        route = call.route
+        action = call.action
         self.code = code
-        switch action.object {
-        case .path(let path): resource = path
-        case .resource(_, let name, let subresource): resource = subresource.isEmpty ? name : "\(name)/\(subresource)"
-        }
     }
 
-    var text: String { "{verb=\"\(verb.rawValue)\",resource=\"\(resource)\",code=\"\(code)\"}" }
+    static func == (a: RequestCount, b: RequestCount) -> Bool {
+        a.route === b.route && a.action.verb == b.action.verb && a.code == b.code
+    }
+
+    func hash(into hasher: inout Hasher) {
+        hasher.combine(ObjectIdentifier(route))
+        hasher.combine(code)
+    }
+
+    /// As Prometheus has labels; some routes have the same.
+    var labels: String {
+        let resource =
+            switch action.object {
+            case .path(let path): path
+            case .resource(_, let name, let subresource): subresource.isEmpty ? name : "\(name)/\(subresource)"
+            }
+        return "{verb=\"\(action.verb.rawValue)\",resource=\"\(resource)\",code=\"\(code)\"}"
+    }
 }

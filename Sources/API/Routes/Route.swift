@@ -6,7 +6,7 @@ import Values
 /// One method of one path: what it does to what, who may, what it may be asked with, and what serves it.
 ///
 /// Dispatch, the answer to other methods, discovery, access and the labels of metrics come from the table of these.
-struct Route: Sendable {
+final class Route: Sendable {
     enum Method: String, Sendable {
         case get = "GET"
         case post = "POST"

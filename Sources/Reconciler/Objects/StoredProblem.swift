@@ -33,6 +33,8 @@ extension Node {
         if let key = extent.doubleKey { return .doubleKey(key) }
         if extent.depth > Limits.objectDepthMax { return .depth }
         if extent.count > Limits.objectNodesMax { return .nodes }
+        // A byte is written as six at most, and beside its texts a value takes less than 32.
+        if 6 * extent.textBytes + 32 * extent.count <= Limits.objectBytesMax { return nil }
         return JSONWriter.bytes(self).count > Limits.objectBytesMax ? .bytes : nil
     }
 }

@@ -2,7 +2,7 @@ public import Manifests
 public import Values
 
 /// One resource of the API. Routes, discovery, OpenAPI, Tables, access and metrics say of it what stands here.
-public struct Resource: Sendable {
+public final class Resource: Sendable {
     /// What can be done to a resource, in Kubernetes' words.
     public enum Verb: String, Sendable, CaseIterable {
         case get, list, watch, create, update, patch, delete, deletecollection
@@ -48,6 +48,8 @@ public struct Resource: Sendable {
     public let version: String
     /// The plural in URLs.
     public let name: String
+    /// `agents.agentos.dev`, as error messages name it.
+    public let qualifiedName: String
     public let singular: String
     public let kind: String
     public let shortNames: [String]
@@ -75,6 +77,7 @@ public struct Resource: Sendable {
         self.group = group
         self.version = version
         self.name = name
+        qualifiedName = group.isEmpty ? name : "\(name).\(group)"
         self.singular = singular
         self.kind = kind
         self.shortNames = shortNames
@@ -90,7 +93,7 @@ public struct Resource: Sendable {
     }
 
     /// The objects of a kind, as its definition describes them.
-    init(_ kind: Kind) {
+    convenience init(_ kind: Kind) {
         let definition = kind.definition
         self.init(
             group: kind.group, version: kind.version, kind.resource, singular: kind.singular, kind: kind.rawValue,
@@ -109,8 +112,6 @@ public struct Resource: Sendable {
     public var apiVersion: String { group.isEmpty ? version : "\(group)/\(version)" }
     /// Where the group lies: `/api/v1`, `/apis/agentos.dev/v1`.
     public var root: String { group.isEmpty ? "/api/\(version)" : "/apis/\(apiVersion)" }
-    /// `agents.agentos.dev`, as error messages name it.
-    public var qualifiedName: String { group.isEmpty ? name : "\(name).\(group)" }
     /// The kind whose stored objects it shows.
     public var storedKind: Kind? {
         switch home {

@@ -10,6 +10,7 @@ enum DeploymentView {
     private static func deployment(_ agent: Node) -> Node {
         let metadata = agent["metadata"] ?? .emptyMap
         let labels = PodView.labels(agent)
+        let revision = (agent[path: "status", "revision"]?.int).map { Node.text(String($0)) }
         let isSuspended = agent[path: "spec", "suspend"]?.bool == true
         return .map([
             ("apiVersion", "apps/v1"), ("kind", "Deployment"),
@@ -23,12 +24,7 @@ enum DeploymentView {
                     ("deletionTimestamp", metadata["deletionTimestamp"]), ("labels", labels),
                     (
                         "annotations",
-                        .map([
-                            (
-                                "deployment.kubernetes.io/revision",
-                                agent[path: "status", "revision"]?.int.map { .text(String($0)) }
-                            )
-                        ])
+                        .map([("deployment.kubernetes.io/revision", revision)])
                     ),
                 ])
             ),
