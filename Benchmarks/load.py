@@ -65,6 +65,7 @@ def main():
                     found = {
                         f"create, {CONNECTIONS} connections": ask(way, CONNECTIONS, "POST", AGENTS, named(name)),
                         f"get, {CONNECTIONS} connections": ask(way, CONNECTIONS, "GET", f"{AGENTS}/{name}-%n"),
+                        "get, 32 connections": ask(way, 32, "GET", f"{AGENTS}/{name}-%n"),
                         "get, one connection": ask(way, 1, "GET", f"{AGENTS}/{name}-%n"),
                     }
                     for what, measured in found.items():
