@@ -2,6 +2,7 @@ import Glibc
 import Manifests
 import Support
 import Testing
+import Values
 
 /// Where root file systems come from.
 @Suite(.serialized) struct ImageTests {
@@ -16,6 +17,10 @@ import Testing
             #expect(
                 message.contains("localhost/busybox:latest") && message.contains("images import")
                     && message.contains("cannot pull"), "\(message)")
+            let why = world.run("why", "one").output
+            for words in ["its image is not on this machine", "localhost/busybox:latest", "bring the image to this"] {
+                #expect(why.contains(words), "\(words) in:\n\(why)")
+            }
             // What the message says helps, without another apply.
             #expect(containerd.ctr("images", "import", Containerd.image) != nil)
             World.until("it runs", 30_000) { world.phase("one") == "Ready" }
@@ -119,6 +124,30 @@ import Testing
             world.ready(world.agent("right", .containerd, World.stays))
             #expect(containerd?.snapshots.count == 1)
             #expect(containerd?.leases.isEmpty == true)
+        }
+    }
+
+    /// A small archive can hold a very large image: the last of a disk is left free, and what was unpacked of it is gone.
+    @Test func anImageThatWouldFillTheDiskIsRefused() throws {
+        try inIsolation(.containerd) { world, containerd in
+            let containerd = try #require(containerd)
+            containerd.kill()
+            let root = "\(containerd.directory)/root"
+            #expect(mount("tmpfs", root, "tmpfs", 0, "size=400m") == 0)
+            try containerd.start()
+            let layer: Node = [.map([("name", "zeros"), ("zeros", .number(200 << 20))])]
+            let image = try world.image("large", .map([("layers", [layer])]))
+            world.apply(
+                World.agent("large", World.stays, "driver: containerd\nimageArchive: \(image)\nrestartPolicy: Never"))
+            World.until("it is refused", 60_000) { world.phase("large") == "Failed" }
+            let exit = world.lastExit("large")
+            #expect(exit?["reason"]?.string == "StartError")
+            #expect(
+                exit?["message"]?.string?.contains("would leave less than 256 MiB free at \(root)") == true,
+                "\(String(describing: exit))")
+            #expect(containerd.snapshots.isEmpty && containerd.leases.isEmpty)
+            // There is room for what is smaller.
+            world.ready(world.agent("right", .containerd, World.stays))
         }
     }
 

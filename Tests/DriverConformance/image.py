@@ -2,11 +2,12 @@
 
 {"config": {"User": "app", …}, "layers": [[{"name": "a/b", "type": "file", "text": "…", "mode": 420, "uid": 0, "gid": 0}, …], …]}
 
-Types: file, dir, link and hard (with "to"), fifo. Layers lie on those of the other image.
+Types: file, dir, link and hard (with "to"), fifo. Layers lie on those of the other image, and are compressed when one of
+their files has "zeros": so many bytes of them.
 
 usage: image.py BASE OUT
 """
-import hashlib, io, json, sys, tarfile
+import gzip, hashlib, io, json, sys, tarfile
 
 base, out = sys.argv[1:]
 wanted = json.load(sys.stdin)
@@ -35,11 +36,15 @@ for layer in wanted.get("layers", []):
             entry.mode = item.get("mode", 0o755 if item.get("type") == "dir" else 0o644)
             entry.uid, entry.gid = item.get("uid", 0), item.get("gid", 0)
             entry.linkname = item.get("to", "")
-            text = item.get("text", "").encode()
+            text = item.get("text", "").encode() + bytes(item.get("zeros", 0))
             entry.size = len(text) if entry.type == tarfile.REGTYPE else 0
             tar.addfile(entry, io.BytesIO(text))
-    manifest["layers"].append(put(data.getvalue(), "application/vnd.oci.image.layer.v1.tar"))
-    config["rootfs"]["diff_ids"].append(manifest["layers"][-1]["digest"])
+    plain, media_type = data.getvalue(), "application/vnd.oci.image.layer.v1.tar"
+    config["rootfs"]["diff_ids"].append("sha256:" + hashlib.sha256(plain).hexdigest())
+    if any("zeros" in item for item in layer):
+        manifest["layers"].append(put(gzip.compress(plain, 1), f"{media_type}+gzip"))
+    else:
+        manifest["layers"].append(put(plain, media_type))
 config["config"].update(wanted.get("config", {}))
 manifest["config"] = put(json.dumps(config).encode(), manifest["config"]["mediaType"])
 entry = put(json.dumps(manifest).encode(), manifest["mediaType"])

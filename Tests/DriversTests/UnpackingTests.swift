@@ -14,6 +14,11 @@ import Testing
             #expect(bytes?.words.contains("unpacks to more than") == true)
             try budget.takeEntry()
             #expect(throws: UnpackingBudget.Excess.self) { try budget.takeEntry() }
+            // What another program unpacks is measured as a whole.
+            let whole = UnpackingBudget(directory: world.directory, bytesMax: 1000, entriesMax: 2)
+            try whole.check(bytes: 1000, entries: 2)
+            #expect(throws: UnpackingBudget.Excess.self) { try whole.check(bytes: 1001, entries: 2) }
+            #expect(throws: UnpackingBudget.Excess.self) { try whole.check(bytes: 1000, entries: 3) }
         }
     }
 

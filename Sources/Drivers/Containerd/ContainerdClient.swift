@@ -5,8 +5,10 @@ import Machine
 /// with the field numbers of containerd's .proto files (1.6 and later).
 final class ContainerdClient {
     private let channel: GRPCChannel
+    private let events: EventLoop
 
     init(socket: String, namespace: String, events: EventLoop) {
+        self.events = events
         channel = GRPCChannel(path: socket, metadata: [("containerd-namespace", namespace)], events: events)
     }
 
@@ -67,28 +69,47 @@ final class ContainerdClient {
     /// A call whose answer is wanted later.
     final class Pending {
         private var result: Result<ProtoMessage, GRPCFailure>?
-        private var waiter: UnsafeContinuation<Result<ProtoMessage, GRPCFailure>, Never>?
+        private var waiter: UnsafeContinuation<Result<ProtoMessage, GRPCFailure>?, Never>?
+        private let events: EventLoop
+        fileprivate var cancelling: () -> Void = {}
+
+        fileprivate init(_ events: EventLoop) { self.events = events }
 
         fileprivate func finish(_ result: Result<ProtoMessage, GRPCFailure>) {
             self.result = result
+            wake(result)
+        }
+
+        private func wake(_ result: Result<ProtoMessage, GRPCFailure>?) {
             waiter?.resume(returning: result)
             waiter = nil
         }
 
         func value() async throws(GRPCFailure) -> ProtoMessage {
-            if let result { return try result.get() }
-            return try await withUnsafeContinuation { waiter = $0 }.get()
+            while true { if let value = try await value(withinMs: nil) { return value } }
         }
+
+        /// Nil: it takes longer. Assumes: one waits at a time.
+        func value(withinMs ms: Int64?) async throws(GRPCFailure) -> ProtoMessage? {
+            if let result { return try result.get() }
+            let timer = ms.map { events.after(ms: $0) { [self] in wake(nil) } }
+            let result = await withUnsafeContinuation { waiter = $0 }
+            if let timer { events.cancel(timer) }
+            return try result?.get()
+        }
+
+        /// Ends the call; the other side is told.
+        func cancel() { cancelling() }
     }
 
-    /// Sends one message now; the answer may take for ever.
-    func begin(_ method: String, _ build: (inout ProtoWriter) -> Void) -> Pending {
+    /// Sends one message now; the answer may take for ever, or as long as the call may.
+    func begin(_ method: String, deadlineMs: Int64? = nil, _ build: (inout ProtoWriter) -> Void) -> Pending {
         var request = ProtoWriter()
         build(&request)
         var rest = [request.bytes][...]
         var answer: [UInt8] = []
-        let pending = Pending()
-        channel.call(Self.path(method), deadlineMs: nil) {
+        let pending = Pending(events)
+        let call = channel.call(Self.path(method), deadlineMs: deadlineMs) {
             rest.popFirst()
         } onMessage: {
             answer = Array($0)
@@ -98,6 +119,7 @@ final class ContainerdClient {
                 pending.finish(.failure(error))
             }
         }
+        pending.cancelling = { [channel] in channel.cancel(call) }
         return pending
     }
 

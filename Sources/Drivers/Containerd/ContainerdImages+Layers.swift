@@ -12,33 +12,56 @@ extension ContainerdImages {
     /// Unpacks what is not there yet. Returns the name of the uppermost snapshot.
     func unpack(_ layers: [(layer: Descriptor, diffID: String)]) async throws(Problem) -> String {
         var chain = ""
+        var watch = UnpackingWatch(client.snapshots)
         for (layer, diffID) in layers {
             let parent = chain
             chain = parent.isEmpty ? diffID : "sha256:" + SHA256Digest.hex(Array("\(parent) \(diffID)".utf8))
             if try await hasSnapshot(chain) { continue }
-            try await unpack(layer, diffID, parent: parent, chain: chain)
+            try await unpack(layer, diffID, parent: parent, chain: chain, &watch)
         }
         return chain
     }
 
-    private func unpack(_ layer: Descriptor, _ diffID: String, parent: String, chain: String) async throws(Problem) {
+    private func unpack(
+        _ layer: Descriptor, _ diffID: String, parent: String, chain: String, _ watch: inout UnpackingWatch
+    ) async throws(Problem) {
         let key = "\(self.unpackPrefix)\(chain)-\(UInt64.random(in: 0 ... .max))"
         let snapshots = client.snapshots
         try await lease("snapshots/\(ContainerdClient.Snapshots.snapshotter)", chain)
-        try await runtime { () throws(GRPCFailure) in
-            let mounts = try await snapshots.prepare(
-                key, parent: parent, labels: ["containerd.io/gc.root": "unpacking"])
-            do throws(GRPCFailure) {
-                let found = try await self.client.diff.apply(layer, to: mounts)
-                guard found == diffID else {
-                    throw GRPCFailure(.dataLoss, "layer \(layer.digest) unpacks to \(found), its image says \(diffID)")
-                }
-                try await snapshots.commit(key, as: chain)
-            } catch {
-                try? await snapshots.remove(key)  // else the sweep at the next start finds it
-                throw error
-            }
+        let mounts = try await runtime { () throws(GRPCFailure) in
+            try await snapshots.prepare(key, parent: parent, labels: ["containerd.io/gc.root": "unpacking"])
         }
+        do throws(Problem) {
+            let found = try await apply(layer, to: mounts, key, &watch)
+            guard found == diffID else {
+                throw Self.unusable("layer \(layer.digest) unpacks to \(found), its image says \(diffID)")
+            }
+            try await runtime { () throws(GRPCFailure) in try await snapshots.commit(key, as: chain) }
+        } catch {
+            try? await snapshots.remove(key)  // else the sweep at the next start finds it
+            throw error
+        }
+    }
+
+    /// Lets containerd unpack a layer, as long as there is room for it.
+    private func apply(
+        _ layer: Descriptor, to mounts: [ContainerdClient.Mount], _ key: String, _ watch: inout UnpackingWatch
+    ) async throws(Problem) -> String {
+        var excess: UnpackingBudget.Excess?
+        var watching = watch
+        watching.begin(key, in: mounts.first?.layers.first)
+        do throws(GRPCFailure) {
+            let found = try await client.diff.apply(layer, to: mounts) { () throws(GRPCFailure) in
+                excess = try await watching.look()
+                if let excess { throw GRPCFailure(.cancelled, excess.words) }
+            }
+            excess = try await watching.finish()
+            watch = watching
+            if excess == nil { return found }
+        } catch {
+            if excess == nil { throw .runtime(error) }
+        }
+        throw Self.unusable("layer \(layer.digest): \(excess?.words ?? "")")
     }
 
     /// Copies an archive's image into containerd, under a name of its own.

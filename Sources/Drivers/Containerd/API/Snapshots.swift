@@ -43,6 +43,15 @@ extension ContainerdClient {
             }
         }
 
+        /// What a snapshot takes on the disk, without what is below it. Caveat: all its files are looked at.
+        func usage(_ key: String) async throws(GRPCFailure) -> (bytes: Int64, entries: Int) {
+            let answer = try await client.call("\(Self.service)/Usage", deadlineMs: 60_000) {
+                $0.put(1, Self.snapshotter)
+                $0.put(2, key)
+            }
+            return (Int64(clamping: answer.number(1)), Int(clamping: answer.number(2)))
+        }
+
         func remove(_ key: String) async throws(GRPCFailure) {
             _ = try await client.find("\(Self.service)/Remove") {
                 $0.put(1, Self.snapshotter)

@@ -24,21 +24,35 @@ package struct UnpackingBudget {
 
     package mutating func takeEntry() throws(Excess) {
         entriesLeft -= 1
-        if entriesLeft < 0 { throw Excess(words: "it holds more than \(Limits.unpackedEntriesMax) files") }
+        if entriesLeft < 0 { throw Self.tooMany }
     }
 
     package mutating func take(_ bytes: Int) throws(Excess) {
         bytesLeft -= Int64(bytes)
-        if bytesLeft < 0 { throw Excess(words: "it unpacks to more than \(Limits.unpackedBytesMax >> 30) GiB") }
+        if bytesLeft < 0 { throw Self.tooLarge }
         sinceLook += Int64(bytes)
         guard sinceLook >= Self.stepBytes else { return }
         sinceLook = 0
+        try Self.checkFree(directory)
+    }
+
+    /// For what somebody else unpacks: whether a disk has room.
+    static func checkFree(_ directory: String) throws(Excess) {
         if Files.freeBytes(directory) < Limits.unpackedFreeBytesMin {
             throw Excess(
                 words:
                     "unpacking it would leave less than \(Limits.unpackedFreeBytesMin >> 20) MiB free at \(directory)")
         }
     }
+
+    /// For what somebody else unpacks: whether all of it may be so much.
+    package func check(bytes: Int64, entries: Int) throws(Excess) {
+        if entries > entriesLeft { throw Self.tooMany }
+        if bytes > bytesLeft { throw Self.tooLarge }
+    }
+
+    private static let tooMany = Excess(words: "it holds more than \(Limits.unpackedEntriesMax) files")
+    private static let tooLarge = Excess(words: "it unpacks to more than \(Limits.unpackedBytesMax >> 30) GiB")
 
     package struct Excess: Error { package var words: String }
 }
