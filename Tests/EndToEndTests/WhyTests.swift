@@ -161,6 +161,57 @@ import Values
         }
     }
 
+    /// Nobody can be told of a start while the journal cannot be written: it waits, and who runs, runs on.
+    @Test(.enabled(if: World.isRoot, "needs root")) func aSinkThatIsAwayIsNamedByWhatWaitsForIt() {
+        inWorld { world in
+            let journal = "\(world.state)/journal"
+            mkdir(world.state, 0o711)
+            mkdir(journal, 0o700)
+            #expect(mount("tmpfs", journal, "tmpfs", 0, "size=1m") == 0)
+            defer {
+                world.killDaemon()
+                umount2(journal, 2)
+            }
+            world.startDaemon()
+            world.apply(World.agent("early", World.stays), "--wait")
+            world.write("\(journal)/filler", String(repeating: "x", count: 2 << 20))
+            world.apply(World.agent("late", World.stays))
+            why(
+                world, "late",
+                says: "is Starting", "its start waits until the events that tell of it are delivered: ",
+                "it becomes Ready as soon as its probes and its events allow it")
+            why(world, "early", says: "is Ready", "nothing: it runs on")
+            unlink("\(journal)/filler")
+            why(world, "late", says: "is Ready")
+        }
+    }
+
+    /// Two Sources declare the same object: the second says who has it.
+    @Test func whatBelongsToAnotherSaysToWhom() {
+        inWorld { world in
+            var directories: [String] = []
+            for name in ["first", "second"] {
+                directories.append("\(world.directory)/\(name)")
+                mkdir(directories[directories.count - 1], 0o755)
+            }
+            world.moreEnvironment = ["AGENTOS_WATCH=\(directories.joined(separator: ":"))"]
+            world.write("\(directories[0])/shared.yaml", World.agent("shared", World.stays))
+            world.startDaemon()
+            why(world, "shared", says: "is Ready", "by source:default/watch-first")
+            world.write("\(directories[1])/shared.yaml", World.agent("shared", World.stays, "priority: 3"))
+            why(
+                world, "source/watch-second",
+                says: "is SyncFailed", "something that it declares could not be read or applied",
+                "Source default/watch-first at \(directories[0])/shared.yaml:1 declares it already",
+                "correct the file that is named")
+            why(world, "shared", says: "is Ready", "it was declared, by source:default/watch-first")
+            // The first lets go of it: it goes on under the second.
+            unlink("\(directories[0])/shared.yaml")
+            why(world, "shared", says: "is Ready", "what is declared of it was changed, by source:default/watch-second")
+            why(world, "source/watch-second", says: "is Synced")
+        }
+    }
+
     @Test func wordsThatNameNothingAreRefused() {
         inWorld { world in
             world.startDaemon()
