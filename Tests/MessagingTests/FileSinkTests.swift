@@ -91,6 +91,15 @@ import Values
         }
     }
 
+    /// A backlog of events that are older than a file may be does not make a file of each batch.
+    @Test func oldEventsFillFilesAsNewOnesDo() throws {
+        try inPeer([("fileAge", "1m"), ("files", 3)]) { peer in
+            for position in Int64(1)...20 { _ = try peer.open().append(Self.events(position...position)) }
+            #expect(peer.files.count == 2)
+            #expect(try Self.positions(peer.received()) == Array(1...20))
+        }
+    }
+
     @Test func filesHaveAnAge() throws {
         try inPeer([("fileAge", "1m")]) { peer in
             let now = agentos_wall_ms()

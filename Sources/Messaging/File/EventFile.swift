@@ -10,7 +10,7 @@ final class EventFile {
     private let path: String
     /// Its length, up to the last event that was synced.
     private(set) var bytes: Int64 = 0
-    /// The time of its first event.
+    /// When it was begun; nil while it is empty.
     private(set) var beganMs: Int64?
 
     private init(fd: Int32, path: String) {
@@ -32,9 +32,10 @@ final class EventFile {
 
     /// Opens or makes a file, and makes its end whole.
     ///
+    /// - Parameter notBeforeMs: when the file before it was written last: it was begun later.
     /// - Returns: with it, the ids of the events that stand last in it.
     static func open(
-        _ path: String, mode: UInt32, _ report: (String) -> Void
+        _ path: String, mode: UInt32, notBeforeMs: Int64, _ report: (String) -> Void
     ) throws(Files.Failure) -> (EventFile, ids: [String]) {
         let fd = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_NOFOLLOW, mode)
         guard fd >= 0 else { throw failure(path) }
@@ -47,14 +48,16 @@ final class EventFile {
             fchmod(fd, mode)  // whatever the umask
             try Files.sync(Files.directory(of: path))
         }
-        return (file, try file.recover(Int64(status.st_size), report))
+        return (file, try file.recover(Int64(status.st_size), notBeforeMs, report))
     }
 
     /// What is read of the end of a file, to know its last events; more than one batch has.
     private static let tailBytesMax: Int64 = 16 << 20
 
     /// Cuts off what a crash has left unfinished; what is no file of events is left alone.
-    private func recover(_ size: Int64, _ report: (String) -> Void) throws(Files.Failure) -> [String] {
+    private func recover(
+        _ size: Int64, _ notBeforeMs: Int64, _ report: (String) -> Void
+    ) throws(Files.Failure) -> [String] {
         let from = max(0, size - Self.tailBytesMax)
         let tail = try read(from: from, count: size - from)
         // Blocks that were never written are zeros; an event has none.
@@ -73,14 +76,14 @@ final class EventFile {
         // What stands there may be from a process that was killed before it could sync.
         guard fsync(fd) == 0 else { throw Self.failure(path) }
         bytes = from + Int64(whole)
-        beganMs = try firstTimeMs()
+        beganMs = try firstTimeMs().map { max($0, notBeforeMs) }
         return tail[..<whole].split(separator: 0x0a).suffix(RecentEvents.countMax).compactMap { line in
             guard line.starts(with: beginning) else { return nil }
             return String(decoding: line.dropFirst(beginning.count).prefix { $0 != 0x22 }, as: UTF8.self)
         }
     }
 
-    /// When the first event happened; nil when the file is empty. What cannot be told counts as now.
+    /// When the first event happened, which the file is younger than; nil when it is empty. What cannot be told counts as now.
     private func firstTimeMs() throws(Files.Failure) -> Int64? {
         if bytes == 0 { return nil }
         let start = try read(from: 0, count: min(bytes, 4096))
@@ -114,7 +117,7 @@ final class EventFile {
     }
 
     /// Guarantee: all of it is on the disk when this returns, and none of it counts when this throws.
-    func append(_ more: [UInt8], beganMs: Int64) throws(Files.Failure) {
+    func append(_ more: [UInt8]) throws(Files.Failure) {
         var written = 0
         while written < more.count {
             let count = more[written...].withUnsafeBytes {
@@ -125,7 +128,7 @@ final class EventFile {
             written += count
         }
         guard fdatasync(fd) == 0 else { throw undone(errno) }
-        if bytes == 0 { self.beganMs = beganMs }
+        if bytes == 0 { beganMs = agentos_wall_ms() }
         bytes += Int64(more.count)
     }
 

@@ -7,7 +7,7 @@ public struct FileSettings: SinkSettings {
     public var path: String
     /// A new file begins before one grows beyond this.
     public var fileBytes: Int64
-    /// A new file begins when the first event of one is older than this.
+    /// A new file begins when one is older than this, with the next event.
     public var fileAgeMs: Int64
     /// Files that are kept, the one that is written to among them.
     public var files: Int
@@ -23,7 +23,7 @@ public struct FileSettings: SinkSettings {
             "fileBytes", .quantity(.memory), fallback: "64Mi", text: "a new file begins before one grows beyond this"),
         Field(
             "fileAge", .string(.duration), fallback: "24h",
-            text: "a new file begins when the first event of one is older than this"),
+            text: "a new file begins when one is older than this"),
         Field(
             "files", .integer(1...10_000), fallback: 10,
             text: "files that are kept, the one that is written to among them"),

@@ -66,7 +66,7 @@ public final class FileSink: EventSink, Sendable {
             file = try open(&state.recent)
         }
         if !bytes.isEmpty {
-            try file.append(bytes, beganMs: events.first?.atMs ?? 0)
+            try file.append(bytes)
             for event in fresh { state.recent.insert(event) }
         }
         state.file = file
@@ -74,7 +74,8 @@ public final class FileSink: EventSink, Sendable {
     }
 
     private func open(_ recent: inout RecentEvents) throws(Files.Failure) -> EventFile {
-        let (file, ids) = try EventFile.open(settings.path, mode: settings.modeBits, report)
+        let (file, ids) = try EventFile.open(
+            settings.path, mode: settings.modeBits, notBeforeMs: RetiredFiles(settings.path).lastMs, report)
         for id in ids { recent.insert(id) }
         return file
     }
@@ -96,6 +97,13 @@ struct RetiredFiles {
 
     /// A name that no file has had since the oldest that is there.
     func next() -> String { name((numbers.last ?? 0) + 1) }
+
+    /// When the newest was written last; 0 without one.
+    var lastMs: Int64 {
+        var status = stat()
+        guard let number = numbers.last, stat(name(number), &status) == 0 else { return 0 }
+        return Int64(status.st_mtim.tv_sec).multipliedSaturated(by: 1000)
+    }
 
     private func name(_ number: Int64) -> String {
         let digits = String(number)
