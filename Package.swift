@@ -37,6 +37,7 @@ let package = Package(
         // Two libraries are loaded when they are needed, and not linked: each start of the command line would pay for them.
         .systemLibrary(name: "CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
         .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -57,7 +58,7 @@ let package = Package(
         library("Storage", ["Reconciler", "Planner", "Manifests", "Values", "CSQLite", "CPages", "CLinux"]),
         library(
             "Messaging",
-            ["HTTPClient", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CLinux"]),
+            ["HTTPClient", "Reconciler", "Planner", "Manifests", "Machine", "Values", "CNATS", "CLinux"]),
         library(
             "Drivers",
             [
@@ -103,7 +104,7 @@ let package = Package(
                 "Conformance", "HTTPClient", "Messaging", "Support", "Reconciler", "Planner", "Manifests", "Values",
                 "CLinux",
             ],
-            exclude: ["lines.py", "webhook.py"]),
+            exclude: ["lines.py", "stream.py", "stream_admin.py", "webhook.py"]),
         tests("GRPCTests", ["Support", "GRPC", "Machine", "Values"], exclude: ["grpc-server.py"]),
         tests(
             "DriversTests",

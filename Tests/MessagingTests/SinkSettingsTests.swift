@@ -21,6 +21,8 @@ import Values
             file.fileBytes == 64 << 20 && file.fileAgeMs == 86_400_000 && file.files == 10 && file.source == "/agentos")
         let webhook = try WebhookSettings.read(.map([("url", "https://x"), ("secretFile", "/s")]), file: "")
         #expect(webhook.format == .batched && webhook.timeoutMs == 10_000 && !webhook.allowInsecure)
+        let nats = try NATSSettings.read(.map([("servers", ["tls://x"])]), file: "")
+        #expect(nats.stream == "AGENTOS" && nats.subject == "agentos" && nats.streamPolicy == .create)
     }
 
     @Test(arguments: [
@@ -53,9 +55,25 @@ import Values
         #expect(mistakes(WebhookSettings.self, "url: http://example.com\nsecretFile: /s\nallowInsecure: true") == [])
     }
 
+    @Test(arguments: [
+        ("servers: []", "must not be empty"), ("servers: [nats://example.com]", "servers[0]: must begin with tls://"),
+        ("servers: [tls://a, tls://b:0]", "servers[1]: must be tls://"),
+        ("servers: [tls://u:pass@a]", "must not name a user or password"),
+        ("servers: [tls://a]\nstream: a.b", "daemon.yaml:2:9: sinks[0].stream: must be"),
+        ("servers: [tls://a]\nsubject: \"a.>\"", "sinks[0].subject: must be one word"),
+        ("servers: [tls://a]\nduplicates: 2h\nstreamAge: 1h", "must not be longer than streamAge"),
+        ("servers: [tls://a]\nnkey: U", "belong together"),
+        ("servers: [tls://a]\nuserFile: /a\ncredentialsFile: /b", "expected one of"),
+        ("servers: [tls://a]\nwindow: 100000", "window"), ("servers: [tls://a]\nreplicas: 6", "replicas"),
+    ]) func wrongSettingsOfNATSAreTold(_ text: String, words: String) {
+        let found = mistakes(NATSSettings.self, text)
+        #expect(found.count == 1 && found[0].contains(words), "\(found)")
+        #expect(!found.joined().contains("pass@"))
+    }
+
     @Test func everyFieldStandsInTheDocument() {
         let text = World.read("\(World.root)/Documentation/events.md")
-        for field in FileSettings.fields + WebhookSettings.fields {
+        for field in FileSettings.fields + WebhookSettings.fields + NATSSettings.fields {
             #expect(text.contains("`\(field.name)`"), "\(field.name)")
         }
     }

@@ -24,6 +24,13 @@ import Values
         for request in peer.requests { #expect(request["signed"]?.bool == true) }
     }
 
+    @Test(arguments: PeerConformance.Check.allCases, NATSPeer.servers)
+    func theNATSSinkPassesTheSuite(_ check: PeerConformance.Check, server: String) async throws {
+        let world = World()
+        defer { world.close() }
+        try await PeerConformance(NATSPeer(world, server)).run(check)
+    }
+
     /// The example of `Documentation/events.md`.
     @Test(arguments: PeerConformance.Check.allCases)
     func aSinkOfOnesOwnPassesTheSuite(_ check: PeerConformance.Check) async throws {

@@ -16,7 +16,7 @@ import Testing
         "Loop": ["Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "Resources": ["Reconciler", "Planner", "Manifests", "Values"],
         "Storage": ["CPages", "CSQLite", "Machine", "Reconciler", "Planner", "Manifests", "Values"],
-        "Messaging": ["HTTPClient", "Machine", "Reconciler", "Planner", "Manifests", "Values"],
+        "Messaging": ["CNATS", "HTTPClient", "Machine", "Reconciler", "Planner", "Manifests", "Values"],
         "Drivers": [
             "CArchive", "CSeccomp", "GRPC", "Machine", "Reconciler", "Planner", "Manifests", "Values",
         ],

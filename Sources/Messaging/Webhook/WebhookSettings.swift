@@ -3,6 +3,7 @@ public import Values
 
 /// A sink that posts events to a web server.
 public struct WebhookSettings: SinkSettings {
+    /// How many events a request has.
     public enum Format: String, CaseIterable, Sendable {
         /// One event in each request, as `application/cloudevents+json`.
         case structured

@@ -1,0 +1,112 @@
+import CLinux
+import CNATS
+import Glibc
+import Synchronization
+
+/// What libnats tells from threads of its own, for the thread of the sink to take.
+///
+/// A message that was acknowledged stays allocated until it was taken, so that no other has its address meanwhile.
+final class NATSSignals: Sendable {
+    struct Acknowledgement: Sendable {
+        /// The address of the message.
+        var message: UInt
+        /// Nil: it is stored.
+        var failure: Failure?
+    }
+
+    struct Failure: Sendable {
+        var status: natsStatus
+        var code: jsErrCode
+        var words: String
+    }
+
+    private struct State {
+        var acknowledgements: [Acknowledgement] = []
+        /// What has ended the hope for acknowledgements.
+        var problem: String?
+        /// Counts the connections that were made.
+        var connections = 0
+    }
+
+    private let state = Mutex(State())
+    private let wakeUp = agentos_eventfd()
+
+    deinit {
+        for acknowledgement in state.withLock({ $0.acknowledgements }) { Self.destroy(acknowledgement) }
+        close(wakeUp)
+    }
+
+    // MARK: On the thread of the sink
+
+    var problem: String? { state.withLock { $0.problem } }
+    var connections: Int { state.withLock { $0.connections } }
+
+    /// Forgets what was told about an earlier batch.
+    func clear() {
+        for acknowledgement in take(timeoutMs: 0) { Self.destroy(acknowledgement) }
+        state.withLock { $0.problem = nil }
+    }
+
+    /// Waits for news; nothing when the time is up.
+    func take(timeoutMs: Int64) -> [Acknowledgement] {
+        var waiting = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
+        if poll(&waiting, 1, Int32(clamping: timeoutMs)) == 1 {
+            var count: UInt64 = 0
+            read(wakeUp, &count, 8)
+        }
+        return state.withLock { state in
+            defer { state.acknowledgements = [] }
+            return state.acknowledgements
+        }
+    }
+
+    static func destroy(_ acknowledgement: Acknowledgement) {
+        natsMsg_Destroy(OpaquePointer(bitPattern: acknowledgement.message))
+    }
+
+    // MARK: On threads of libnats
+
+    private func tell(_ change: (inout State) -> Void) {
+        state.withLock { change(&$0) }
+        var one: UInt64 = 1
+        write(wakeUp, &one, 8)
+    }
+
+    /// The closure that the functions below are called with. It is never released: a thread of the library may be in one of
+    /// them when the connection is gone. There is one for each sink of the daemon.
+    var closure: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
+
+    func stayForever() { _ = Unmanaged.passRetained(self) }
+
+    private static func of(_ closure: UnsafeMutableRawPointer?) -> NATSSignals? {
+        closure.map { Unmanaged<NATSSignals>.fromOpaque($0).takeUnretainedValue() }
+    }
+
+    static let acknowledged: jsPubAckHandler = { _, message, _, error, closure in
+        let failure = error.map {
+            Failure(
+                status: $0.pointee.Err, code: $0.pointee.ErrCode,
+                words: $0.pointee.ErrText.map { String(cString: $0) }
+                    ?? String(cString: natsStatus_GetText($0.pointee.Err)))
+        }
+        let acknowledgement = Acknowledgement(message: UInt(bitPattern: message), failure: failure)
+        NATSSignals.of(closure)?.tell { $0.acknowledgements.append(acknowledgement) }
+    }
+
+    static let disconnected: natsConnectionHandler = { _, closure in
+        NATSSignals.of(closure)?.tell { $0.problem = "the connection was lost" }
+    }
+
+    static let reconnected: natsConnectionHandler = { _, closure in
+        NATSSignals.of(closure)?.tell { $0.connections += 1 }
+    }
+
+    /// What the server says of its own accord, such as that a subject may not be published to.
+    static let failed: natsErrHandler = { connection, _, status, closure in
+        var text: UnsafePointer<CChar>?
+        natsConnection_GetLastError(connection, &text)
+        let words = text.map { String(cString: $0) } ?? ""
+        let said = words.isEmpty ? String(cString: natsStatus_GetText(status)) : words
+        NATSSignals.of(closure)?.tell { $0.problem = said }
+    }
+}
