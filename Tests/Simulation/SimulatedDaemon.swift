@@ -122,5 +122,7 @@ extension Life {
         if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
         applyDefaultNamespace()
         observe()
+        // In chaos it may never come to it.
+        if isCalm { readDirectory() }
     }
 }
