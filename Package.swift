@@ -28,6 +28,7 @@ let package = Package(
         .executable(name: "agentos-apply", targets: ["agentos-apply"]),
         .executable(name: "agentos-supervise", targets: ["agentos-supervise"]),
         .executable(name: "simulate", targets: ["simulate"]),
+        .executable(name: "sink-rate", targets: ["sink-rate"]),
     ],
     targets: [
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
@@ -84,6 +85,11 @@ let package = Package(
         library("Simulation", ["Loop", "Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Simulation"),
         .executableTarget(
             name: "simulate", dependencies: ["Simulation"], path: "Tests/simulate", swiftSettings: strict),
+
+        .executableTarget(
+            name: "sink-rate", dependencies: ["Messaging", "Reconciler", "Planner", "Values", "CLinux"],
+            path: "Benchmarks/sinks",
+            swiftSettings: strict),
 
         library(
             "Conformance", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Conformance"),
