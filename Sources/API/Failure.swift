@@ -19,6 +19,8 @@ struct Failure: Error {
     var causes: [Refusal.Cause]
     /// What it is about, where that is no object.
     var details: Node?
+    /// When the same may be asked again, where that helps.
+    var retryAfterSeconds: Int64 = 1
 
     init(code: Int, reason: String, message: String, key: ObjectKey? = nil, causes: [Refusal.Cause] = []) {
         self.code = code
@@ -32,6 +34,7 @@ struct Failure: Error {
         let (code, reason) = Self.status(of: refusal)
         self.init(
             code: code, reason: reason, message: refusal.words, key: refusal.key, causes: refusal.causes)
+        if case .deliveryBehind(_, let afterMs) = refusal { retryAfterSeconds = (afterMs + 999) / 1000 }
     }
 
     static func notFound(_ key: ObjectKey) -> Failure { Failure(.notFound(key)) }
@@ -47,7 +50,7 @@ struct Failure: Error {
     /// Status codes and reasons of everything that the daemon refuses.
     private static func status(of refusal: Refusal) -> (code: Int, reason: String) {
         switch refusal {
-        case .notFound, .noReplica, .notStuck, .noConsumer: (404, "NotFound")
+        case .notFound, .noReplica, .notStuck, .noConsumer, .noSink: (404, "NotFound")
         case .malformed: (400, "BadRequest")
         case .unfitting(_, .tooCostly): (413, "RequestEntityTooLarge")
         case .invalid, .unfitting, .keyReused: (422, "Invalid")
@@ -55,7 +58,7 @@ struct Failure: Error {
         case .conflict: (409, "Conflict")
         case .forbidden: (403, "Forbidden")
         case .expired: (410, "Expired")
-        case .tooMany: (429, "TooManyRequests")
+        case .tooMany, .deliveryBehind: (429, "TooManyRequests")
         case .unavailable: (503, "ServiceUnavailable")
         }
     }

@@ -23,7 +23,7 @@ extension Failure {
         ])
     }
 
-    var headers: [(String, String)] { code == 503 || code == 429 ? [("Retry-After", "1")] : [] }
+    var headers: [(String, String)] { code == 503 || code == 429 ? [("Retry-After", String(retryAfterSeconds))] : [] }
 
     static func badRequest(_ message: String, key: ObjectKey? = nil) -> Failure {
         Failure(code: 400, reason: "BadRequest", message: message, key: key)

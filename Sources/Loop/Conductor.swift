@@ -7,10 +7,11 @@ public import Values
 /// clocks. The simulation drives this same value.
 ///
 /// Flow: inputs gather in the inbox; when no commit is under way, one step takes them. Its changes are committed, then its
-/// effects are released, then the next step begins. Beside that, one delivery is under way at a time: a batch is fetched,
-/// handed to the sink, and the sink's answer is an input; the step that takes it ends the delivery.
-/// Guarantee: nothing of a step is released before its commit; at most one commit and one delivery are under way; after
-/// `exit` nothing more is asked for.
+/// effects are released, then the next step begins. Beside that, one delivery to the journal is under way at a time: a batch
+/// is fetched, handed to the journal, and the journal's answer is an input; the step that takes it ends the delivery. Each
+/// named sink is fed from the journal in the same manner, and none waits for another.
+/// Guarantee: nothing of a step is released before its commit; at most one commit, one delivery to the journal and one to
+/// each named sink are under way; after `exit` nothing more is asked for.
 /// Assumes: each commit, fetch, delivery and close that is asked for is reported once, in any order.
 public struct Conductor: Sendable {
     /// What has happened.
@@ -18,7 +19,10 @@ public struct Conductor: Sendable {
         case inputs([Input])
         case committed(StoreFailure?)
         case fetched(Result<[EventRecord], StoreFailure>)
-        case delivered(Result<[DeliveryVerdict], SinkFailure>)
+        /// With the offset after all that the journal holds.
+        case delivered(Result<[DeliveryVerdict], SinkFailure>, end: Int64 = 0)
+        /// A named sink has answered, or did not in time.
+        case fed(SinkReport)
         /// The store failed beside a commit.
         case storeFailed(StoreFailure)
         /// The time of `wakeAtBootMs` has come.
@@ -36,6 +40,8 @@ public struct Conductor: Sendable {
         case refuse(Step)
         case fetch(excluding: [UID])
         case deliver([EventRecord])
+        /// Reads the journal for a named sink, and hands it what it wants.
+        case feed(SinkRequest)
         /// Puts all that was committed into the one file.
         case close
         case exit(Ending)
@@ -64,6 +70,13 @@ public struct Conductor: Sendable {
         case pausing(untilBootMs: Int64)
     }
 
+    /// What a named sink is busy with; one that is not here is idle.
+    private enum Feeding {
+        case sending(number: Int)
+        /// The sink has answered; the step that takes its answer ends it.
+        case settling(number: Int)
+    }
+
     private enum Life: Equatable {
         case running
         /// Nothing new begins; the commit that is under way ends first.
@@ -78,6 +91,8 @@ public struct Conductor: Sendable {
     private var inbox: [Input] = []
     private var work = Work.idle
     private var delivery = Delivery.idle
+    private var feeding: [String: Feeding] = [:]
+    private var lastFeeding = 0
     private var life = Life.running
 
     public init(engine: Engine) { self.engine = engine }
@@ -106,8 +121,9 @@ public struct Conductor: Sendable {
         case .storeFailed(.retry): break  // asked for again in its time
         case .fetched(.failure(.retry)): delivery = .pausing(untilBootMs: now.bootMs + Limits.storeRetryMs)
         case .fetched(.success(let batch)): fetched(batch, &actions)
-        case .delivered(.success(let verdicts)): settle(.delivered(verdicts))
-        case .delivered(.failure(let failure)): settle(.sinkUnavailable(failure.words))
+        case .delivered(.success(let verdicts), let end): settle(.delivered(verdicts, end: end))
+        case .delivered(.failure(let failure), _): settle(.sinkUnavailable(failure.words))
+        case .fed(let report): settle(report)
         case .woken: wake(&actions, now)
         case .stop: if life == .running { life = .stopping(byBootMs: now.bootMs + Limits.stopMs) }
         case .closed: return end(.stopped)
@@ -148,6 +164,13 @@ public struct Conductor: Sendable {
         inbox.append(answer)
     }
 
+    private mutating func settle(_ report: SinkReport) {
+        // What comes late, or for the second time, was given up.
+        guard case .sending(let number) = feeding[report.request.sink], number == report.request.number else { return }
+        feeding[report.request.sink] = .settling(number: number)
+        inbox.append(.fed(report))
+    }
+
     private mutating func wake(_ actions: inout [Action], _ now: Moment) {
         if case .pausing(let inputs, let until) = work, until <= now.bootMs {
             inbox = inputs + inbox
@@ -155,6 +178,7 @@ public struct Conductor: Sendable {
         }
         if case .pausing(let until) = delivery, until <= now.bootMs { delivery = .idle }
         deliver(fresh: [], &actions, now)
+        feed(&actions, now)
     }
 
     // MARK: What follows
@@ -193,6 +217,22 @@ public struct Conductor: Sendable {
         actions.append(.release(step))
         if step.tellsDelivery { delivery = .idle }
         deliver(fresh: step.changes.events, &actions, now)
+        for request in step.sinkRequests {
+            if case .settling(let number) = feeding[request.sink], number == request.number {
+                feeding[request.sink] = nil
+            }
+        }
+        feed(&actions, now)
+    }
+
+    private mutating func feed(_ actions: inout [Action], _ now: Moment) {
+        guard life == .running else { return }
+        for var request in engine.sinkRequests(now, besides: { feeding[$0] != nil }) {
+            lastFeeding += 1
+            request.number = lastFeeding
+            feeding[request.sink] = .sending(number: lastFeeding)
+            actions.append(.feed(request))
+        }
     }
 
     /// - Parameter fresh: events that were just written: at hand when nothing else waits.
@@ -227,6 +267,7 @@ public struct Conductor: Sendable {
         case .fetching, .sending, .settling: break
         case .pausing(let until): times.append(until)
         }
+        if let at = engine.nextSinkBootMs(besides: { feeding[$0] != nil }) { times.append(max(at, now.bootMs + 1)) }
         return times.min()
     }
 }

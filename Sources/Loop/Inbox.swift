@@ -6,6 +6,8 @@ public final class Inbox: Sendable {
     enum Message: Sendable {
         case input(Input)
         case report(Conductor.Report)
+        /// A call of a named sink has ended.
+        case ended(sink: String, number: Int, SinkReport)
         case finished(operation: Int, OperationResult)
         /// The result of work that the loop has asked for under a number.
         case answer(Int, any Sendable)

@@ -38,6 +38,8 @@ extension Limits {
     public static let resyncMs = 30_000
     /// Events that are handed to a sink at once.
     public static let publishBatchMax = 512
+    /// After which a call of a named sink is given up.
+    public static let sinkAnswerMs: Int64 = 120_000
     /// After which what is too old is removed again.
     public static let trimMs = 600_000
 }

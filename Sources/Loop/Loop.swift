@@ -26,6 +26,9 @@ public final class Loop {
     /// Why the last commit failed; nil when the store works.
     public var storeProblem: String? { conductor.storeProblem }
 
+    /// The time of day, in milliseconds since 1970.
+    public var nowMs: Int64 { clock.now().wallMs }
+
     /// What was done since the start.
     public struct Counters: Sendable {
         public var steps = 0
@@ -36,7 +39,9 @@ public final class Loop {
     }
 
     let store: any Store
-    private let journal: any EventJournal
+    let journal: any EventJournal
+    /// The named sinks that are configured, by their names.
+    var feeders: [String: Feeder] = [:]
     let drivers: [String: any Driver]
     let prober: (any Prober)?
     let sources: (any SourceReader)?
@@ -62,7 +67,7 @@ public final class Loop {
     /// - Parameter inbox: what drivers, prober and sources report to; they are made first, so it is there before.
     public init(
         engine: Engine, store: any Store, journal: any EventJournal, inbox: Inbox, drivers: [any Driver],
-        prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, clock: any Clock,
+        prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, sinks: [NamedSink] = [], clock: any Clock,
         events: EventLoop
     ) {
         conductor = Conductor(engine: engine)
@@ -75,6 +80,7 @@ public final class Loop {
         self.clock = clock
         self.events = events
         self.inbox = inbox
+        feeders = Dictionary(sinks.map { ($0.rule.name, Feeder($0)) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// Begins to take inputs, and what comes again and again.
@@ -83,6 +89,7 @@ public final class Loop {
         for uid in engine.state.tombstones.sorted() { forget(uid) }
         for object in engine.state.objects.values { probe(object.uid, object.agent) }
         watchSources()
+        report(.inputs([.sinks(feeders.values.map(\.rule))]))
         resync()
         trim()
         events.after(ms: Limits.scrubMs) { [unowned self] in scrub() }
@@ -123,6 +130,10 @@ public final class Loop {
             case .input(let input): inputs.append(input)
             case .finished(let operation, let result): inputs += finishOperation(operation, result)
             case .answer(let number, let value): answer(number, value)
+            case .ended(let sink, let number, let report):
+                if !inputs.isEmpty { self.report(.inputs(inputs)) }
+                inputs = []
+                endCall(sink, number, report)
             case .report(let report):
                 // Inputs that came first are in the inbox first.
                 if !inputs.isEmpty { self.report(.inputs(inputs)) }
@@ -147,7 +158,7 @@ public final class Loop {
         for action in actions {
             if case .release(let step) = action { release(step, shown.removeFirst()) } else { perform(action) }
         }
-        if case .delivered(.success) = report { onPublished() }
+        if case .delivered(.success, _) = report { onPublished() }
         setWake()
     }
 
@@ -155,8 +166,9 @@ public final class Loop {
         switch report {
         case .committed(nil): counters.commits += 1
         case .committed: counters.commitFailures += 1
-        case .delivered(.success(let verdicts)): counters.published += verdicts.count
-        case .delivered(.failure(let failure)): log("event journal unavailable", [("error", failure.words)])
+        case .delivered(.success(let verdicts), _): counters.published += verdicts.count
+        case .delivered(.failure(let failure), _): log("event journal unavailable", [("error", failure.words)])
+        case .fed(let report): noteFed(report)
         case .inputs, .fetched, .storeFailed, .woken, .stop, .closed: break
         }
     }
@@ -200,11 +212,13 @@ public final class Loop {
         case .deliver(let batch):
             journalThread.run { [journal, inbox] in
                 do throws(SinkFailure) {
-                    inbox.send(.report(.delivered(.success(try journal.append(batch)))))
+                    let verdicts = try journal.append(batch)
+                    inbox.send(.report(.delivered(.success(verdicts), end: journal.end)))
                 } catch {
                     inbox.send(.report(.delivered(.failure(error))))
                 }
             }
+        case .feed(let request): feed(request)
         case .release: break  // by the caller, with what readers were shown before
         case .refuse(let step):
             for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
@@ -248,7 +262,7 @@ public final class Loop {
                 inbox.send(.report(.storeFailed(error)))
             }
         }
-        let offset = engine.leastAcknowledgedOffset ?? .max
+        let offset = engine.leastWantedOffset ?? .max
         journalThread.run { [journal, inbox] in
             inbox.send(.input(.retained(from: journal.retain(from: offset, nowMs: now))))
         }

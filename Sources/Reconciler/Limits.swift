@@ -13,6 +13,23 @@ extension Limits {
     public static let publishAttemptsMax = 10
     /// The longest pause before a sink is asked again.
     public static let publishBackoffMsMax = 60_000
+    /// Events of the journal that are read at once for a named sink.
+    public static let sinkBatchMax = 1000
+    /// Sinks that may be configured, and those of former configurations whose places are kept.
+    public static let sinksMax = 16
+    static let sinksKeptMax = 16
+    /// Objects that are parked for one sink before its cursor stands still; one batch more at most.
+    public static let parkedObjectsMax = 1000
+    /// Of a reason that a sink gives, in letters.
+    static let sinkReasonMax = 500
+    /// How long a sink may ask for a pause.
+    static let sinkBusyMsMin: Int64 = 100
+    static let sinkBusyMsMax: Int64 = 3_600_000
+    /// Events that wait for the journal, and bytes of it that wait for a required sink, from which on nothing new is taken.
+    public static let outboxPendingMax = 100_000
+    public static let sinkBehindBytesMax: Int64 = 384 << 20
+    /// After which somebody who was refused for that may try again.
+    static let deliveryBehindMs: Int64 = 5_000
     /// How long events and entries of the audit are kept.
     public static let retentionMs: Int64 = 7 * 24 * 3_600_000
     /// Published events of one object that are remembered one by one until consumers acknowledge them.

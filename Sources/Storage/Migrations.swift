@@ -243,5 +243,29 @@ enum Migrations {
             CREATE INDEX audit_by_object ON audit (kind, namespace, name, id);
             """
         ),
+        (
+            7, "sinks",
+            """
+            CREATE TABLE sinks (
+              name TEXT PRIMARY KEY CHECK (name <> ''),
+              journal_offset INTEGER NOT NULL CHECK (journal_offset >= 0),
+              position INTEGER NOT NULL CHECK (position >= 0),
+              gone TEXT CHECK (gone <> '')
+            ) STRICT, WITHOUT ROWID;
+            CREATE TABLE parked (
+              sink TEXT NOT NULL REFERENCES sinks (name) ON DELETE CASCADE,
+              uid TEXT NOT NULL CHECK (length(uid) = 32),
+              journal_offset INTEGER NOT NULL CHECK (journal_offset >= 0),
+              position INTEGER NOT NULL CHECK (position >= 1),
+              sequence INTEGER NOT NULL CHECK (sequence >= 1),
+              event_type TEXT NOT NULL CHECK (event_type <> ''),
+              attempts INTEGER NOT NULL CHECK (attempts >= 0),
+              state TEXT NOT NULL CHECK (state IN ('Retrying', 'DeadLettered', 'Following')),
+              retry_at TEXT CHECK ((retry_at IS NOT NULL) = (state = 'Retrying')),
+              reason TEXT NOT NULL,
+              PRIMARY KEY (sink, uid)
+            ) STRICT, WITHOUT ROWID;
+            """
+        ),
     ]
 }

@@ -29,6 +29,7 @@ extension SQLiteStore {
         for record in changes.audit { try save(record) }
         for delivery in changes.deliveries { try save(delivery) }
         for consumer in changes.consumers { try save(consumer) }
+        for sink in changes.sinks { try save(sink) }
         for answer in changes.answers { try save(answer) }
         for uid in changes.tombstones {
             try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])

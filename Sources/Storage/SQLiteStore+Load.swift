@@ -22,6 +22,7 @@ extension SQLiteStore {
                     isExpired: try row.flag(3))
             })
         { state.consumers[consumer.name] = consumer }
+        try loadSinks(into: &state)
         try loadLedgers(into: &state)
         for answer in try database.query(
             "SELECT principal, key, digest, answer, at_ms FROM idempotency",

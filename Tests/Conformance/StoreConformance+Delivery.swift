@@ -1,6 +1,7 @@
 import Manifests
 import Planner
 import Reconciler
+import Simulation
 import Testing
 import Values
 
@@ -129,5 +130,52 @@ extension StoreConformance {
         // The second waits for its consumer, the third for the sink.
         #expect(try positions() == [3, 2])
         #expect(try Self.difference(self.clerk().store.load(), clerk.engine.state) == nil)
+    }
+}
+
+/// Named sinks: how far they have got, and what is parked for them.
+extension StoreConformance {
+    func sinksAreKept() throws {
+        var clerk = try clerk()
+        func state() throws -> EngineState { try self.clerk().store.load() }
+        try clerk.take([.sinks([SinkRule(name: "archive", isRequired: true), SinkRule(name: "mirror")])])
+        #expect(try state().sinks == clerk.engine.state.sinks)
+        #expect(try state().sinks.keys.sorted() == ["archive", "mirror"])
+        let journal = SimulatedJournal()
+        for note in ["1", "2", "3"] { try clerk.note("a", note) }
+        try clerk.note("b", "1")
+        for event in try clerk.store.unpublished(limit: 10, excluding: []) { journal.append(event) }
+        try clerk.deliver(to: Acceptor())
+        try clerk.take([.delivered([], end: journal.end)])
+        /// The archive refuses an event for now, and takes the rest.
+        func feed(_ outcome: DeliveryVerdict.Outcome) throws {
+            for request in clerk.engine.sinkRequests(clerk.now, besides: { $0 != "archive" }) {
+                let batch = request.batch(of: journal)
+                let verdicts = batch.events.filter { $0.sequence <= 2 }.map {
+                    DeliveryVerdict($0, $0.sequence == 2 ? outcome : .confirmed)
+                }
+                try clerk.take([.fed(batch.report(.success(verdicts)))])
+            }
+        }
+        try feed(.postponed("not now"))
+        let uid = try #require(clerk.uid(.namespace("a")))
+        #expect(try state().sinks == clerk.engine.state.sinks)
+        let parked = try #require(try state().sinks["archive"]?.parked[uid])
+        #expect(parked.sequence == 2 && parked.reason == "not now" && parked.attempts == 1 && parked.offset == 1)
+        #expect(try state().sinks["archive"]?.offset == 4)
+        clerk.later(60_000)
+        try feed(.refused("never \u{0}\u{2028}"))
+        #expect(try state().sinks == clerk.engine.state.sinks)
+        #expect(try state().sinks["archive"]?.deadLetters == 1)
+        try clerk.request(.resolve(.skip, sink: "archive", position: parked.position))
+        #expect(try state().sinks["archive"]?.parked[uid]?.phase == .following)
+        try clerk.request(.resolve(.drop, sink: "archive", position: nil))
+        #expect(try state().sinks == clerk.engine.state.sinks)
+        try clerk.take([.sinks([SinkRule(name: "archive")])])
+        #expect(try state().sinks.count == 2, "a sink that is configured no more keeps its place")
+        try clerk.request(.forgetSink("mirror"))
+        #expect(try state().sinks == clerk.engine.state.sinks && state().sinks.count == 1)
+        try clerk.restart()
+        #expect(clerk.engine.state.sinks["archive"]?.offset == 4)
     }
 }

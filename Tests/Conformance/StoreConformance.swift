@@ -12,7 +12,7 @@ package struct StoreConformance {
         case aNewStoreHoldsNothing, whatIsCommittedIsThereAfterAReopen, aLifeOfTheSimulationIsHeld
         case aCommitThatFailsLeavesNothing, numbersNeverGoBack, everyKindOfTextComesBack, secretsComeBack
         case aStatusIsWrittenAlone, aRemovedObjectLeavesOnlyItsEvents, tombstonesStayUntilTheyAreCleared
-        case unpublishedEventsComeInOrder, eachStateOfDeliveryIsKept, consumersAreKept
+        case unpublishedEventsComeInOrder, eachStateOfDeliveryIsKept, consumersAreKept, sinksAreKept
         case eventsOfAnObjectComeNewestFirst, recordsOfTheOutboxAreFound, whatWaitsIsNeverTrimmed
         case answersAreKept
     }
@@ -36,6 +36,7 @@ package struct StoreConformance {
         case .unpublishedEventsComeInOrder: try unpublishedEventsComeInOrder()
         case .eachStateOfDeliveryIsKept: try eachStateOfDeliveryIsKept()
         case .consumersAreKept: try consumersAreKept()
+        case .sinksAreKept: try sinksAreKept()
         case .eventsOfAnObjectComeNewestFirst: try eventsOfAnObjectComeNewestFirst()
         case .recordsOfTheOutboxAreFound: try recordsOfTheOutboxAreFound()
         case .whatWaitsIsNeverTrimmed: try whatWaitsIsNeverTrimmed()
@@ -238,6 +239,9 @@ package struct StoreConformance {
                 "ledger \(uid.hex): \(String(describing: found.ledgers[uid])) is not \(String(describing: expected.ledgers[uid]))"
         }
         if found.consumers != expected.consumers { return "consumers" }
+        if found.sinks != expected.sinks {
+            return "sinks \(found.sinks) are not \(expected.sinks)"
+        }
         if found.keptAnswers != expected.keptAnswers { return "answers" }
         if found.tombstones != expected.tombstones { return "tombstones" }
         if found.backlog != expected.backlog { return "backlog \(found.backlog) is not \(expected.backlog)" }

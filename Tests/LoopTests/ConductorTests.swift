@@ -9,14 +9,20 @@ import Values
     private var conductor = Conductor(engine: Engine(state: EngineState(), settings: EngineSettings()))
     private var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
 
+    /// What named sinks were asked last.
+    private var asked: [String: SinkRequest] = [:]
+
     private mutating func take(_ report: Conductor.Report) -> [String] {
-        conductor.take(report, now).map { action in
+        let actions = conductor.take(report, now)
+        for case .feed(let request) in actions { asked[request.sink] = request }
+        return actions.map { action in
             switch action {
             case .commit: "commit"
             case .release: "release"
             case .refuse: "refuse"
             case .fetch: "fetch"
             case .deliver(let events): "deliver \(events.map(\.position))"
+            case .feed(let request): "feed \(request.sink) from \(request.from)"
             case .close: "close"
             case .exit(let ending): "exit \(ending)"
             }
@@ -103,5 +109,36 @@ import Values
             }
         #expect(take(report) == ["exit storeFailed(\"input/output error\")"])
         #expect(take(report) == [])
+    }
+}
+
+/// Named sinks beside the journal.
+extension ConductorTests {
+    private mutating func publish(_ name: String, _ position: Int64) {
+        _ = take(.inputs([Self.request(name)]))
+        _ = take(.committed(nil))
+        _ = take(.delivered(.success([Self.verdict(position, name)]), end: position))
+    }
+
+    private func report(_ sink: String, _ failure: SinkFailure) -> Conductor.Report? {
+        asked[sink].map { .fed(SinkReport($0, failure)) }
+    }
+
+    @Test mutating func aSinkThatIsSlowSlowsNoOther() throws {
+        let rules = [SinkRule(name: "fast"), SinkRule(name: "slow")]
+        #expect(take(.inputs([.sinks(rules)])) == ["commit"])
+        _ = take(.committed(nil))
+        publish("a", 1)
+        #expect(take(.committed(nil)) == ["release", "feed fast from 0", "feed slow from 0"])
+        // One of the two fails and is left alone for a moment; the other is busy all the time.
+        #expect(take(try #require(report("fast", .lost("down")))) == ["release"])
+        now.bootMs = conductor.wakeAtBootMs(now) ?? 0
+        #expect(take(.woken) == ["feed fast from 0"])
+        // What comes late from a call that was given up is nobody's.
+        let late = asked["slow"]
+        #expect(take(try #require(report("slow", .lost("no answer")))) == ["release"])
+        now.bootMs += 10_000
+        #expect(take(.woken) == ["feed slow from 0"])
+        #expect(take(.fed(SinkReport(try #require(late), .lost("late")))) == [])
     }
 }

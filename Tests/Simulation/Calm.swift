@@ -8,7 +8,14 @@ extension Life {
     mutating func calm() {
         guard result.violation == nil else { return }
         isCalm = true
-        sinkIsDown = false
+        journalIsDown = false
+        for (name, sink) in sinks {
+            if !sink.isConfigured { sinks[name]?.configuredAt = now }
+            sinks[name]?.isDown = false
+            sinks[name]?.isGone = false
+            sinks[name]?.isConfigured = true
+        }
+        configureSinks()
         machine.becomeCalm(nowMs: now.wallMs)
         for index in 0..<1500 where result.violation == nil {
             if index % 10 == 0 {
@@ -22,6 +29,7 @@ extension Life {
                 // An operator replays what was given up.
                 let stuck = engine.state.ledgers.values.compactMap(\.stuck).filter(\.isDeadLetter).map(\.position)
                 for position in stuck.sorted() { request(.replay(position: position)) }
+                for name in sinks.keys.sorted() { mend(name) }
                 // Controllers let go of what is deleted.
                 for object in engine.state.objects.values.sorted(by: { $0.key < $1.key })
                 where object.deletion != nil && !object.finalizers.isEmpty {
@@ -42,8 +50,9 @@ extension Life {
             if index % 50 == 49, isConverged { break }
         }
         guard result.violation == nil else { return }
-        if let why = unconverged ?? unsynced { return fail("not converged: \(why)") }
+        if let why = unconverged ?? unfed ?? unsynced { return fail("not converged: \(why)") }
         checkLedgers()
+        checkSinks()
         checkTold()
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
@@ -71,7 +80,7 @@ extension Life {
         }?.ordinal
     }
 
-    private var isConverged: Bool { unconverged == nil && unsynced == nil }
+    private var isConverged: Bool { unconverged == nil && unfed == nil && unsynced == nil }
 
     private var unconverged: String? {
         if !pending.isEmpty || !actions.isEmpty { return "work is under way" }

@@ -7,7 +7,7 @@ import Values
 extension Life {
     mutating func chaos(_ index: Int) {
         advance(Int64(random.below(900)))
-        switch random.below(28) {
+        switch random.below(31) {
         case 0...3: applyAgent(agents[random.below(agents.count)])
         case 4:
             request(
@@ -15,7 +15,7 @@ extension Life {
                     agents[random.below(agents.count)], graceMs: random.chance(50) ? Int64(random.below(3)) * 1000 : nil
                 ))
         case 5: observe()
-        case 6: sinkIsDown.toggle()
+        case 6: journalIsDown.toggle()
         case 7: now.wallMs += Int64(random.below(7_200_000)) - 3_600_000
         case 8:
             let living = machine.living
@@ -53,6 +53,7 @@ extension Life {
         case 18: noteStatus(random.chance(50) ? team : agents[random.below(agents.count)])
         case 19: if random.chance(60) { giveTeamAnOwner() } else { deleteOwner() }
         case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
+        case 28...30: disturbSinks()
         default: break
         }
         // Every life has its crashes, at any boundary.

@@ -11,7 +11,10 @@ struct Faults {
     /// An operation that reports to have failed; one that reports again, later.
     var operationFails: Int
     var reportsTwice: Int
-    var sinkRefuses: Int
+    var journalRefuses: Int
+    /// A named sink that dies in the midst of a batch, and one that does not take an event.
+    var sinkDies: Int
+    var sinkPostpones: Int
     var tornRead: Int
 
     init(_ random: inout SeededRandom) {
@@ -22,7 +25,9 @@ struct Faults {
         lateStart = draw(12)
         operationFails = draw(6)
         reportsTwice = draw(5)
-        sinkRefuses = draw(2)
+        journalRefuses = draw(2)
+        sinkDies = draw(8)
+        sinkPostpones = draw(2)
         tornRead = draw(30)
     }
 }

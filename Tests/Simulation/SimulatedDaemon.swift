@@ -35,6 +35,9 @@ extension Life {
             let batch = store.unpublished(limit: 64, excluding: Set(parked))
             askStore(.report(.fetched(.success(batch))))
         case .deliver(let batch): later(.deliver(batch), within: isCalm ? 20 : 400)
+        case .feed(let request):
+            // Now and then so long that others are far ahead.
+            later(.feed(request), within: isCalm ? 20 : random.chance(10) ? 20_000 : 400)
         case .close: askStore(.report(.closed))
         case .exit(let ending):
             if ending == .stopped { result.stops += 1 }
@@ -63,6 +66,8 @@ extension Life {
     private mutating func keep(_ changes: ChangeSet) {
         result.untold += changes.replicas.count { $0.run?.isUntold == true }
         checkCommit(changes)
+        noteSinks(changes)
+        result.parked += changes.sinks.count { if case .parked = $0 { true } else { false } }
         checkPruned(changes)
         do throws(StoreFailure) { try store.commit(changes) } catch { fail("the store: \(error.words)") }
         if let problem = shadow?.commit(changes) { fail("the real store: \(problem)") }
@@ -82,6 +87,7 @@ extension Life {
         release(operations)
         for uid in step.changes.tombstones { later(.input(.homesRemoved(uid)), within: 500) }
         checkState()
+        checkSinkGates(step)
         if happens(\.crash) { crash(.afterEffects) }
     }
 
@@ -117,7 +123,8 @@ extension Life {
         inFlight = []
         storeAt = 0
         // Operations of the life before are no longer ours to guard; what they do is seen.
-        conductor = Conductor(engine: Engine(state: store.load(), settings: settings))
+        conductor = Conductor(engine: startedEngine())
+        configureSinks()
         checkLedgers()
         if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
         applyDefaultNamespace()

@@ -36,6 +36,7 @@ struct SimulatedStore {
     private(set) var lastSequence: [UID: Int64] = [:]
     private var published: [UID: Int64] = [:]
     private var consumers: [String: Consumer] = [:]
+    private var sinks: [String: SinkCursor] = [:]
     private var answers: [KeptAnswer.ID: KeptAnswer] = [:]
     private var tombstones: Set<UID> = []
     private var resourceVersion: Int64 = 0
@@ -99,6 +100,7 @@ struct SimulatedStore {
             case .removed(let name): consumers[name] = nil
             }
         }
+        for write in changes.sinks { try apply(write) }
         for answer in changes.answers {
             if let old = answers.updateValue(answer, forKey: answer.id), answer.atMs - old.atMs < Limits.keptAnswerMs {
                 throw .fatal("the key \(answer.key) is taken")
@@ -138,6 +140,19 @@ struct SimulatedStore {
         }
     }
 
+    private mutating func apply(_ write: SinkWrite) throws(StoreFailure) {
+        switch write {
+        case .cursor(var cursor):
+            cursor.parked = sinks[cursor.name]?.parked ?? [:]
+            sinks[cursor.name] = cursor
+        case .parked(let sink, let uid, let object):
+            guard sinks[sink] != nil else { throw .fatal("something is parked for \(sink), which is not there") }
+            sinks[sink]?.parked[uid] = object
+        case .released(let sink, let uid): sinks[sink]?.parked[uid] = nil
+        case .removed(let name): sinks[name] = nil
+        }
+    }
+
     func load() -> EngineState {
         var state = EngineState()
         for var object in objects.values {
@@ -158,6 +173,7 @@ struct SimulatedStore {
         }
         for row in rows { if let stuck = row.stuck { state.ledgers[row.event.uid]?.stuck = stuck } }
         state.consumers = consumers
+        state.sinks = sinks
         for answer in answers.values { state.keptAnswers.keep(answer) }
         state.tombstones = tombstones
         state.resourceVersion = resourceVersion

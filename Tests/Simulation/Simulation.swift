@@ -6,7 +6,7 @@ import Values
 
 /// A known-bad variant of the engine's surroundings, which the checks must catch.
 public enum Mutant: String, Sendable, CaseIterable {
-    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim, tornReadIsWhole
+    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim, tornReadIsWhole, sinkForgets
 }
 
 /// Places at which the daemon can die.
@@ -24,6 +24,9 @@ public struct SimulationResult: Sendable {
     public var prunes = 0
     /// Writes about attempts of crash loops that no event speaks of.
     public var untold = 0
+    /// Events that named sinks were given, and objects that were parked for one.
+    public var fed = 0
+    public var parked = 0
     /// Orderly ends of the daemon.
     public var stops = 0
     /// A hash over all that was committed: equal for equal lives.
@@ -48,6 +51,7 @@ struct Life {
         case lateStart(RunID)
         case input(Input)
         case deliver([EventRecord])
+        case feed(SinkRequest)
         case commit(ChangeSet)
         case report(Conductor.Report)
     }
@@ -71,10 +75,12 @@ struct Life {
     var inFlight: Set<RunID> = []
     /// The store does one thing after the other: when it has done what it was asked for last.
     var storeAt: Int64 = 0
-    var sinkIsDown = false
+    var journalIsDown = false
+    let journal = SimulatedJournal()
+    var sinks = Life.sinks()
     var isCalm = false
     var nextRequest = 0
-    /// What the sink holds durably.
+    /// What the journal holds durably.
     var delivered: [UID: Int64] = [:]
     let team = ObjectKey(.namespace, namespace: "", name: "team")
     let owner = ObjectKey(.namespace, namespace: "", name: "owner")
@@ -91,9 +97,11 @@ struct Life {
         faults = Faults(&random)
         machine.ignoresClaims = mutant == .noClaim
         conductor = Conductor(engine: Engine(state: EngineState(), settings: settings))
+        conductor = Conductor(engine: startedEngine())
     }
 
     mutating func live() {
+        configureSinks()
         applyDefaultNamespace()
         applyNamespace()
         applyConfigMap()
@@ -155,6 +163,7 @@ struct Life {
             if life == daemonLife { pending.append(input) }
         case .deliver(let events):
             deliver(events, life)
+        case .feed(let request): feed(request, life)
         case .commit(let changes):
             if life == daemonLife { commit(changes) }
         case .report(let report):
@@ -187,7 +196,7 @@ struct Life {
     }
 
     mutating func deliver(_ events: [EventRecord], _ life: Int) {
-        if sinkIsDown {
+        if journalIsDown {
             if life == daemonLife { report(.delivered(.failure(.lost("down")))) }
             return
         }
@@ -195,7 +204,7 @@ struct Life {
         var refused: Set<UID> = []
         for event in events {
             if refused.contains(event.uid) { continue }
-            if happens(\.sinkRefuses) {
+            if happens(\.journalRefuses) {
                 refused.insert(event.uid)
                 verdicts.append(DeliveryVerdict(event, .postponed("no")))
                 continue
@@ -205,8 +214,9 @@ struct Life {
                 fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)")
             }
             delivered[event.uid] = max(last, event.sequence)
+            journal.append(event)
             verdicts.append(DeliveryVerdict(event))
         }
-        if life == daemonLife { report(.delivered(.success(verdicts))) }
+        if life == daemonLife { report(.delivered(.success(verdicts), end: journal.end)) }
     }
 }

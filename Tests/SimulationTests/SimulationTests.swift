@@ -19,6 +19,8 @@ private let seeds: Range<UInt64> = 1..<1001
         #expect(results.contains { $0.result.freezes > 0 }, "nothing was frozen")
         #expect(results.contains { $0.result.prunes > 0 }, "nothing was pruned")
         #expect(results.contains { $0.result.untold > 0 }, "no crash loop was fast enough to be told in part")
+        #expect(results.contains { $0.result.fed > 0 }, "no named sink was given anything")
+        #expect(results.contains { $0.result.parked > 0 }, "nothing was parked for a sink")
         #expect(results.contains { $0.result.stops > 0 }, "the daemon was never stopped")
         for boundary in CrashBoundary.allCases {
             let hits = results.reduce(0) { $0 + ($1.result.crashes[boundary] ?? 0) }

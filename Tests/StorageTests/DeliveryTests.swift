@@ -214,11 +214,11 @@ extension Answer {
             try office.apply("default", "1")
             _ = try office.request(.acknowledge(consumer: "slow", position: 1, journalOffset: 10))
             _ = try office.request(.acknowledge(consumer: "fast", position: 1, journalOffset: 500))
-            #expect(office.engine.leastAcknowledgedOffset == 10)
+            #expect(office.engine.leastWantedOffset == 10)
             try office.take([.retained(from: 100)])
             let state = try office.store.load()
             #expect(state.consumers["slow"]?.isExpired == true && state.consumers["fast"]?.isExpired == false)
-            #expect(office.engine.leastAcknowledgedOffset == 500)
+            #expect(office.engine.leastWantedOffset == 500)
             let last = try office.store.unpublished(limit: 10, excluding: []).last
             #expect(last?.type == "consumer.expired" && last?.payload.contains("\"consumer\":\"slow\"") == true)
             try office.take([.retained(from: 100)])

@@ -45,15 +45,3 @@ struct Accepted {
 extension Call {
     var accepted: Accepted { Accepted(exchange.headers("Accept")) }
 }
-
-extension StringProtocol {
-    /// Without blanks at its ends.
-    var trimmed: String {
-        func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
-        let text = Substring(self)
-        guard let first = text.utf8.firstIndex(where: { !isBlank($0) }),
-            let last = text.utf8.lastIndex(where: { !isBlank($0) })
-        else { return "" }
-        return String(Substring(text.utf8[first...last]))
-    }
-}

@@ -37,5 +37,6 @@ extension Query {
         "sincePosition": "Events behind this position.", "consumer": "Goes on where this consumer has got.",
         "namespace": "Of this namespace only.", "position": "How far the consumer has got.",
         "offset": "Where that is in the journal.", "all": "All records, not only those where delivery is stuck.",
+        "sink": "What this named sink has not taken, in place of the journal.",
     ]
 }

@@ -47,6 +47,12 @@ extension Server {
         metric(
             "agentos_outbox_dead_letters", "gauge", "Objects whose delivery waits for a person.",
             [("", Double(state.ledgers.values.count { $0.stuck?.isDeadLetter == true }))])
+        for (name, type, help, value) in Self.sinkMetrics {
+            let values = loop.engine.sinkRules.map { rule in
+                ("{sink=\"\(rule.name)\"}", value(loop.engine, rule.name, loop.nowMs))
+            }
+            if !values.isEmpty { metric(name, type, help, values) }
+        }
         metric("agentos_watches", "gauge", "Open watches.", [("", Double(watches.count))])
         metric("agentos_event_position", "counter", "Position of the last event.", [("", Double(state.position))])
         metric(
@@ -63,6 +69,36 @@ extension Server {
         metric("agentos_build_info", "gauge", "Version of the daemon.", [("{version=\"\(settings.version)\"}", 1)])
         return out
     }
+}
+
+extension Server {
+    /// What is measured of each named sink.
+    fileprivate static let sinkMetrics: [(String, String, String, @Sendable (Engine, String, Int64) -> Double)] = [
+        (
+            "agentos_sink_delivered_total", "counter", "Events that a sink has confirmed.",
+            { engine, name, _ in Double(engine.sinkFacts(name).delivered) }
+        ),
+        (
+            "agentos_sink_failures_total", "counter", "Calls of a sink that have failed and are tried again.",
+            { engine, name, _ in Double(engine.sinkFacts(name).failures) }
+        ),
+        (
+            "agentos_sink_refusals_total", "counter", "Events that a sink has not taken, each time it was asked.",
+            { engine, name, _ in Double(engine.sinkFacts(name).refusals) }
+        ),
+        (
+            "agentos_sink_lag_events", "gauge", "Events behind the last one that a sink has.",
+            { engine, name, now in Double(engine.sinkLag(name, nowMs: now).events) }
+        ),
+        (
+            "agentos_sink_lag_seconds", "gauge", "Age of the oldest event that a sink has not taken.",
+            { engine, name, now in Double(engine.sinkLag(name, nowMs: now).ms) / 1000 }
+        ),
+        (
+            "agentos_sink_dead_letters", "gauge", "Objects whose delivery to a sink waits for a person.",
+            { engine, name, _ in Double(engine.state.sinks[name]?.deadLetters ?? 0) }
+        ),
+    ]
 }
 
 /// How requests are counted: by what the table of routes says, so that there is a bounded number of them.

@@ -12,6 +12,7 @@ extension Server {
     }
 
     private func outbox(_ call: Call, position: Int64?) {
+        if let sink = call.parameters[Query.sink] { return parked(call, in: sink, position: position) }
         let stuckOnly = !call.parameters.has(Query.all)
         loop.read { store throws(StoreFailure) in
             try store.outbox(position: position, stuckOnly: stuckOnly, limit: Limits.listLimitMax)
@@ -40,13 +41,28 @@ extension Server {
 
     func replay(_ call: Call) {
         guard let position = position(call) else { return }
+        if let sink = call.parameters[Query.sink] {
+            return resolve(call, .replay, in: sink, position: position)
+        }
         loop.submit(actor: call.principal, trace: call.trace.id, .replay(position: position)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }
 
+    /// The journal takes everything in its time: only what waits for a named sink can be dropped.
+    func drop(_ call: Call) {
+        guard let position = position(call) else { return }
+        guard let sink = call.parameters[Query.sink] else {
+            return call.fail(.badRequest("only what a named sink has not taken can be dropped: name it with sink"))
+        }
+        resolve(call, .drop, in: sink, position: position)
+    }
+
     func skip(_ call: Call) {
         guard let position = position(call) else { return }
+        if let sink = call.parameters[Query.sink] {
+            return resolve(call, .skip, in: sink, position: position)
+        }
         loop.submit(actor: call.principal, trace: call.trace.id, .skip(position: position)) { [loop] in
             call.reply($0, loop.engine.state)
         }

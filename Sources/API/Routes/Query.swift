@@ -63,6 +63,7 @@ enum Query {
     static let position = Parameter<Int64>.integer("position", 0...positionMax)
     static let offset = Parameter<Int64>.integer("offset", 0...positionMax)
     static let all = Parameter<Bool>.flag("all")
+    static let sink = Parameter<String>.text("sink", bytesMax: 63)
 
     /// The head of a request has room for both.
     private static let selectorBytesMax = 4096

@@ -123,10 +123,28 @@ extension Route {
             [Query.sincePosition, Query.consumer, Query.namespace, Query.follow]
         ) { $0.eventLog($1) },
         record(.get, "usage", [.get], "usage", [Query.namespace]) { $0.usage($1) },
-        record(.get, "outbox", [.list], "outbox", [Query.all]) { $0.outbox($1) },
-        record(.get, "outbox/{position}", [.get], "outbox", [Query.all]) { $0.outboxRecord($1) },
-        record(.post, "outbox/{position}/replay", [.create], "outbox", subresource: "replay") { $0.replay($1) },
-        record(.post, "outbox/{position}/skip", [.create], "outbox", subresource: "skip") { $0.skip($1) },
+        record(.get, "outbox", [.list], "outbox", [Query.all, Query.sink]) { $0.outbox($1) },
+        record(.get, "outbox/{position}", [.get], "outbox", [Query.all, Query.sink]) { $0.outboxRecord($1) },
+        record(
+            .post, "outbox/{position}/replay", [.create], "outbox", subresource: "replay", [Query.sink]
+        ) { $0.replay($1) },
+        record(.post, "outbox/{position}/skip", [.create], "outbox", subresource: "skip", [Query.sink]) {
+            $0.skip($1)
+        },
+        record(.post, "outbox/{position}/drop", [.create], "outbox", subresource: "drop", [Query.sink]) {
+            $0.drop($1)
+        },
+        record(.get, "sinks", [.list], "sinks") { $0.sinks($1) },
+        record(.delete, "sinks/{sink}", [.delete], "sinks") { $0.forgetSink($1) },
+        record(.post, "sinks/{sink}/replay", [.create], "sinks", subresource: "replay") { server, call in
+            server.resolve(call, .replay, in: call.name, position: nil)
+        },
+        record(.post, "sinks/{sink}/skip", [.create], "sinks", subresource: "skip") { server, call in
+            server.resolve(call, .skip, in: call.name, position: nil)
+        },
+        record(.post, "sinks/{sink}/drop", [.create], "sinks", subresource: "drop") { server, call in
+            server.resolve(call, .drop, in: call.name, position: nil)
+        },
         record(.get, "consumers", [.list], "consumers") { $0.consumers($1) },
         record(
             .post, "consumers/{consumer}", [.create], "consumers", [Query.position, Query.offset]

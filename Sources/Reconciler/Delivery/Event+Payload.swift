@@ -21,6 +21,7 @@ extension Event {
                     .map([
                         ("kind", .text(object.key.kind.rawValue)), ("namespace", .text(object.key.namespace)),
                         ("name", .text(object.key.name)), ("uid", .text(object.uid.text)),
+                        ("labels", object.labels.isEmpty ? nil : .strings(object.labels)),
                     ])
                 ),
                 ("sequence", .number(sequence)), ("position", .number(position)),
@@ -42,6 +43,8 @@ extension Event {
         case .run(let transition): return data(transition)
         case .consumerExpired(let consumer):
             return [("consumer", .text(consumer.name)), ("position", .number(consumer.position))]
+        case .sinkExpired(let sink, let position): return [("sink", .text(sink)), ("position", .number(position))]
+        case .sinkGone(let sink, let reason): return [("sink", .text(sink)), ("message", .text(reason))]
         case .synced(let sync):
             return [
                 ("sourceRevision", .text(sync.revision)), ("declared", .number(sync.declared)),
@@ -88,7 +91,8 @@ extension Event {
         case .deletionRequested: "delete"
         case .deleted: "deleted"
         case .run(let transition): transition.name.rawValue
-        case .consumerExpired: "expire"
+        case .consumerExpired, .sinkExpired: "expire"
+        case .sinkGone: "switch-off"
         case .synced, .syncFailed: "sync"
         case .pruned: "prune"
         case .drifted: "drifted"
@@ -101,6 +105,7 @@ extension Event {
         case .updated(_, let restarts): restarts.isEmpty ? "" : "restarts: \(restarts.joined(separator: ", "))"
         case .run(let transition): transition.reason.text
         case .consumerExpired(let consumer): consumer.name
+        case .sinkExpired(let sink, _), .sinkGone(let sink, _): sink
         case .synced(let sync): sync.revision
         case .syncFailed(let revision, _, _): revision
         case .pruned: "no longer declared"

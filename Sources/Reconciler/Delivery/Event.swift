@@ -13,6 +13,10 @@ public enum Event: Sendable, Equatable {
     case run(Transition)
     /// Events that the consumer had not acknowledged were dropped.
     case consumerExpired(Consumer)
+    /// Events that the named sink had not taken were dropped; it had got up to a position.
+    case sinkExpired(sink: String, position: Int64)
+    /// The named sink wants nothing more, and is switched off.
+    case sinkGone(sink: String, reason: String)
     /// A Source has applied a revision, in whole or in part.
     case synced(Sync)
     case syncFailed(revision: String, failed: Int, errors: [String])
@@ -39,6 +43,8 @@ public enum Event: Sendable, Equatable {
         case .deleted: .deleted(kind)
         case .run(let transition): .run(transition.name)
         case .consumerExpired: .consumerExpired
+        case .sinkExpired: .sinkExpired
+        case .sinkGone: .sinkGone
         case .synced: .sourceSynced
         case .syncFailed: .sourceFailed
         case .pruned: .objectPruned
@@ -56,6 +62,8 @@ public enum EventType: Sendable, Hashable, CaseIterable {
     case deleted(Kind)
     case run(TransitionName)
     case consumerExpired
+    case sinkExpired
+    case sinkGone
     case sourceSynced
     case sourceFailed
     case objectPruned
@@ -64,7 +72,7 @@ public enum EventType: Sendable, Hashable, CaseIterable {
     public static let allCases: [EventType] =
         Kind.allCases.flatMap { [.created($0), .updated($0), .deleted($0)] }
         + TransitionName.allCases.map(EventType.run)
-        + [.consumerExpired, .sourceSynced, .sourceFailed, .objectPruned, .objectDrifted]
+        + [.consumerExpired, .sinkExpired, .sinkGone, .sourceSynced, .sourceFailed, .objectPruned, .objectDrifted]
 
     public var text: String {
         switch self {
@@ -73,6 +81,8 @@ public enum EventType: Sendable, Hashable, CaseIterable {
         case .deleted(let kind): "\(kind.singular).deleted"
         case .run(let transition): "run.\(transition.rawValue)"
         case .consumerExpired: "consumer.expired"
+        case .sinkExpired: "sink.expired"
+        case .sinkGone: "sink.gone"
         case .sourceSynced: "source.synced"
         case .sourceFailed: "source.failed"
         case .objectPruned: "object.pruned"

@@ -27,6 +27,7 @@ public struct ChangeSet: Sendable {
     public var audit: [AuditRecord] = []
     public var deliveries: [DeliveryWrite] = []
     public var consumers: [ConsumerWrite] = []
+    public var sinks: [SinkWrite] = []
     public var answers: [KeptAnswer] = []
     /// Objects whose homes and run directories are to be removed, and those where that is done.
     public var tombstones: [UID] = []
@@ -36,7 +37,7 @@ public struct ChangeSet: Sendable {
 
     public var isEmpty: Bool {
         objects.isEmpty && removed.isEmpty && replicas.isEmpty && events.isEmpty && audit.isEmpty && deliveries.isEmpty
-            && consumers.isEmpty && answers.isEmpty && tombstones.isEmpty && tombstonesCleared.isEmpty
+            && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && tombstones.isEmpty && tombstonesCleared.isEmpty
     }
 }
 

@@ -2,9 +2,14 @@ import Manifests
 import Planner
 import Values
 
-/// What is known of the sink that events are delivered to.
+/// What is known of the journal and of the named sinks.
 struct DeliveryFacts: Sendable {
-    /// Publishing stopped until then because the sink was unreachable.
+    /// The configured sinks, in the order of their names.
+    private(set) var rules: [SinkRule] = []
+    private(set) var sinks: [String: SinkFacts] = [:]
+    /// Agents with starts that wait for sinks, and the least offset of the journal that one of them waits for.
+    var gated: [ObjectKey: Int64] = [:]
+    /// Publishing stopped until then because the journal was unreachable.
     private(set) var retryAt: Deadline?
     private(set) var problem: String?
     private var failures = 0
@@ -25,6 +30,22 @@ struct DeliveryFacts: Sendable {
     }
 
     func mayTry(_ now: Moment) -> Bool { retryAt?.isDue(now) ?? true }
+
+    // MARK: Named sinks
+
+    mutating func use(_ rules: [SinkRule]) {
+        self.rules = rules.sorted { $0.name < $1.name }
+        sinks = Dictionary(
+            rules.map { ($0.name, sinks[$0.name] ?? SinkFacts()) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    func rule(_ name: String) -> SinkRule? { rules.first { $0.name == name } }
+
+    var hasRequired: Bool { rules.contains(where: \.isRequired) }
+
+    mutating func note(_ report: SinkReport, _ now: Moment) { sinks[report.request.sink]?.note(report, now) }
+
+    mutating func forgetPause(of sink: String) { sinks[sink]?.forgetPause() }
 
     /// The pause after so many failures in a row.
     static func backoffMs(_ failures: Int) -> Int64 {

@@ -60,6 +60,15 @@ struct Draft: Sendable {
         return base.consumers[name]
     }
 
+    func sink(_ name: String) -> SinkCursor? {
+        if let drafted = overlay.sinks[name] { return drafted }
+        return base.sinks[name]
+    }
+
+    /// The offset after all that the journal holds, and the position of the last event.
+    var journalEnd: Int64 { overlay.journalEnd }
+    var position: Int64 { overlay.position }
+
     func keptAnswer(_ id: KeptAnswer.ID) -> KeptAnswer? {
         answers[id].map { changes.answers[$0] } ?? base.keptAnswers[id]
     }
@@ -168,7 +177,7 @@ struct Draft: Sendable {
 
     /// A command that changes no object, for the audit alone.
     mutating func audit(
-        _ verb: String, _ key: ObjectKey?, _ uid: UID, by principal: Principal, from place: String = "", detail: String
+        _ verb: String, _ key: ObjectKey?, _ uid: UID?, by principal: Principal, from place: String = "", detail: String
     ) {
         changes.audit.append(
             AuditRecord(
@@ -257,6 +266,24 @@ struct Draft: Sendable {
         changes.consumers.append(.removed(name))
     }
 
+    mutating func noteJournal(end: Int64) { overlay.journalEnd = max(overlay.journalEnd, end) }
+
+    /// - Parameter old: what was known of its parked objects; nil: those are as they were.
+    mutating func put(_ cursor: SinkCursor, since old: SinkCursor? = nil) {
+        overlay.sinks[cursor.name] = .some(cursor)
+        changes.sinks.append(.cursor(cursor))
+        guard let old else { return }
+        for uid in Set(old.parked.keys).union(cursor.parked.keys).sorted() where old.parked[uid] != cursor.parked[uid] {
+            changes.sinks.append(
+                cursor.parked[uid].map { .parked(sink: cursor.name, uid, $0) } ?? .released(sink: cursor.name, uid))
+        }
+    }
+
+    mutating func removeSink(_ name: String) {
+        overlay.sinks[name] = .some(nil)
+        changes.sinks.append(.removed(name))
+    }
+
     mutating func keep(_ answer: KeptAnswer) {
         answers[answer.id] = changes.answers.count
         answerShares[answer.principal, default: 0] += 1
@@ -282,6 +309,8 @@ struct Overlay: Sendable {
     var objects: [ObjectKey: StoredObject?] = [:]
     var ledgers: [UID: Ledger] = [:]
     var consumers: [String: Consumer?] = [:]
+    var sinks: [String: SinkCursor?] = [:]
+    var journalEnd: Int64
     /// Agents that this step wrote, by the agent they depend on.
     var dependents: [ObjectKey: Set<ObjectKey>] = [:]
     /// Objects that this step wrote, by their owners.
@@ -295,6 +324,7 @@ struct Overlay: Sendable {
     init(over state: EngineState) {
         resourceVersion = state.resourceVersion
         position = state.position
+        journalEnd = state.journalEnd
         backlog = state.backlog
         usage = state.usage
         nextUser = state.nextUser

@@ -20,6 +20,8 @@ public struct Engine: Sendable {
         self.state = state
         self.settings = settings
         self.state.rebuildIndexes()
+        // No start passes a sink by that is only told of later.
+        delivery.use(settings.sinks)
         if let users = settings.users {
             let given = state.objects.values.compactMap { $0.agent?.ownUser }.filter(users.contains)
             self.state.nextUser = given.max().map(\.next) ?? users.lowerBound
@@ -74,6 +76,7 @@ public struct Engine: Sendable {
         }
         for removed in step.changes.removed {
             facts.forget(removed.uid)
+            delivery.gated[removed.key] = nil
             sources.forget(removed.uid)
         }
     }

@@ -11,6 +11,8 @@ public struct EngineSettings: Sendable {
     public var startsInFlight: Int
     /// The drivers that agents may name.
     public var drivers: DriverTable
+    /// The named sinks that are configured when the engine begins; inputs change them.
+    public var sinks: [SinkRule]
     /// Whether a Source may write to a namespace.
     public var maySourceWrite: @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool
     /// Reasons why a driver of this machine cannot honour a spec; empty when it can.
@@ -18,7 +20,7 @@ public struct EngineSettings: Sendable {
 
     public init(
         allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, users: ClosedRange<UInt32>? = nil,
-        startsInFlight: Int = Limits.startsInFlight, drivers: DriverTable = .none,
+        startsInFlight: Int = Limits.startsInFlight, drivers: DriverTable = .none, sinks: [SinkRule] = [],
         maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
         refusals: @escaping @Sendable (AgentSpec) -> [Refusal.Cause] = { _ in [] }
     ) {
@@ -27,6 +29,7 @@ public struct EngineSettings: Sendable {
         self.users = users
         self.startsInFlight = startsInFlight
         self.drivers = drivers
+        self.sinks = sinks
         self.maySourceWrite = maySourceWrite
         self.refusals = refusals
     }

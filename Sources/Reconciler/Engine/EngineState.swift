@@ -7,6 +7,10 @@ public struct EngineState: Sendable {
     public var objects: [ObjectKey: StoredObject] = [:]
     public var ledgers: [UID: Ledger] = [:]
     public var consumers: [String: Consumer] = [:]
+    /// How far named sinks have got, also those that are configured no more.
+    public var sinks: [String: SinkCursor] = [:]
+    /// The offset after all that the journal holds; it is the journal's own, and not stored with the rest.
+    public var journalEnd: Int64 = 0
     /// To requests with an `Idempotency-Key`, as they were given.
     public var keptAnswers = KeptAnswers()
     /// Deleted objects whose homes still wait for removal.
@@ -46,6 +50,7 @@ public struct EngineState: Sendable {
         for uid in stuck {
             if let retryAt = ledgers[uid]?.stuck?.retryAt { ledgers[uid]?.stuck?.retryAt = retryAt.anchored(now) }
         }
+        for name in sinks.keys { sinks[name]?.anchor(now) }
     }
 
     /// Objects of a kind, in the order of their names.
@@ -82,6 +87,8 @@ public struct EngineState: Sendable {
             if ledger.stuck != nil { stuck.insert(uid) } else { stuck.remove(uid) }
         }
         for (name, consumer) in overlay.consumers { consumers[name] = consumer }
+        for (name, cursor) in overlay.sinks { sinks[name] = cursor }
+        journalEnd = overlay.journalEnd
         for answer in step.changes.answers { keptAnswers.keep(answer) }
         tombstones.formUnion(step.changes.tombstones)
         tombstones.subtract(step.changes.tombstonesCleared)

@@ -11,8 +11,10 @@ struct Facts: Sendable {
         var instance: Instance?
         var operation: OperationState?
         var probe: ProbeState?
+        /// Before it, the journal holds all events that its readiness waits for; nil: not all of them, as far as is known.
+        var gateOffset: Int64?
 
-        var isEmpty: Bool { instance == nil && operation == nil && probe == nil }
+        var isEmpty: Bool { instance == nil && operation == nil && probe == nil && gateOffset == nil }
     }
 
     private var runs: [UID: [RunID: OfRun]] = [:]

@@ -12,14 +12,19 @@ public enum Input: Sendable {
     case probed(RunID, ProbeState)
     /// A driver's runtime cannot be used, with the reason, or can be used again.
     case driverState(driver: String, problem: String?)
-    case delivered([DeliveryVerdict])
-    /// The sink cannot be reached; nothing of the batch is known to be stored.
+    /// What the journal says of a batch, and the offset after all that it holds.
+    case delivered([DeliveryVerdict], end: Int64 = 0)
+    /// The journal cannot be reached; nothing of the batch is known to be stored.
     case sinkUnavailable(String)
     case homesRemoved(UID)
     /// What a Source declares; with the request of somebody who has asked to read it now.
     case sourceRead(UID, SourceSnapshot, Refresh?)
-    /// The sink keeps events from this offset on.
+    /// The journal keeps events from this offset on.
     case retained(from: Int64)
+    /// The named sinks that are configured from now on.
+    case sinks([SinkRule])
+    /// What has come of a delivery to a named sink.
+    case fed(SinkReport)
 }
 
 /// Somebody asks that a Source is read and applied now.

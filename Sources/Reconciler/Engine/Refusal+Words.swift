@@ -11,6 +11,7 @@ extension Refusal {
         case .notStuck(let position):
             return "no stuck event at position \(position); see 'agentos-apply outbox list'"
         case .noConsumer(let name): return "consumer \"\(name)\" not found"
+        case .noSink(let name): return "sink \"\(name)\" not found; see 'agentos-apply outbox sinks'"
         case .invalid(let key, let causes):
             let what = causes.map { $0.field.isEmpty ? $0.message : "\($0.field): \($0.message)" }
             return "\(key.kind.qualifiedSingular) \"\(key.name)\" is invalid: \(what.joined(separator: "; "))"
@@ -26,6 +27,11 @@ extension Refusal {
                 + "acknowledged them; remove it with 'agentos-apply events --consumer \(consumer.name) --remove' to start anew"
         case .keyReused(let key): return "the Idempotency-Key \"\(key)\" was used for another request"
         case .tooMany(let retryAfterMs): return "too many requests; try again in \((retryAfterMs + 999) / 1000) s"
+        case .deliveryBehind(let sink, let retryAfterMs):
+            let what = sink.map { "for the required sink \"\($0)\"" } ?? "for the event journal"
+            return
+                "too many events wait \(what); nothing new is taken until it is further, try again in "
+                + "\((retryAfterMs + 999) / 1000) s; see 'agentos-apply outbox sinks'"
         case .unavailable: return "the change could not be stored; nothing was changed; try again"
         }
     }
@@ -37,7 +43,7 @@ extension Refusal {
             .malformed(let key, _), .unfitting(let key, _):
             key
         case .forbidden(let key, _): key
-        case .notStuck, .noConsumer, .expired, .keyReused, .tooMany, .unavailable: nil
+        case .notStuck, .noConsumer, .noSink, .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable: nil
         }
     }
 
@@ -49,8 +55,8 @@ extension Refusal {
             owners.map {
                 Cause(reason: .managerConflict, message: "conflict with \"\($0.manager)\"", field: $0.path)
             }
-        case .notFound, .noReplica, .notStuck, .noConsumer, .malformed, .unfitting, .conflict, .forbidden, .expired,
-            .keyReused, .tooMany, .unavailable:
+        case .notFound, .noReplica, .notStuck, .noConsumer, .noSink, .malformed, .unfitting, .conflict, .forbidden,
+            .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable:
             []
         }
     }
@@ -130,6 +136,7 @@ extension Refusal.Forbidden {
         case .tooManyGrants:
             "its rules come to more than \(Limits.accessPartsMax) single rights, which are not compared; make several roles"
         case .tooManyConsumers: "more than \(Limits.consumersMax) consumers"
+        case .sinkInUse(let name): "the sink \"\(name)\" is configured; take it out of the daemon's settings first"
         }
     }
 }

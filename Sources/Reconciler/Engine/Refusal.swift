@@ -9,6 +9,7 @@ public enum Refusal: Error, Sendable, Equatable {
     /// No delivery is stuck at this position.
     case notStuck(position: Int64)
     case noConsumer(String)
+    case noSink(String)
     case invalid(ObjectKey, [Cause])
     /// The request is wrong by itself, whatever the object is.
     case malformed(ObjectKey, Malformed)
@@ -23,6 +24,8 @@ public enum Refusal: Error, Sendable, Equatable {
     case keyReused(String)
     /// Too much at a time; the same may be asked again after so long.
     case tooMany(retryAfterMs: Int64)
+    /// Too many events wait for the journal, or for a sink that is required.
+    case deliveryBehind(sink: String?, retryAfterMs: Int64)
     /// Nothing was changed; the same may be asked again.
     case unavailable
 
@@ -96,6 +99,8 @@ public enum Refusal: Error, Sendable, Equatable {
         /// All user ids for agents belong to some.
         case noUserLeft
         case tooManyConsumers
+        /// The configuration names it.
+        case sinkInUse(String)
         /// Nobody grants what he does not have.
         case grants(user: String, missing: String)
         case tooManyGrants

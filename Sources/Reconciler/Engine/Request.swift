@@ -14,6 +14,10 @@ public struct Request: Sendable {
         /// Registers the consumer when it is new.
         case acknowledge(consumer: String, position: Int64, journalOffset: Int64)
         case removeConsumer(String)
+        /// What becomes of one event that a named sink has not taken, or of all of them.
+        case resolve(ParkedResolution, sink: String, position: Int64?)
+        /// Forgets how far a sink had got that is configured no more.
+        case forgetSink(String)
         /// Allows a command beside a running replica.
         case execute(ObjectKey, ordinal: Int, command: [String])
 

@@ -22,14 +22,21 @@ public struct Step: Sendable {
     /// Objects whose delivery this step tells of, by uid.
     public var changedLedgers: Set<UID> { Set(overlay.ledgers.keys) }
 
-    /// The sink has answered for a batch.
+    /// The journal has answered for a batch.
     public var tellsDelivery: Bool {
         inputs.contains {
             switch $0 {
             case .delivered, .sinkUnavailable: true
-            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead: false
+            case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead, .sinks,
+                .fed:
+                false
             }
         }
+    }
+
+    /// The answers of named sinks that this step took.
+    public var sinkRequests: [SinkRequest] {
+        inputs.compactMap { if case .fed(let report) = $0 { report.request } else { nil } }
     }
 }
 

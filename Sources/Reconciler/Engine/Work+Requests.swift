@@ -8,6 +8,7 @@ extension Work {
         defer { draft.trace = nil }
         do throws(Refusal) {
             let principal = request.principal
+            if request.makesWork { try checkDelivery() }
             switch request.verb {
             case .write(let write): return .applied(try self.write(write, by: principal))
             case .delete(let delete): return .deleted(try self.delete(delete, by: principal))
@@ -16,6 +17,9 @@ extension Work {
             case .skip(let position): return try resolveDeadLetter(position, skip: true, by: principal)
             case .acknowledge(let name, let position, let offset): return try acknowledge(name, position, offset)
             case .removeConsumer(let name): return try removeConsumer(name)
+            case .resolve(let resolution, let sink, let position):
+                return try resolve(resolution, position, in: sink, by: principal)
+            case .forgetSink(let name): return try forgetSink(name, by: principal)
             case .execute(let key, let ordinal, let command):
                 return try execute(key, ordinal, command, by: principal)
             }
@@ -45,5 +49,17 @@ extension Work {
         let words = JSONWriter.text(.list(command.map(Node.text))).prefix(1024)
         draft.audit("exec", key, object.uid, by: principal, detail: "run \(run.id.text): \(words)")
         return .execution(run.id, driver: run.spec.driver)
+    }
+}
+
+extension Request {
+    /// It is told of, and leads to more: it waits while delivery is far behind. What ends something, and what helps, does not.
+    fileprivate var makesWork: Bool {
+        if principal.via == .daemon { return false }
+        return switch verb {
+        case .write(let write): write.subresource != .status && !write.dryRun
+        case .batch: true
+        case .delete, .replay, .skip, .acknowledge, .removeConsumer, .execute, .resolve, .forgetSink: false
+        }
     }
 }

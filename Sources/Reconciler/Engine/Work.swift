@@ -69,8 +69,9 @@ struct Work: Sendable {
         case .driverState(let driver, let problem):
             guard facts.note(problem, of: driver) else { return }
             for object in base.objects.values where object.agent?.uses(driver) == true { queue.mark(object.key) }
-        case .delivered(let verdicts):
+        case .delivered(let verdicts, let end):
             delivery.noteReachable()
+            draft.noteJournal(end: end)
             for verdict in verdicts { deliver(verdict) }
         case .sinkUnavailable(let why): delivery.noteUnreachable(why, now)
         case .homesRemoved(let uid): draft.homesRemoved(of: uid)
@@ -81,7 +82,11 @@ struct Work: Sendable {
             // Only now is it sure that the Source has let go of what it does not declare.
             if snapshot.isWhole, !wasWhole { markWaitingSources() }
             queue.mark(key)
-        case .retained(let offset): expireConsumers(before: offset)
+        case .retained(let offset):
+            expireConsumers(before: offset)
+            expireSinks(before: offset)
+        case .sinks(let rules): use(rules)
+        case .fed(let report): take(report)
         }
     }
 
@@ -179,7 +184,7 @@ extension Request {
         switch verb {
         case .write(let write): write.dryRun
         case .delete(let delete): delete.dryRun
-        case .batch, .replay, .skip, .acknowledge, .removeConsumer, .execute: false
+        case .batch, .replay, .skip, .acknowledge, .removeConsumer, .execute, .resolve, .forgetSink: false
         }
     }
 }

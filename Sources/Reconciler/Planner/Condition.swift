@@ -26,6 +26,9 @@ public struct Condition: Sendable, Equatable {
         // Published
         case published = "Published"
         case waitingForDelivery = "WaitingForDelivery"
+        case waitingForSink = "WaitingForSink"
+        case deadLettered = "DeadLettered"
+        case sinkSwitchedOff = "SinkSwitchedOff"
         // Ready
         case allReplicasReady = "AllReplicasReady"
         case replicasNotReady = "ReplicasNotReady"

@@ -45,7 +45,7 @@ extension Planner {
     func isGateOpen(_ run: Run) -> Bool {
         // Regaining readiness is not gated again.
         guard run.spec.gate == .published, run.readyAt == nil, let gate = run.gate else { return true }
-        return snapshot.publishedSequence >= gate
+        return snapshot.publishedSequence >= gate && snapshot.sinkWaits[run.id] == nil
     }
 
     mutating func wait(_ waiting: Waiting) {

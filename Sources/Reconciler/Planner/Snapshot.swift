@@ -37,6 +37,8 @@ public struct Snapshot: Sendable {
     public var replicas: [Replica]
     public var lastSequence: Int64 = 0
     public var publishedSequence: Int64 = 0
+    /// Runs whose events have not reached all sinks that starts wait for.
+    public var sinkWaits: [RunID: SinkWait] = [:]
 
     // What is observed.
     /// The first full observation after the start of the daemon is there.
@@ -68,6 +70,31 @@ public struct Snapshot: Sendable {
     }
 
     public var spec: AgentSpec { effective.spec }
+}
+
+/// Why a start waits for a sink.
+public enum SinkWait: Sendable, Equatable {
+    case behind(sink: String)
+    case deadLettered(sink: String, position: Int64)
+    /// The sink has said that it wants nothing more.
+    case gone(sink: String)
+
+    public var reason: Condition.Reason {
+        switch self {
+        case .behind: .waitingForSink
+        case .deadLettered: .deadLettered
+        case .gone: .sinkSwitchedOff
+        }
+    }
+
+    public var message: String {
+        switch self {
+        case .behind(let sink): "a start waits until the sink \"\(sink)\" has its events"
+        case .deadLettered(let sink, let position):
+            "a start waits: the sink \"\(sink)\" has refused the event at position \(position)"
+        case .gone(let sink): "a start waits: the sink \"\(sink)\" has said that it wants no more events"
+        }
+    }
 }
 
 /// Why a replica that should run has not been started.

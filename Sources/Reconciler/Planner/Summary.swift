@@ -65,17 +65,21 @@ public struct Summary: Sendable, Equatable {
     }
 
     private func published(_ snapshot: Snapshot, _ plan: Plan) -> Condition {
-        let gates = plan.replicas.compactMap { replica -> Int64? in
-            guard case .starting(let run, seen: true) = replica.phase, run.spec.gate == .published else { return nil }
-            return run.gate
+        let gated = plan.replicas.compactMap { replica -> Run? in
+            guard case .starting(let run, seen: true) = replica.phase, run.spec.gate == .published, run.readyAt == nil
+            else { return nil }
+            return run
         }
-        guard let gate = gates.max(), snapshot.publishedSequence < gate else {
+        if let gate = gated.compactMap(\.gate).max(), snapshot.publishedSequence < gate {
             return Condition(
-                kind: .published, status: true, reason: .published, message: "no start waits for its events")
+                kind: .published, status: false, reason: .waitingForDelivery,
+                message: "a start waits until its events are delivered")
+        }
+        if let wait = gated.compactMap({ snapshot.sinkWaits[$0.id] }).first {
+            return Condition(kind: .published, status: false, reason: wait.reason, message: wait.message)
         }
         return Condition(
-            kind: .published, status: false, reason: .waitingForDelivery,
-            message: "a start waits until its events are delivered")
+            kind: .published, status: true, reason: .published, message: "no start waits for its events")
     }
 
     private func ready(_ snapshot: Snapshot, _ plan: Plan) -> Condition {

@@ -119,7 +119,8 @@ struct Causes {
         case .sourceSynced: return (data?["sourceRevision"]?.string).map { " at \($0)" } ?? ""
         case .sourceFailed: return ": \(list("errors"))"
         case .objectPruned, .objectDrifted: return (data?["source"]?.string).map { ", source \($0)" } ?? ""
-        case .created, .deleted, .consumerExpired: return ""
+        case .sinkGone: return (data?["message"]?.string).map { ": \($0)" } ?? ""
+        case .created, .deleted, .consumerExpired, .sinkExpired: return ""
         }
     }
 }

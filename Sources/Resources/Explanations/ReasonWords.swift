@@ -34,6 +34,9 @@ public enum ReasonWords {
         case .invalidSpec: "this version of the program does not accept its stored spec"
         case .published: "no start waits for its events"
         case .waitingForDelivery: "its start waits until the events that tell of it are delivered"
+        case .waitingForSink: "its start waits until a sink that is required has the events that tell of it"
+        case .deadLettered: "its start waits for an event that a required sink has refused"
+        case .sinkSwitchedOff: "its start waits for a required sink that wants no more events"
         case .allReplicasReady: "all its replicas are ready"
         case .replicasNotReady: "not all its replicas are ready yet"
         case .replicaFailed: "a replica has failed"
@@ -71,6 +74,10 @@ public enum ReasonWords {
         case .driverUnavailable: "see that the runtime runs: agentos-apply daemon status"
         case .invalidSpec: "apply a corrected manifest"
         case .waitingForDelivery: "see what holds delivery up: agentos-apply outbox list"
+        case .waitingForSink: "see what the sink lacks: agentos-apply outbox sinks"
+        case .deadLettered:
+            "see why: agentos-apply outbox list --sink NAME; then agentos-apply outbox replay, skip or drop"
+        case .sinkSwitchedOff: "mend the sink, then switch it on: agentos-apply outbox replay --sink NAME"
         case .replicaFailed, .crashLoopBackOff, .failed:
             "read what it has written: agentos-apply logs \(name); then apply a corrected manifest"
         case .imageNotFound: "bring the image to this machine, or correct spec.image"
@@ -156,6 +163,8 @@ public enum ReasonWords {
         case .deleted: "it is gone"
         case .run(let name): sentence(name)
         case .consumerExpired: "a consumer has lost events that it had not acknowledged"
+        case .sinkExpired: "a sink has lost events that it had not taken"
+        case .sinkGone: "a sink has said that it wants no more events, and is switched off"
         case .sourceSynced: "the Source was applied"
         case .sourceFailed: "the Source could not be applied whole"
         case .objectPruned: "its Source no longer declares it, and deletes it"

@@ -65,7 +65,23 @@ extension Resource {
                     "replay", [.create], group: "agentos.dev", kind: "Status", text: "Delivers a dead letter again."),
                 Subresource(
                     "skip", [.create], group: "agentos.dev", kind: "Status", text: "Gives the delivery of one up."),
+                Subresource(
+                    "drop", [.create], group: "agentos.dev", kind: "Status",
+                    text: "Gives up one and all that waits behind it."),
             ], text: "Events with the state of their delivery."),
+        record(
+            "sinks", [.delete, .list], kind: "Sink",
+            subresources: [
+                Subresource(
+                    "replay", [.create], group: "agentos.dev", kind: "Status",
+                    text: "Delivers all again that it has not taken, and switches it on."),
+                Subresource(
+                    "skip", [.create], group: "agentos.dev", kind: "Status",
+                    text: "Gives up each event that it has not taken."),
+                Subresource(
+                    "drop", [.create], group: "agentos.dev", kind: "Status",
+                    text: "Gives up each event that it has not taken, and what waits behind."),
+            ], text: "Where events are delivered to beside the journal, and how far that is."),
         record("consumers", [.create, .delete, .list], kind: "Consumer", text: "Durable readers of the events."),
         record("backup", [.create], kind: "Backup", text: "Copies the database beside its use."),
         record("restore", [.create], kind: "Status", text: "Starts the daemon with a copy."),

@@ -71,6 +71,22 @@ struct OutboxView {
     var error: String { node["error"]?.string ?? "" }
 }
 
+/// A named sink, and how far it has got.
+struct SinkView {
+    let node: Node
+
+    var name: String { node["name"]?.string ?? "" }
+    var kind: String { node["kind"]?.string ?? "" }
+    var isRequired: Bool { node["required"]?.bool == true }
+    var state: String { node["state"]?.string ?? "" }
+    var lagEvents: Int { node["lagEvents"]?.int ?? 0 }
+    var lagMs: Int { node["lagMilliseconds"]?.int ?? 0 }
+    var delivered: Int { node["delivered"]?.int ?? 0 }
+    var failures: Int { node["failures"]?.int ?? 0 }
+    var deadLetters: Int { node["deadLetters"]?.int ?? 0 }
+    var error: String { node["error"]?.string ?? "" }
+}
+
 /// What the daemon refused, field by field.
 struct CauseView {
     let field: String

@@ -21,12 +21,16 @@ struct OpenedStore {
         } catch {
             throw CommandProblem(.storeFailure, error.words)
         }
-        let (store, state) = try Self.openStore(paths, log, journal, nowMs: nowMs, keyring)
+        let (store, loaded) = try Self.openStore(paths, log, journal, nowMs: nowMs, keyring)
+        var state = loaded
         // A reader is never told of other events at an offset that it has passed.
-        let passed = state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset).max() ?? 0
+        let passed =
+            (state.consumers.values.filter { !$0.isExpired }.map(\.journalOffset) + state.sinks.values.map(\.offset))
+            .max() ?? 0
         do throws(SinkFailure) { try journal.goOn(at: passed) } catch {
             throw CommandProblem(.storeFailure, error.words)
         }
+        state.journalEnd = journal.end
         (self.journal, self.store, self.state) = (journal, store, state)
     }
 

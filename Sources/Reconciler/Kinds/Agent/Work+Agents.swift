@@ -5,7 +5,8 @@ import Values
 extension Work {
     mutating func planAgent(_ key: ObjectKey) {
         guard var object = draft[key], var agent = object.agent else { return }
-        let snapshot = snapshot(object, agent)
+        var snapshot = snapshot(object, agent)
+        snapshot.sinkWaits = sinkWaits(object, agent)
         let plan = Planner.plan(snapshot, now)
         let old = agent
         var progressDue = agent.progressBy.isDue(now)

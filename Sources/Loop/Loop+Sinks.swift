@@ -1,0 +1,73 @@
+import Machine
+import Planner
+public import Reconciler
+import Values
+
+/// A named sink of the configuration: what decides about it, and the sink itself.
+public struct NamedSink: Sendable {
+    public var rule: SinkRule
+    public var sink: any EventSink
+
+    public init(rule: SinkRule, sink: any EventSink) {
+        self.rule = rule
+        self.sink = sink
+    }
+}
+
+/// One named sink, and the call that it is busy with.
+final class Feeder {
+    let rule: SinkRule
+    let sink: any EventSink
+    /// The number of the call that has not ended, and what ends the wait for it.
+    var call: (number: Int, timer: EventLoop.TimerID)?
+
+    init(_ named: NamedSink) { (rule, sink) = (named.rule, named.sink) }
+}
+
+/// Feeding named sinks: each call on a thread of its own, with a deadline, so that a slow sink slows nobody.
+extension Loop {
+    /// The named sinks from now on. Those that are to go on as they are must be handed in again.
+    public func use(_ sinks: [NamedSink]) {
+        feeders = Dictionary(sinks.map { ($0.rule.name, Feeder($0)) }, uniquingKeysWith: { first, _ in first })
+        report(.inputs([.sinks(sinks.map(\.rule))]))
+    }
+
+    func feed(_ request: SinkRequest) {
+        guard let feeder = feeders[request.sink] else {
+            return inbox.send(.report(.fed(SinkReport(request, .lost("it is not configured any more")))))
+        }
+        if feeder.call != nil {
+            let why = "the call before has not ended yet"
+            return inbox.send(.report(.fed(SinkReport(request, .lost(why)))))
+        }
+        let timer = events.after(ms: Limits.sinkAnswerMs) { [unowned self] in
+            report(.fed(SinkReport(request, .lost("no answer within \(Limits.sinkAnswerMs / 1000) s"))))
+        }
+        feeder.call = (request.number, timer)
+        startThread(name: "sink") { [sink = feeder.sink, journal, inbox] in
+            let batch = request.batch(of: journal)
+            let answer: Result<[DeliveryVerdict], SinkFailure>
+            do throws(SinkFailure) {
+                answer = .success(batch.events.isEmpty ? [] : try sink.append(batch.events))
+            } catch { answer = .failure(error) }
+            inbox.send(.ended(sink: request.sink, number: request.number, batch.report(answer)))
+        }
+    }
+
+    /// A call has ended, perhaps long after it was given up.
+    func endCall(_ sink: String, _ number: Int, _ report: SinkReport) {
+        if let feeder = feeders[sink], let call = feeder.call, call.number == number {
+            events.cancel(call.timer)
+            feeder.call = nil
+        }
+        self.report(.fed(report))
+    }
+
+    func noteFed(_ report: SinkReport) {
+        guard let failure = report.failure else { return }
+        let name = report.request.sink
+        // Told when it begins, and not each time.
+        guard engine.sinkFacts(name).problem == nil else { return }
+        log("sink unavailable", [("sink", name), ("error", failure.words)])
+    }
+}

@@ -1,0 +1,231 @@
+import Manifests
+import Planner
+package import Reconciler
+import Synchronization
+import Values
+
+/// The journal of a life: what was confirmed, in its order and with doubles; an event's offset is its place.
+package final class SimulatedJournal: EventLog {
+    private let events = Mutex<[EventRecord]>([])
+
+    package init() {}
+
+    package func append(_ event: EventRecord) { events.withLock { $0.append(event) } }
+
+    package var end: Int64 { events.withLock { Int64($0.count) } }
+    package var lastPosition: Int64 { events.withLock { $0.map(\.position).max() ?? 0 } }
+
+    package func read(from offset: Int64, limit: Int) -> [EventLine] {
+        events.withLock { events in
+            let start = min(max(0, Int(offset)), events.count)
+            // Short pieces, so that batches end anywhere.
+            return events[start...].prefix(min(limit, 7)).enumerated().map { place, event in
+                EventLine(nextOffset: Int64(start + place + 1), position: event.position, text: event.payload)
+            }
+        }
+    }
+
+    package func offset(afterPosition position: Int64) -> Int64 {
+        events.withLock { events in Int64(events.firstIndex { $0.position > position } ?? events.count) }
+    }
+
+    /// Where an event stands for the first time; nil: nowhere.
+    func place(of uid: UID, _ sequence: Int64) -> Int64? {
+        events.withLock { events in
+            events.firstIndex { $0.uid == uid && $0.sequence == sequence }.map { Int64($0) }
+        }
+    }
+
+    /// The last events of each object from an offset on that some filter wants.
+    func last(from offset: Int64, _ filter: EventFilter) -> [UID: Int64] {
+        events.withLock { events in
+            var last: [UID: Int64] = [:]
+            for event in events.dropFirst(Int(offset))
+            where filter.wants(type: event.type, namespace: event.namespace, label: { _ in nil }) {
+                last[event.uid] = max(last[event.uid] ?? 0, event.sequence)
+            }
+            return last
+        }
+    }
+}
+
+/// A named sink of a life, as it is from the other side.
+struct SimulatedSink {
+    var rule: SinkRule
+    var isConfigured = true
+    /// What was decided until then may not know that it is.
+    var configuredAt = Moment(wallMs: 0, boot: 0, bootMs: 0)
+    /// It cannot be reached.
+    var isDown = false
+    /// It wants nothing more, until somebody mends it.
+    var isGone = false
+    /// Where the journal was when it was configured first.
+    var start: Int64?
+    /// What it has of each object.
+    var taken: [UID: Int64] = [:]
+    /// Objects of which somebody gave events up.
+    var gaps: Set<UID> = []
+}
+
+extension Life {
+    static func sinks() -> [String: SimulatedSink] {
+        let rules = [
+            SinkRule(name: "archive", isRequired: true),
+            SinkRule(name: "mirror", filter: EventFilter(types: ["run.*", "agent.deleted"])),
+        ]
+        return Dictionary(
+            uniqueKeysWithValues: rules.map { ($0.name, SimulatedSink(rule: $0, isConfigured: $0.isRequired)) })
+    }
+
+    /// As the daemon does at each start and when its settings are read again.
+    mutating func configureSinks() { pending.append(.sinks(configuredSinks)) }
+
+    var configuredSinks: [SinkRule] {
+        sinks.values.filter(\.isConfigured).map(\.rule).sorted { $0.name < $1.name }
+    }
+
+    /// The engine as it is when the daemon starts.
+    func startedEngine() -> Engine {
+        var state = store.load()
+        state.journalEnd = journal.end
+        var settings = settings
+        settings.sinks = configuredSinks
+        return Engine(state: state, settings: settings)
+    }
+
+    /// Something happens to a sink, or to its configuration.
+    mutating func disturbSinks() {
+        let name = random.chance(60) ? "archive" : "mirror"
+        switch random.below(9) {
+        case 0...2: sinks[name]?.isDown.toggle()
+        case 3: if random.chance(30) { sinks[name]?.isGone = true }
+        case 4:
+            sinks[name]?.isConfigured.toggle()
+            sinks[name]?.configuredAt = now
+            configureSinks()
+        case 5: mend(name)
+        case 6...7:
+            guard let cursor = engine.state.sinks[name],
+                let (uid, parked) = cursor.parked.min(by: { $0.key < $1.key }), parked.phase == .deadLettered
+            else { return }
+            let resolution = ParkedResolution.allCases[random.below(3)]
+            if resolution != .replay { sinks[name]?.gaps.insert(uid) }
+            request(.resolve(resolution, sink: name, position: parked.position))
+        default: request(.resolve(.replay, sink: name, position: nil))
+        }
+    }
+
+    /// An operator has mended the sink, and says so.
+    mutating func mend(_ name: String) {
+        sinks[name]?.isGone = false
+        request(.resolve(.replay, sink: name, position: nil))
+    }
+
+    mutating func feed(_ asked: SinkRequest, _ life: Int) {
+        guard life == daemonLife || random.chance(50) else { return }  // the program died before it was sent
+        if let problem = sinkFailure(asked.sink) { return answer(SinkReport(asked, problem), life) }
+        let batch = asked.batch(of: journal)
+        var verdicts: [DeliveryVerdict] = []
+        var held: Set<UID> = []
+        let diesAfter = happens(\.sinkDies) ? random.below(batch.events.count + 1) : nil
+        for (place, event) in batch.events.enumerated() {
+            if place == diesAfter {
+                // Some of it has arrived, and nobody knows how much.
+                if random.chance(50) { return answer(batch.report(.failure(.lost("it died"))), life) }
+                break
+            }
+            if held.contains(event.uid) { continue }
+            if happens(\.sinkPostpones) {
+                held.insert(event.uid)
+                verdicts.append(DeliveryVerdict(event, random.chance(70) ? .postponed("not now") : .refused("never")))
+                continue
+            }
+            if mutant != .sinkForgets || !random.chance(10) { deliver(event, to: asked.sink) }
+            verdicts.append(DeliveryVerdict(event))
+        }
+        answer(batch.report(.success(verdicts)), life)
+    }
+
+    private mutating func sinkFailure(_ name: String) -> SinkFailure? {
+        guard let sink = sinks[name] else { return .lost("it is not there") }
+        if sink.isGone { return .gone("it is closed") }
+        if sink.isDown { return random.chance(70) ? .lost("down") : .busy("later", afterMs: 3000) }
+        return nil
+    }
+
+    private mutating func deliver(_ event: EventRecord, to name: String) {
+        guard let sink = sinks[name] else { return }
+        if let last = sink.taken[event.uid], event.sequence > last + 1, !sink.gaps.contains(event.uid),
+            sink.rule.filter == EventFilter()
+        {
+            fail("\(name) was given event \(event.sequence) of \(event.uid.hex) after \(last)")
+        }
+        result.fed += 1
+        sinks[name]?.taken[event.uid] = max(sink.taken[event.uid] ?? 0, event.sequence)
+    }
+
+    private mutating func answer(_ report: SinkReport, _ life: Int) {
+        if life == daemonLife { self.report(.fed(report)) }
+    }
+
+    // MARK: Promises
+
+    /// When a sink was configured first is when its cursor was made.
+    mutating func noteSinks(_ changes: ChangeSet) {
+        for case .cursor(let cursor) in changes.sinks where sinks[cursor.name]?.start == nil {
+            sinks[cursor.name]?.start = cursor.offset
+        }
+    }
+
+    /// No run becomes Ready before the sinks that are required have the events of its start.
+    mutating func checkSinkGates(_ step: Step) {
+        let told = Dictionary(
+            step.changes.events.filter { $0.type == "run.ready" }.map { ($0.uid, $0.atMs) },
+            uniquingKeysWith: { first, _ in first })
+        for object in engine.state.objects.values where told[object.uid] != nil {
+            for replica in object.agent?.replicas ?? [] {
+                // Regaining it waits for nothing.
+                guard case .ready(let run) = replica.phase, run.spec.gate == .published, let gate = run.gate,
+                    run.readyAt?.wallMs == told[object.uid]
+                else { continue }
+                if let readyAt = run.readyAt { checkRequired(object.key, object.uid, gate, readyAt) }
+            }
+        }
+    }
+
+    private mutating func checkRequired(_ key: ObjectKey, _ uid: UID, _ gate: Int64, _ readyAt: Moment) {
+        for rule in engine.sinkRules where rule.isRequired {
+            guard let sink = sinks[rule.name], let start = sink.start, let place = journal.place(of: uid, gate),
+                sink.configuredAt.isBefore(readyAt), place >= start, !sink.gaps.contains(uid),
+                sink.taken[uid] ?? 0 < gate
+            else { continue }
+            fail("\(key.name) is Ready before \(rule.name) has event \(gate)")
+        }
+    }
+
+    /// Sinks that have not got all that they are to have.
+    var unfed: String? {
+        for (name, sink) in sinks.sorted(by: { $0.key < $1.key }) where sink.isConfigured {
+            guard let cursor = engine.state.sinks[name] else { return "\(name) has no cursor" }
+            if cursor.gone != nil { return "\(name) is switched off" }
+            if cursor.offset != journal.end { return "\(name) is at \(cursor.offset) of \(journal.end)" }
+            if !cursor.parked.isEmpty { return "\(name) has \(cursor.parked.count) parked objects" }
+        }
+        return nil
+    }
+
+    /// Nothing is lost on the way to a sink, but what somebody gave up.
+    mutating func checkSinks() {
+        for (name, sink) in sinks.sorted(by: { $0.key < $1.key }) {
+            guard sink.isConfigured, let start = sink.start else { continue }
+            for (uid, last) in journal.last(from: start, sink.rule.filter)
+            where sink.taken[uid] ?? 0 < last && !sink.gaps.contains(uid) {
+                return fail("\(name) has \(sink.taken[uid] ?? 0) of \(uid.hex), not \(last)")
+            }
+        }
+    }
+}
+
+extension Moment {
+    fileprivate func isBefore(_ other: Moment) -> Bool { (boot, bootMs) < (other.boot, other.bootMs) }
+}
