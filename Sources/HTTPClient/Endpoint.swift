@@ -2,7 +2,7 @@
 package enum Endpoint: Equatable, Sendable {
     /// A unix socket of this machine; the kernel says who asks.
     case socket(String)
-    case server(RemoteServer)
+    case server(RemoteDaemon)
 
     /// In messages.
     package var name: String {
@@ -36,7 +36,7 @@ extension Endpoint {
 }
 
 /// A daemon that listens for others, over TLS.
-package struct RemoteServer: Equatable, Sendable {
+package struct RemoteDaemon: Equatable, Sendable {
     /// `https://HOST:PORT`, and what stands before all paths.
     package let url: String
     /// `HOST:PORT`, and the path before all others.

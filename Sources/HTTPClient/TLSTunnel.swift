@@ -16,7 +16,7 @@ enum TLSTunnel {
     }
 
     /// - Returns: the near end of the connection, for the caller to close.
-    static func open(_ server: RemoteServer) throws(Client.Failure) -> Int32 {
+    static func open(_ server: RemoteDaemon) throws(Client.Failure) -> Int32 {
         var pair: [Int32] = [0, 0]
         guard agentos_socket_pair(&pair) == 0 else { throw .cut(String(cString: strerror(errno))) }
         let (near, far) = (pair[0], pair[1])
@@ -49,7 +49,7 @@ private final class TLSCarrier {
 
     init(_ local: Int32) { self.local = local }
 
-    func run(_ server: RemoteServer, connectMs: Int64) throws(Client.Failure) {
+    func run(_ server: RemoteDaemon, connectMs: Int64) throws(Client.Failure) {
         try carry(Transfer(connectingTo: server, timeoutMs: connectMs))
     }
 

@@ -108,7 +108,7 @@ final class Transfer {
     }
 
     /// A connection to a server that is to leave HTTP: only its beginning is the library's.
-    init(connectingTo server: RemoteServer, timeoutMs: Int64) throws(Client.Failure) {
+    init(connectingTo server: RemoteDaemon, timeoutMs: Int64) throws(Client.Failure) {
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
         self.handle = handle
         words[0] = 0
@@ -140,7 +140,7 @@ final class Transfer {
     }
 
     /// Whom a connection trusts, and who asks. Nobody stands between: proxies of the environment are not asked.
-    private func secure(_ server: RemoteServer) {
+    private func secure(_ server: RemoteDaemon) {
         func give(_ option: CURLoption, _ bytes: [UInt8]) {
             _ = bytes.withUnsafeBytes { agentos_curl_blob(handle, option, $0.baseAddress, $0.count) }
         }

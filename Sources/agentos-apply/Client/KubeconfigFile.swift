@@ -5,7 +5,7 @@ import Values
 
 /// A context of a kubeconfig: the daemon that is meant, and who asks.
 package struct KubeContext: Equatable, Sendable {
-    package var server: RemoteServer
+    package var server: RemoteDaemon
     /// Of objects for which the command line names none.
     package var namespace: String?
 }
@@ -112,7 +112,7 @@ package struct KubeconfigFiles {
 
     // MARK: Reading
 
-    private static func server(_ cluster: Fields, _ user: Fields?, _ place: String) throws -> RemoteServer {
+    private static func server(_ cluster: Fields, _ user: Fields?, _ place: String) throws -> RemoteDaemon {
         for (field, why) in [
             ("tls-server-name", "is not built"), ("proxy-url", "is not built"),
         ] where try cluster.text(field) != nil { throw cluster.problem(field, why) }
@@ -123,7 +123,7 @@ package struct KubeconfigFiles {
             )
         }
         let url = try cluster.required("server")
-        guard let server = RemoteServer(url, place: place) else {
+        guard let server = RemoteDaemon(url, place: place) else {
             throw cluster.problem("server", "expected https://HOST:PORT, found \"\(url)\"")
         }
         var result = server

@@ -20,7 +20,7 @@ struct Session {
     var isOfThisMachine: Bool { holder != nil }
 
     /// A daemon that listens for others.
-    init(_ server: RemoteServer) {
+    init(_ server: RemoteDaemon) {
         endpoint = .server(server)
         holder = nil
         client = Client(endpoint)

@@ -10,7 +10,7 @@ package struct Invocation {
     /// The names of the options that were given.
     private var given: Set<String> = []
     /// The daemon that listens for others, where one is meant.
-    private(set) var server: RemoteServer?
+    private(set) var server: RemoteDaemon?
     private let help = Flag("help", short: "h", "this help")
 
     var wantsHelp: Bool { help.wrappedValue }
