@@ -12,7 +12,7 @@ import Values
 public final class WebhookSink: EventSink, Sendable {
     private let settings: WebhookSettings
     private let source: [UInt8]
-    private let server: Mutex<RemoteServer>
+    private let server: Mutex<HTTPPeer>
 
     /// No request begins when a call has lasted as long: with the longest deadline of a request it ends in time.
     private static let callMsMax: Int64 = 45_000
@@ -24,10 +24,10 @@ public final class WebhookSink: EventSink, Sendable {
     public init(_ settings: WebhookSettings) {
         self.settings = settings
         source = CloudEvent.quoted(settings.source)
-        var target = RemoteServer.Target(url: settings.url)
+        var target = HTTPPeer.Target(url: settings.url)
         target.allowsPlain = PeerAddress(settings.url).map { $0.isLoopback || settings.allowInsecure } ?? false
         target.authorityFile = settings.authorityFile
-        server = Mutex(RemoteServer(target, bodyBytesMax: Self.answerBytesMax))
+        server = Mutex(HTTPPeer(target, bodyBytesMax: Self.answerBytesMax))
     }
 
     public func append(_ events: [EventRecord]) throws(SinkFailure) -> [DeliveryVerdict] {
@@ -115,8 +115,8 @@ public final class WebhookSink: EventSink, Sendable {
         let now = agentos_wall_ms()
         let headers =
             ["Content-Type: \(type); charset=utf-8"] + signer.headers(body, id: id, seconds: now / 1000)
-        let result: Result<RemoteServer.Answer, RemoteServer.Silence> = server.withLock { server in
-            do throws(RemoteServer.Silence) {
+        let result: Result<HTTPPeer.Answer, HTTPPeer.Silence> = server.withLock { server in
+            do throws(HTTPPeer.Silence) {
                 return .success(try server.post(body, headers: headers, timeoutMs: settings.timeoutMs))
             } catch { return .failure(error) }
         }
@@ -127,7 +127,7 @@ public final class WebhookSink: EventSink, Sendable {
     }
 
     /// What an answer means: see `Documentation/events.md`.
-    static func judge(_ answer: RemoteServer.Answer, nowMs: Int64) throws(SinkFailure) -> String? {
+    static func judge(_ answer: HTTPPeer.Answer, nowMs: Int64) throws(SinkFailure) -> String? {
         let said = "the webhook answered \(answer.status)\(words(answer.body))"
         let pause = RetryAfter.milliseconds(answer.headers["retry-after"], nowMs: nowMs, maxMs: pauseMsMax)
         switch answer.status {

@@ -5,7 +5,7 @@ import Values
 ///
 /// Guarantee: certificates are verified, no redirect is followed, no proxy of the environment is asked, no password of a
 /// file is sent, every request ends by its deadline, and an answer is read up to its limit.
-package final class RemoteServer {
+package final class HTTPPeer {
     /// How the server is reached.
     package struct Target: Sendable, Equatable {
         /// `https://…`, or `http://…` where `allowsPlain`.
@@ -71,13 +71,13 @@ package final class RemoteServer {
         _ = agentos_curl_writer(
             handle,
             { data, size, count, user in
-                let server = Unmanaged<RemoteServer>.fromOpaque(user!).takeUnretainedValue()
+                let server = Unmanaged<HTTPPeer>.fromOpaque(user!).takeUnretainedValue()
                 return server.take(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
             }, user)
         _ = agentos_curl_headers(
             handle,
             { data, size, count, user in
-                let server = Unmanaged<RemoteServer>.fromOpaque(user!).takeUnretainedValue()
+                let server = Unmanaged<HTTPPeer>.fromOpaque(user!).takeUnretainedValue()
                 return server.header(UnsafeRawBufferPointer(start: data, count: size * count)) ? size * count : 0
             }, user)
     }
