@@ -1,6 +1,8 @@
 public import Values
 
 extension Limits {
+    /// Revisions of one agent that are kept, the current one among them.
+    public static let revisionsMax = 10
     /// Objects of one store.
     public static let objectsMax = 100_000
     /// Managers that own fields of one object.

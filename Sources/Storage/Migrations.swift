@@ -267,5 +267,29 @@ enum Migrations {
             ) STRICT, WITHOUT ROWID;
             """
         ),
+        (
+            8, "revisions",
+            // The current revision of each agent is known: the fields that restarted when this was written. When it began,
+            // and by whom, is not.
+            """
+            CREATE TABLE revisions (
+              uid TEXT NOT NULL REFERENCES objects (uid) ON DELETE CASCADE,
+              revision INTEGER NOT NULL CHECK (revision >= 1),
+              template TEXT NOT NULL CHECK (json_valid(template)),
+              at_ms INTEGER,
+              actor TEXT CHECK (actor <> ''),
+              cause TEXT,
+              PRIMARY KEY (uid, revision)
+            ) STRICT, WITHOUT ROWID;
+            INSERT INTO revisions (uid, revision, template, cause)
+            SELECT uid, revision, (
+              SELECT json_group_object(key, json(content -> ('$.spec.' || key))) FROM json_each(content, '$.spec')
+              WHERE key IN ('driver', 'image', 'imageArchive', 'command', 'args', 'workingDir', 'env', 'envFrom',
+                'resources', 'startupProbe', 'readinessProbe', 'livenessProbe', 'securityContext', 'volumes',
+                'volumeMounts', 'network', 'filesystem')
+            ), json_extract(content, '$.metadata.annotations."kubernetes.io/change-cause"')
+            FROM objects WHERE revision IS NOT NULL;
+            """
+        ),
     ]
 }

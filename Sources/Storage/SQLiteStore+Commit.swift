@@ -25,6 +25,7 @@ extension SQLiteStore {
         }
         for write in changes.objects { try save(write) }
         for write in changes.replicas { try save(write) }
+        for revision in changes.revisions { try save(revision) }
         for event in changes.events { try save(event) }
         for record in changes.audit { try save(record) }
         for delivery in changes.deliveries { try save(delivery) }

@@ -88,6 +88,7 @@ extension SQLiteStore {
     private func loadObjects(into state: inout EngineState) throws(StoreFailure) {
         let secrets = try SealedSecrets.load(&database, keys, keyring.place, path)
         let replicas = try loadReplicas()
+        let templates = try loadHeldTemplates()
         let objects = try database.query(
             """
             SELECT uid, kind, namespace, name, generation, resource_version, created_ms, content, managers, deleted_ms,
@@ -100,6 +101,9 @@ extension SQLiteStore {
                     throw .damaged(table: "secrets", row: object.uid.hex, "it is not there")
                 }
                 object.content["data"] = data
+            }
+            if let template = templates[object.uid], let spec = object.content["spec"] {
+                object.agent?.effective = EffectiveSpec(AgentSpec.spec(spec, with: template))
             }
             object.agent?.replicas = replicas[object.uid] ?? []
             // Runs of the current revision share the agent's spec in memory.

@@ -17,7 +17,7 @@ import agentos_apply
         #expect(words("get", "agents", "-o", "") == ["table", "wide", "yaml", "json", "name"])
         #expect(words("get", "agents", "--output=j") == ["--output=json"])
         #expect(words("logs", "--si") == ["--since", "--since-time"])
-        #expect(words("rollout", "") == ["status", "restart"])
+        #expect(words("rollout", "re") == ["resume", "restart"])
         #expect(words("completion", "") == ["bash", "zsh", "fish"])
         #expect(words("fly", "x") == [])
         #expect(words("logs", "a", "--tail", "") == [])

@@ -167,7 +167,8 @@ import Values
                 (["scale", "secret/s", "--replicas", "1"], "a Secret cannot be scaled: expected agent"),
                 (["scale", "one"], "give --replicas N"), (["restart"], "give at least one AGENT"),
                 (["suspend", "source/x", "--freeze"], "a Source cannot be frozen: expected agent"),
-                (["rollout", "undo", "one"], "rollout undo is not built: the daemon keeps no former revisions"),
+                (["rollout", "status", "one", "--revision", "1"], "are for rollout history"),
+                (["rollout", "pause", "one", "--dry-run"], "are for rollout undo"),
                 (["rollout", "statsu", "one"], "did you mean \"status\"?"),
                 (["restart", "one", "--all"], "give either names"),
             ] {

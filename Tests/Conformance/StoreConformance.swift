@@ -14,10 +14,10 @@ package struct StoreConformance {
         case aStatusIsWrittenAlone, aRemovedObjectLeavesOnlyItsEvents, tombstonesStayUntilTheyAreCleared
         case unpublishedEventsComeInOrder, eachStateOfDeliveryIsKept, consumersAreKept, sinksAreKept
         case eventsOfAnObjectComeNewestFirst, recordsOfTheOutboxAreFound, whatWaitsIsNeverTrimmed
-        case answersAreKept
+        case answersAreKept, revisionsAreKept, whatIsPausedIsHeld
     }
 
-    private let open: () throws -> any Store
+    let open: () throws -> any Store
 
     package init(open: @escaping () throws -> any Store) { self.open = open }
 
@@ -41,6 +41,8 @@ package struct StoreConformance {
         case .recordsOfTheOutboxAreFound: try recordsOfTheOutboxAreFound()
         case .whatWaitsIsNeverTrimmed: try whatWaitsIsNeverTrimmed()
         case .answersAreKept: try answersAreKept()
+        case .revisionsAreKept: try revisionsAreKept()
+        case .whatIsPausedIsHeld: try whatIsPausedIsHeld()
         }
     }
 

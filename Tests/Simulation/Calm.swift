@@ -69,10 +69,11 @@ extension Life {
         }
     }
 
-    /// A replica that nothing keeps at an old revision. One that failed for good, or that waits, may hold a roll up.
+    /// A replica that nothing keeps at an old revision. One that failed for good, or that waits, may hold a roll up; so may
+    /// a pause.
     private func outdated(_ agent: AgentState) -> Int? {
         let spec = agent.effective.spec
-        guard !spec.suspend, agent.summary.condition(.scheduled)?.status == true,
+        guard !spec.suspend, !spec.paused, agent.summary.condition(.scheduled)?.status == true,
             agent.replicas.allSatisfy({ [.ready, .completed].contains($0.phase.name) })
         else { return nil }
         return agent.replicas.first { replica in

@@ -1,5 +1,7 @@
+import Manifests
 import Planner
 import Reconciler
+import Values
 
 /// The safety promises, checked at every step.
 extension Life {
@@ -42,12 +44,31 @@ extension Life {
         for object in engine.state.objects.values {
             guard let agent = object.agent else { continue }
             if agent.observedGeneration > object.generation { fail("observedGeneration is ahead of generation") }
+            checkRevisions(object, agent)
             for replica in agent.replicas {
                 guard case .ready(let run) = replica.phase else { continue }
                 if run.spec.gate == .published, let gate = run.gate, delivered[object.uid] ?? 0 < gate {
                     fail("\(object.key.name) is Ready before its events are delivered")
                 }
             }
+        }
+    }
+
+    /// The newest revision that is kept is the current one, and what runs are started with.
+    private mutating func checkRevisions(_ object: StoredObject, _ agent: AgentState) {
+        let kept = store.revisions[object.uid] ?? []
+        let name = object.key.name
+        guard let newest = kept.first else { return fail("no revision of \(name) is kept") }
+        if newest.number != agent.revision { fail("\(name) is at revision \(agent.revision), not \(newest.number)") }
+        if newest.template != AgentSpec.template(of: agent.effective.node) {
+            fail("revision \(newest.number) of \(name) is not what its runs are started with")
+        }
+        if kept.count > Limits.revisionsMax { fail("\(kept.count) revisions of \(name) are kept") }
+        if zip(kept, kept.dropFirst()).contains(where: { $0.number <= $1.number }) {
+            fail("the revisions of \(name) are out of order")
+        }
+        for replica in agent.replicas where replica.phase.run.map({ $0.revision > agent.revision }) ?? false {
+            fail("a run of \(name) is of a revision that is yet to come")
         }
     }
 

@@ -70,7 +70,7 @@ extension Life {
             ),
             ("replicas", .number([1, 1, 1, 2, 3, 0][random.below(6)])),
             ("suspend", Node(.bool(random.chance(12)))),
-            ("suspendMode", random.chance(50) ? "Freeze" : "Stop"),
+            ("suspendMode", random.chance(50) ? "Freeze" : "Stop"), ("paused", Node(.bool(random.chance(15)))),
             ("restartPolicy", .text(["Always", "Always", "OnFailure", "Never"][random.below(4)])),
             ("backoff", .map([("initialSeconds", .number(random.below(3))), ("maxSeconds", 10)])),
             ("terminationGracePeriodSeconds", .number(random.below(5))),
@@ -97,6 +97,10 @@ extension Life {
         if random.chance(15) { spec["envFrom"] = [.map([("configMapRef", .map([("name", .text(configMap.name))]))])] }
         var node = Node.map([("spec", spec)])
         if random.chance(10) { node["metadata"] = .map([("finalizers", ["example.com/hold"])]) }
+        if random.chance(10) {
+            let cause = Node.map([(AgentSpec.causeAnnotation, .text("because of \(random.below(3))"))])
+            node["metadata"] = .map([("annotations", cause), ("finalizers", node[path: "metadata", "finalizers"])])
+        }
         request(.write(apply(key, node)))
     }
 }

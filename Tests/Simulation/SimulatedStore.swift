@@ -32,6 +32,8 @@ struct SimulatedStore {
 
     private var objects: [UID: StoredObject] = [:]
     private var replicas: [UID: [Int: Replica]] = [:]
+    /// Newest first.
+    private(set) var revisions: [UID: [Revision]] = [:]
     private(set) var outbox: [Int64: Row] = [:]
     private(set) var lastSequence: [UID: Int64] = [:]
     private var published: [UID: Int64] = [:]
@@ -62,6 +64,7 @@ struct SimulatedStore {
         for removed in changes.removed {
             objects[removed.uid] = nil
             replicas[removed.uid] = nil
+            revisions[removed.uid] = nil
         }
         for write in changes.objects {
             if write.statusOnly, var old = objects[write.object.uid] {
@@ -85,6 +88,10 @@ struct SimulatedStore {
             replicas[write.uid, default: [:]][write.replica.ordinal] = write.replica
             let key = RunKey(uid: write.uid, ordinal: write.replica.ordinal)
             committedAttempts[key] = max(committedAttempts[key] ?? 0, write.replica.attempt)
+        }
+        for revision in changes.revisions {
+            guard objects[revision.uid] != nil else { throw .fatal("a revision of no object") }
+            keep(revision)
         }
         for event in changes.events {
             guard outbox.updateValue(Row(event: event), forKey: event.position) == nil else {
@@ -110,6 +117,17 @@ struct SimulatedStore {
         tombstones.subtract(changes.tombstonesCleared)
         resourceVersion = changes.resourceVersion
         position = changes.position
+    }
+
+    private mutating func keep(_ revision: Revision) {
+        var kept = revisions[revision.uid] ?? []
+        if let index = kept.firstIndex(where: { $0.number == revision.number }) {
+            kept[index].cause = revision.cause
+        } else {
+            kept.removeAll { $0.template == revision.template }
+            kept.insert(revision, at: 0)
+        }
+        revisions[revision.uid] = Array(kept.prefix(Limits.revisionsMax))
     }
 
     private mutating func apply(_ write: DeliveryWrite) {
@@ -249,6 +267,10 @@ public final class SharedSimulatedStore: Store {
         return found.prefix(limit).map {
             OutboxRecord(event: $0.event, state: $0.state, attempts: $0.attempts, error: $0.error)
         }
+    }
+
+    public func revisions(of uids: [UID]) throws(StoreFailure) -> [Revision] {
+        kept.withLock { store in uids.flatMap { store.revisions[$0] ?? [] } }
     }
 
     /// Without a name in its rows, it tells of no object.

@@ -1,6 +1,7 @@
 import Glibc
 import Manifests
 import Planner
+import Reconciler
 import Storage
 import Testing
 import Values
@@ -9,7 +10,7 @@ import Values
 /// versions would have held of the same (reduced by a script), and what the next steps have made of it (`databases.py
 /// advance`); with rows in every table and delivery in each of its states. Secrets are sealed with the key beside them.
 @Suite struct MigrationTests {
-    private static let versions = 1...5
+    private static let versions = 1...7
 
     @Test(arguments: versions) func aDatabaseOfEachVersionIsUpgradedWithAllItsRows(_ version: Int) throws {
         try inDirectory { directory in
@@ -25,6 +26,13 @@ import Values
             #expect(python("compare", old, path) == 0, "a row was lost or changed, or the result is not sound")
             let token = ObjectKey(.secret, namespace: "default", name: "token")
             #expect(state.objects[token]?.content[path: "data", "KEY"]?.string == "c3dvcmRmaXNo")
+            // Of each agent the revision is known that it has.
+            for object in state.objects.values {
+                guard let agent = object.agent else { continue }
+                let kept = try store.revisions(of: [object.uid])
+                #expect(kept.map(\.number) == [agent.revision], "\(object.key)")
+                #expect(kept.first?.template == AgentSpec.template(of: agent.effective.node), "\(object.key)")
+            }
             // A copy from before, of pages without checksums, may hold Secrets in plain.
             #expect(access("\(path).before-\(version + 1)", F_OK) != 0)
             #expect(python("sealed", path) == 0)
@@ -37,11 +45,11 @@ import Values
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            let older = "DROP INDEX audit_by_object; DELETE FROM migrations WHERE number >= 6"
+            let older = "DROP TABLE revisions; DELETE FROM migrations WHERE number >= 8"
             #expect(Outside.change(path, older))
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 2)
-            #expect(python("version", "\(path).before-6", "5") == 0)
-            #expect(python("sealed", "\(path).before-6") == 0)
+            #expect(python("version", "\(path).before-8", "7") == 0)
+            #expect(python("sealed", "\(path).before-8") == 0)
         }
     }
 

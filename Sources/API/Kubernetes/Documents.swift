@@ -16,7 +16,7 @@ extension Server {
                     Document(Selectable($0, fields: resource.selectableFields), node: $0)
                 }
             }
-        case .measurements, .reviews, .records: []
+        case .measurements, .revisions, .reviews, .records: []
         }
     }
 

@@ -25,6 +25,7 @@ struct WriteBody {
         /// The forms of patches that a resource takes: only Kubernetes' own kinds have a strategic merge, and the steps of
         /// a JSON patch name fields as they are stored.
         static func patches(of resource: Resource) -> [Form] {
+            if resource.kind == "Deployment" { return [.jsonPatch, .mergePatch, .strategicPatch] }
             let isStored = if case .objects = resource.home { true } else { false }
             return (isStored ? [.jsonPatch] : []) + [.mergePatch]
                 + (resource.storedKind?.isOfKubernetes == true ? [.strategicPatch] : []) + [.apply]

@@ -78,7 +78,7 @@ extension Server {
         }
     }
 
-    private func operation(
+    func operation(
         _ call: Call, _ form: WriteBody.Form, _ node: Node
     ) throws(Failure) -> Request.Write.Operation {
         do throws(PatchProblem) {
@@ -108,14 +108,14 @@ extension Server {
         throw .invalid(call.key, [cause])
     }
 
-    private func submit(_ call: Call, _ write: Request.Write) throws(Failure) {
+    func submit(_ call: Call, _ write: Request.Write) throws(Failure) {
         loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) { [loop] in
             call.reply($0, loop.engine.state)
         }
     }
 
     /// The call of the engine, with what the query and the head say of it.
-    private func write(
+    func write(
         _ call: Call, _ key: ObjectKey, _ operation: Request.Write.Operation, _ duplicates: [Refusal.Cause]
     ) throws(Failure) -> Request.Write {
         let named = call.parameters[Query.fieldManager]

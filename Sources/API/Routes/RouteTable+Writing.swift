@@ -50,4 +50,12 @@ extension Route {
         if below.contains(.scale) { routes += part("scale", [Query.resourceVersion]) { $0.scale($1) } }
         return routes
     }
+
+    /// Views are written where `kubectl rollout` does it.
+    static let deployments: [Route] = [
+        .resource(
+            .patch, "/apis/apps/v1/namespaces/{namespace}/deployments/{name}", [.patch], group: "apps", "deployments",
+            options + [Query.force]
+        ) { $0.patchDeployment($1) }
+    ]
 }

@@ -8,7 +8,7 @@ extension Route {
     static let table: [Route] =
         paths + openAPI + Resource.all.flatMap(reading) + Kind.allCases.flatMap(objects)
         + Resource.all.filter(\.isWritten).flatMap(writing)
-        + agents + streams + sources + views + operations + access + secretKeys + explanations
+        + agents + streams + sources + views + deployments + operations + access + secretKeys + explanations
 
     private static let paths: [Route] =
         [
@@ -70,6 +70,14 @@ extension Route {
                 + collections(resource).map { pattern in
                     .resource(.get, pattern, [.list], resource, collectionParameters) { $0.podMetrics($1) }
                 }
+        case .revisions:
+            let get = Route.resource(.get, item(resource), [.get], resource, [Query.includeObject]) {
+                $0.replicaSet($1)
+            }
+            return [get]
+                + collections(resource).map { pattern in
+                    .resource(.get, pattern, [.list], resource, collectionParameters) { $0.replicaSets($1) }
+                }
         case .reviews, .records: return []
         }
     }
@@ -83,6 +91,10 @@ extension Route {
         if kind.definition.subresources.contains(.events) {
             routes.append(
                 .resource(.get, "\(item)/events", [.get], resource, subresource: "events") { $0.objectEvents($1) })
+        }
+        if kind.definition.subresources.contains(.revisions) {
+            routes.append(
+                .resource(.get, "\(item)/revisions", [.get], resource, subresource: "revisions") { $0.revisions($1) })
         }
         return routes
     }

@@ -59,7 +59,7 @@ public enum BuiltInRoles {
         rule(
             read, in: own,
             [
-                "agents", "agents/events", "agents/log", "agents/scale", "agents/status", "sources", "sources/events",
+                "agents", "agents/events", "agents/log", "agents/revisions", "agents/scale", "agents/status", "sources", "sources/events",
                 "sources/preview", "sources/status", "eventlog", "usage",
             ]),
         rule(
@@ -68,7 +68,7 @@ public enum BuiltInRoles {
                 "configmaps", "events", "namespaces", "pods", "pods/log", "pods/status", "resourcequotas",
                 "serviceaccounts",
             ]),
-        rule(read, in: "apps", ["deployments", "deployments/status"]),
+        rule(read, in: "apps", ["deployments", "deployments/status", "replicasets"]),
         rule(read, in: "coordination.k8s.io", ["leases"]), rule(read, in: "events.k8s.io", ["events"]),
         rule(read, in: "metrics.k8s.io", ["pods"]),
     ]
@@ -77,7 +77,7 @@ public enum BuiltInRoles {
         rule(write, in: own, ["agents", "agents/exec", "agents/scale", "sources", "sources/sync"]),
         rule(
             write, in: "", ["configmaps", "events", "secrets", "serviceaccounts", "pods", "pods/attach", "pods/exec"]),
-        rule(read.union(["reveal"]), in: "", ["secrets"]),
+        rule("patch", in: "apps", ["deployments"]), rule(read.union(["reveal"]), in: "", ["secrets"]),
         rule(["get"], in: "", ["pods/attach", "pods/exec"]),
         rule(write, in: "coordination.k8s.io", ["leases"]), rule(write, in: "events.k8s.io", ["events"]),
     ]

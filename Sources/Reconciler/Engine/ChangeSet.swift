@@ -23,6 +23,8 @@ public struct ChangeSet: Sendable {
     public var objects: [ObjectWrite] = []
     public var removed: [(key: ObjectKey, uid: UID)] = []
     public var replicas: [ReplicaWrite] = []
+    /// Revisions that have begun, or were given another cause; older ones than the store keeps go.
+    public var revisions: [Revision] = []
     public var events: [EventRecord] = []
     public var audit: [AuditRecord] = []
     public var deliveries: [DeliveryWrite] = []
@@ -36,8 +38,9 @@ public struct ChangeSet: Sendable {
     public init() {}
 
     public var isEmpty: Bool {
-        objects.isEmpty && removed.isEmpty && replicas.isEmpty && events.isEmpty && audit.isEmpty && deliveries.isEmpty
-            && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && tombstones.isEmpty && tombstonesCleared.isEmpty
+        objects.isEmpty && removed.isEmpty && replicas.isEmpty && revisions.isEmpty && events.isEmpty && audit.isEmpty
+            && deliveries.isEmpty && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && tombstones.isEmpty
+            && tombstonesCleared.isEmpty
     }
 }
 

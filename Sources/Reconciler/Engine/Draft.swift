@@ -120,6 +120,9 @@ struct Draft: Sendable {
         switch part {
         case .declared(let event, let principal, let place):
             tell(event, of: object, by: principal, from: place)
+            if let revision = object.revision(since: self[object.key], by: principal.user, now) {
+                changes.revisions.append(revision)
+            }
             write(object, statusOnly: false)
         case .noted(let verb, let principal, let place):
             audit(verb, object.key, object.uid, by: principal, from: place, detail: "")
@@ -299,6 +302,7 @@ struct Draft: Sendable {
         if ended.isEmpty { return }
         changes.objects.removeAll { ended.contains($0.object.uid) }
         changes.replicas.removeAll { ended.contains($0.uid) }
+        changes.revisions.removeAll { ended.contains($0.uid) }
         watch.removeAll { $0.change != .deleted && ended.contains($0.object.uid) }
     }
 }

@@ -96,7 +96,7 @@ extension Request.Write {
 
 extension Request.Write.Patch {
     /// The document with the patch in it.
-    func applied(to document: Node) throws(PatchProblem) -> Node {
+    public func applied(to document: Node) throws(PatchProblem) -> Node {
         switch self {
         case .json(let patch): try patch.applied(to: document)
         case .merge(let patch): patch.applied(to: document)

@@ -47,6 +47,8 @@ public struct Condition: Sendable, Equatable {
         case working = "Working"
         case failed = "Failed"
         case progressDeadlineExceeded = "ProgressDeadlineExceeded"
+        case paused = "Paused"
+        case pausedWithChanges = "PausedWithChanges"
         // Of a Source
         case pending = "Pending"
         case synced = "Synced"

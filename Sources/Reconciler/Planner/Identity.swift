@@ -24,6 +24,8 @@ public struct UID: Hashable, Comparable, Sendable {
     public enum Derivation: UInt64, Sendable {
         /// A document that a view makes of it.
         case view = 0x5e1f_a9b3_70c4_d26e
+        /// A revision of it.
+        case revision = 0x91d4_0b7e_c85a_36f2
         /// An event that was told of it.
         case told = 0x3c6e_f372_fe94_f82b
     }

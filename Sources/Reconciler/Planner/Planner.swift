@@ -86,7 +86,7 @@ struct Planner {
 
     /// The outdated ordinals that may stop now. Those that are not Ready go first and are not counted.
     func replacements() -> Set<Int> {
-        guard !snapshot.isDeleting, !snapshot.spec.suspend else { return [] }
+        guard !snapshot.isDeleting, !snapshot.spec.suspend, !snapshot.spec.paused else { return [] }
         let outdated = plan.replicas.filter(isOutdated)
         if snapshot.spec.strategy == .recreate { return Set(outdated.map(\.ordinal)) }
         var result: Set<Int> = []

@@ -33,6 +33,9 @@ public struct Snapshot: Sendable {
     /// Foreign controllers that must let go before a deletion ends.
     public var finalizers: [String] = []
 
+    /// Fields of the declared spec that wait because it is paused.
+    public var heldBack: [String] = []
+
     // What is recorded.
     public var replicas: [Replica]
     public var lastSequence: Int64 = 0

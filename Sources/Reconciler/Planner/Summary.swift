@@ -133,17 +133,25 @@ public struct Summary: Sendable, Equatable {
     }
 
     private func progressing(_ snapshot: Snapshot, _ plan: Plan, progressDue: Bool) -> Condition {
-        if isReady || isCompleted || snapshot.spec.suspend || replicas == 0 || snapshot.isDeleting {
-            return Condition(kind: .progressing, status: true, reason: .complete, message: "nothing is left to do")
-        }
+        let isComplete = isReady || isCompleted || snapshot.spec.suspend || replicas == 0 || snapshot.isDeleting
         let failedForGood = plan.replicas.contains { replica in
             guard case .failed(let run, _) = replica.phase else { return false }
             return run.spec.restartPolicy == .never && run.revision == snapshot.revision
         }
-        if failedForGood {
+        if failedForGood, !isComplete {
             return Condition(
                 kind: .progressing, status: false, reason: .failed,
                 message: "a replica failed and restartPolicy is Never")
+        }
+        if snapshot.spec.paused, !snapshot.isDeleting {
+            let held = snapshot.heldBack
+            return Condition(
+                kind: .progressing, status: true, reason: held.isEmpty ? .paused : .pausedWithChanges,
+                message: held.isEmpty
+                    ? "paused is set; no change waits" : "paused is set; waiting: \(held.joined(separator: ", "))")
+        }
+        if isComplete {
+            return Condition(kind: .progressing, status: true, reason: .complete, message: "nothing is left to do")
         }
         if progressDue {
             return Condition(

@@ -19,6 +19,8 @@ public protocol Store: Sendable {
     func outbox(position: Int64?, stuckOnly: Bool, limit: Int) throws(StoreFailure) -> [OutboxRecord]
     /// What the audit tells of all that had this name, newest first, up to a time. May be called from any thread.
     func history(of key: ObjectKey, untilMs: Int64, limit: Int) throws(StoreFailure) -> [HistoryEntry]
+    /// What is kept of the revisions of objects, in their order, newest first of each. May be called from any thread.
+    func revisions(of uids: [UID]) throws(StoreFailure) -> [Revision]
     /// Compares all that is stored with what was written. May be called from any thread.
     func scrub() throws(StoreFailure)
     /// Seals Secrets with the first of these keys that an older one has sealed, at most so many; returns how many are left.

@@ -128,11 +128,13 @@ public struct Explanation {
         guard let object else { return [] }
         var waits: [String] = []
         if let agent = object.agent {
-            for timed in agent.summary.conditions where !timed.condition.status {
+            for timed in agent.summary.conditions where Self.isTold(timed.condition) {
                 switch timed.condition.kind {
                 case .scheduled, .published:
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
                 case .ready where Self.isWait(timed.condition.reason):
+                    waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
+                case .progressing where timed.condition.reason == .pausedWithChanges:
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
                 case .ready, .progressing, .synced: break
                 }
@@ -142,6 +144,11 @@ public struct Explanation {
         }
         if let until = until { waits.append(until) }
         return waits
+    }
+
+    /// What does not hold, and a pause.
+    private static func isTold(_ condition: Condition) -> Bool {
+        !condition.status || [.paused, .pausedWithChanges].contains(condition.reason)
     }
 
     private static func isWait(_ reason: Condition.Reason) -> Bool {
@@ -204,7 +211,7 @@ public struct Explanation {
         }
         if let advice = exit.flatMap({ ReasonWords.advice($0.reason) }) { can.append(advice) }
         let reasons = (object.agent?.summary.conditions ?? object.source?.conditions ?? []).filter {
-            !$0.condition.status
+            Self.isTold($0.condition)
         }.map(\.condition.reason)
         for reason in reasons {
             if let advice = ReasonWords.advice(reason, key.name), !can.contains(advice) { can.append(advice) }

@@ -27,10 +27,14 @@ extension Resource {
             text: "What happened to an object, under the newer names."),
         Resource(
             group: "apps", "deployments", singular: "deployment", kind: "Deployment", shortNames: ["deploy"],
-            verbs: [.get, .list, .watch], home: .view(DeploymentView.view), fields: ViewFields.deployment,
+            verbs: [.get, .list, .watch, .patch], home: .view(DeploymentView.view), fields: ViewFields.deployment,
             columns: DeploymentView.columns,
             subresources: [Subresource("status", [.get], group: "apps", kind: "Deployment", text: "The same object.")],
-            text: "An agent as a Deployment; read only."),
+            text: "An agent as a Deployment; a pause, a restart and a way back can be written."),
+        Resource(
+            group: "apps", "replicasets", singular: "replicaset", kind: "ReplicaSet", shortNames: ["rs"],
+            verbs: [.get, .list], home: .revisions, fields: ViewFields.replicaSet, columns: ReplicaSetView.columns,
+            text: "A revision of an agent as a ReplicaSet; read only."),
         Resource(
             group: "metrics.k8s.io", version: "v1beta1", "pods", singular: "pod", kind: "PodMetrics",
             verbs: [.get, .list], home: .measurements, fields: ViewFields.podMetrics,

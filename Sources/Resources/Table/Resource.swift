@@ -16,6 +16,8 @@ public final class Resource: Sendable {
         case view(View)
         /// What the daemon measures when it is asked.
         case measurements
+        /// The revisions of agents, read from the store when somebody asks.
+        case revisions
         /// Questions that are answered and not kept.
         case reviews
         /// The daemon's own records, which have no names and metadata as objects have; clients that go through all
@@ -117,6 +119,7 @@ public final class Resource: Sendable {
         switch home {
         case .objects(let kind): kind
         case .view(let view): view.kind
+        case .revisions: .agent
         case .measurements, .reviews, .records: nil
         }
     }
@@ -125,7 +128,7 @@ public final class Resource: Sendable {
         switch home {
         case .objects: true
         case .view(let view): view.stored != nil
-        case .measurements, .reviews, .records: false
+        case .measurements, .revisions, .reviews, .records: false
         }
     }
     /// What is stored when a document is written, or a part of one.
@@ -139,7 +142,7 @@ public final class Resource: Sendable {
     /// Whether clients find it in discovery.
     public var isListed: Bool {
         switch home {
-        case .objects, .view, .measurements, .reviews: true
+        case .objects, .view, .measurements, .revisions, .reviews: true
         case .records: false
         }
     }
@@ -158,6 +161,8 @@ extension Resource.Subresource {
             self.init(
                 "scale", [.get, .update, .patch], group: "autoscaling", kind: "Scale", text: "How many replicas it has."
             )
+        case .revisions:
+            self.init("revisions", [.get], group: group, kind: "RevisionList", text: "What it was made of before.")
         case .log: self.init("log", [.get], group: group, kind: kind.rawValue, text: "What it has written.")
         case .exec:
             self.init("exec", [.create], group: group, kind: kind.rawValue, text: "A command beside a running replica.")

@@ -1,13 +1,14 @@
 import Manifests
 import Planner
-import Values
+public import Values
 
-/// One Deployment for each agent: what `kubectl rollout status` and `kubectl logs deploy/NAME` look for. It is read only:
-/// the agent is what one changes.
-enum DeploymentView {
+/// One Deployment for each agent: what `kubectl rollout` and `kubectl logs deploy/NAME` look for. A pause, a restart and a
+/// way back can be written; all else is changed in the agent.
+public enum DeploymentView {
     static let view = View(of: .agent, owner: { $0 }, documents: { [deployment($0)] })
 
-    private static func deployment(_ agent: Node) -> Node {
+    /// The Deployment of an agent, made of the agent as it is shown.
+    public static func deployment(_ agent: Node) -> Node {
         let metadata = agent["metadata"] ?? .emptyMap
         let labels = PodView.labels(agent)
         let revision = (agent[path: "status", "revision"]?.int).map { Node.text(String($0)) }
@@ -18,13 +19,19 @@ enum DeploymentView {
                 "metadata",
                 .map([
                     ("name", metadata["name"]), ("namespace", metadata["namespace"]),
-                    ("uid", metadata["uid"]?.string.flatMap(UID.init).map { .text($0.derived(.view, 0).text) }),
+                    ("uid", uid(agent)),
                     ("resourceVersion", metadata["resourceVersion"]), ("generation", metadata["generation"]),
                     ("creationTimestamp", metadata["creationTimestamp"]),
                     ("deletionTimestamp", metadata["deletionTimestamp"]), ("labels", labels),
                     (
                         "annotations",
-                        .map([("deployment.kubernetes.io/revision", revision)])
+                        .map([
+                            (ReplicaSetView.revision, revision),
+                            (
+                                AgentSpec.causeAnnotation,
+                                agent[path: "metadata", "annotations", AgentSpec.causeAnnotation]
+                            ),
+                        ])
                     ),
                 ])
             ),
@@ -33,9 +40,11 @@ enum DeploymentView {
                 .map([
                     ("replicas", isSuspended ? 0 : agent[path: "spec", "replicas"]),
                     ("selector", .map([("matchLabels", .map([(PodView.label, metadata["name"])]))])),
+                    ("paused", isPaused(agent) ? true : nil),
                     (
                         "template",
-                        .map([("metadata", .map([("labels", labels)])), ("spec", PodView.spec(agent))])
+                        ReplicaSetView.template(
+                            agent, revision: hasHeldChanges(agent) ? nil : agent[path: "status", "revision"]?.int)
                     ),
                     (
                         "strategy",
@@ -48,6 +57,21 @@ enum DeploymentView {
         ])
     }
 
+    static func uid(_ agent: Node) -> Node? {
+        agent[path: "metadata", "uid"]?.string.flatMap(UID.init).map { .text($0.derived(.view, 0).text) }
+    }
+
+    public static func isPaused(_ agent: Node) -> Bool { agent[path: "spec", "paused"]?.bool == true }
+
+    private static func progressing(_ agent: Node) -> Condition.Reason? {
+        let conditions = agent[path: "status", "conditions"]?.list ?? []
+        let found = conditions.first { $0["type"]?.string == Condition.Kind.progressing.rawValue }
+        return found?["reason"]?.string.flatMap(Condition.Reason.init)
+    }
+
+    /// Its template is of no revision yet.
+    private static func hasHeldChanges(_ agent: Node) -> Bool { progressing(agent) == .pausedWithChanges }
+
     private static func status(_ agent: Node) -> Node {
         func count(_ name: String) -> Int { agent[path: "status", name]?.int ?? 0 }
         let ready = count("readyReplicas")
@@ -55,15 +79,18 @@ enum DeploymentView {
         let conditions = agent[path: "status", "conditions"]?.list ?? []
         func condition(_ type: String, of own: String) -> Node? {
             guard let condition = conditions.first(where: { $0["type"]?.string == own }) else { return nil }
+            let isPause = own == "Progressing" && isPaused(agent)
             return .map([
-                ("type", .text(type)), ("status", condition["status"]), ("reason", condition["reason"]),
+                ("type", .text(type)), ("status", isPause ? "Unknown" : condition["status"]),
+                ("reason", isPause ? "DeploymentPaused" : condition["reason"]),
                 ("message", condition["message"]), ("lastTransitionTime", condition["lastTransitionTime"]),
                 ("lastUpdateTime", condition["lastTransitionTime"]),
             ])
         }
         return .map([
             ("observedGeneration", agent[path: "status", "observedGeneration"]),
-            ("replicas", .number(count("replicas"))), ("updatedReplicas", .number(count("updatedReplicas"))),
+            ("replicas", .number(count("replicas"))), 
+            ("updatedReplicas", .number(hasHeldChanges(agent) ? 0 : count("updatedReplicas"))),
             ("readyReplicas", .number(ready)), ("availableReplicas", .number(ready)),
             ("unavailableReplicas", missing > 0 ? .number(missing) : nil),
             (

@@ -97,24 +97,49 @@ enum ViewFields {
             ]), text: "It has ended."),
     ]
 
+    private static let selector = Field(
+        "selector", .object([Field("matchLabels", labels, text: "The labels of its Pods.")]),
+        text: "Which Pods are its own.")
+
+    private static let template = Field(
+        "template",
+        .object([
+            Field(
+                "metadata",
+                .object([
+                    Field("labels", labels, text: "The labels of its Pods."),
+                    Field("annotations", labels, text: "The revision whose template it is."),
+                ]), text: "Metadata of its Pods."),
+            Field("spec", .object(podSpec), text: "What its Pods run."),
+        ]), text: "What its Pods are made of.")
+
+    static let replicaSet = ObjectFields.root(
+        apiVersion: "apps/v1", kind: "ReplicaSet", nameRule: .subdomain, isNamespaced: true,
+        [
+            Field(
+                "spec",
+                .object([
+                    Field("replicas", number, text: "How many should run, of the current revision."), selector, template,
+                ]), text: "What a revision runs, made of the agent."),
+            Field(
+                "status",
+                .object([
+                    Field("observedGeneration", number, text: "Always 1: a revision does not change."),
+                    Field("replicas", number, text: "Replicas, of the current revision."),
+                    Field("fullyLabeledReplicas", number, text: "The same."),
+                    Field("readyReplicas", number, text: "Replicas that are ready."),
+                    Field("availableReplicas", number, text: "The same."),
+                ]), text: "Where the revision stands."),
+        ])
+
     static let deployment = ObjectFields.root(
         apiVersion: "apps/v1", kind: "Deployment", nameRule: .subdomain, isNamespaced: true,
         [
             Field(
                 "spec",
                 .object([
-                    Field("replicas", number, text: "How many should run; 0 while the agent is suspended."),
-                    Field(
-                        "selector", .object([Field("matchLabels", labels, text: "The labels of its Pods.")]),
-                        text: "Which Pods are its own."),
-                    Field(
-                        "template",
-                        .object([
-                            Field(
-                                "metadata", .object([Field("labels", labels, text: "The labels of its Pods.")]),
-                                text: "Metadata of its Pods."),
-                            Field("spec", .object(podSpec), text: "What its Pods run."),
-                        ]), text: "What its Pods are made of."),
+                    Field("replicas", number, text: "How many should run; 0 while the agent is suspended."), selector,
+                    Field("paused", .boolean, text: "True: changes that restart replicas wait."), template,
                     Field(
                         "strategy", .object([Field("type", text, text: "RollingUpdate or Recreate.")]),
                         text: "How replicas are replaced; there is no surge."),

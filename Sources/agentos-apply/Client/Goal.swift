@@ -52,6 +52,7 @@ package enum Goal: Equatable, Sendable {
         if let observed = object.observedGeneration, observed < wanted {
             return .notYet(phase: "\(phase) as of generation \(observed), and \(wanted) is declared")
         }
+        if self == .rolledOut, let held = heldUp(object, phase) { return .failed(held) }
         if isMet(object, phase) { return .met(phase: object.phase) }
         let ready = object.condition("Ready")
         if let progressing = object.condition("Progressing"), progressing.isFalse {
@@ -91,6 +92,14 @@ package enum Goal: Equatable, Sendable {
         if object.deleted == nil { return "\(phase), its deletion was not asked for" }
         let finalizers = object.finalizers
         return finalizers.isEmpty ? phase : "\(phase), the finalizers \(finalizers.joined(separator: ", ")) hold it"
+    }
+
+    /// A pause that the rest of a roll waits for, as long as nobody ends it.
+    private func heldUp(_ object: ObjectView, _ phase: String) -> String? {
+        guard let progressing = object.condition("Progressing") else { return nil }
+        let waits = progressing.reason == "PausedWithChanges"
+        guard waits || (progressing.reason == "Paused" && !isMet(object, phase)) else { return nil }
+        return "\(progressing.firstLine); 'agentos-apply rollout resume \(object.name) -n \(object.namespace)' goes on"
     }
 
     private func isMet(_ object: ObjectView, _ phase: String) -> Bool {

@@ -80,6 +80,12 @@ package struct StatusPicture {
                         namespace: agent.namespace, agent: agent.name, text: "\(name): \(reason)",
                         ordinal: down?.ordinal))
             }
+            if let progressing = agent.condition("Progressing"), progressing.reason == "PausedWithChanges" {
+                let text =
+                    "\(name): \(progressing.firstLine); "
+                    + "'agentos-apply rollout resume \(agent.name) -n \(agent.namespace)' goes on"
+                found.append(Problem(namespace: agent.namespace, agent: agent.name, text: text, ordinal: nil))
+            }
             let stale = Set(view.runs.flatMap(\.staleInputs)).sorted()
             if !stale.isEmpty {
                 let text =

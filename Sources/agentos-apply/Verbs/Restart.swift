@@ -30,6 +30,11 @@ struct Restart: Verb {
                     throw CommandProblem(
                         .invalid, "it is suspended: nothing runs that could be restarted; see 'agentos-apply resume'")
                 }
+                if object.node[path: "spec", "paused"]?.bool == true {
+                    throw CommandProblem(
+                        .invalid,
+                        "it is paused: nothing is started anew; see 'agentos-apply rollout resume \(object.name)'")
+                }
                 return .map([("metadata", .map([("annotations", .map([(AgentSpec.restartAnnotation, .text(now))]))]))])
             }
             try Terminal.print("\(target.shown) restarted")

@@ -18,6 +18,9 @@ enum AgentFields {
         Field(
             "suspendMode", .enumeration(["Stop", "Freeze"]), fallback: "Stop",
             text: "Freeze keeps memory, where the driver can."),
+        Field(
+            "paused", .boolean, fallback: false,
+            text: "True: changes that restart replicas wait; what runs is kept as it is, and started again as it was."),
         Field("image", .string(.nonEmpty), restarts: true, text: "Image reference; for containerd and gvisor."),
         Field("imageArchive", .string(.absolutePath), restarts: true, text: "OCI archive; for containerd and gvisor."),
         Field(

@@ -10,6 +10,7 @@ extension AgentSpec {
         replicas = spec.count("replicas")
         suspend = spec.flag("suspend")
         freezes = spec.text("suspendMode") == "Freeze"
+        paused = spec.flag("paused")
         image = spec.textIfSet("image")
         imageArchive = spec.textIfSet("imageArchive")
         command = spec.strings("command")

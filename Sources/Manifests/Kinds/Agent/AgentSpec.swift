@@ -118,6 +118,8 @@ public struct AgentSpec: Sendable, Equatable {
     public var replicas: Int
     public var suspend: Bool
     public var freezes: Bool
+    /// Changes that restart replicas wait.
+    public var paused: Bool
     public var image: String?
     public var imageArchive: String?
     public var command: [String]

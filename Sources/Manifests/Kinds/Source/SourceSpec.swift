@@ -24,6 +24,9 @@ public struct SourceSpec: Sendable, Equatable {
     public var pruneLimitPercent: Int
     public var timeoutMs: Int64
 
+    /// Whether its next sync takes back what others change of its objects.
+    public var corrects: Bool { !suspend && drift == .correct }
+
     /// What the description of the kind refuses in the spec that this was read from.
     public var problem: String?
 

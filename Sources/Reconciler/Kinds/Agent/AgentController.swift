@@ -14,20 +14,27 @@ struct AgentController: KindController {
     func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
         if candidate.isSpecChanged || candidate.object.agent == nil { try takeSpec(of: &candidate, in: work) }
         try work.checkMachineUser(candidate)
-        takeRestart(of: &candidate, in: work)
+        try takeRestart(of: &candidate, in: work)
     }
 
-    /// Takes the new spec of an agent, with the fields whose change restarts its replicas.
+    /// Takes the new spec of an agent, with the fields whose change restarts its replicas. While it is paused, those stay
+    /// as they are in its current revision.
     private func takeSpec(of candidate: inout Candidate, in work: Work) throws(Refusal) {
         let node = candidate.object.content["spec"] ?? .emptyMap
-        let effective = EffectiveSpec(node)
-        let refusals = work.settings.refusals(effective.spec)
-        if !refusals.isEmpty { throw .invalid(candidate.key, refusals) }
+        let declared = EffectiveSpec(node)
+        var effective = declared
+        if declared.spec.paused, let current = candidate.object.agent?.effective.node {
+            effective = EffectiveSpec(AgentSpec.spec(node, with: AgentSpec.template(of: current)))
+        }
+        for spec in effective == declared ? [declared] : [declared, effective] {
+            let refusals = work.settings.refusals(spec.spec)
+            if !refusals.isEmpty { throw .invalid(candidate.key, refusals) }
+        }
         try checkCycle(candidate.key, effective.spec, work.draft)
         let progressBy = Deadline(work.now, afterMs: effective.spec.progressDeadlineMs)
         if var agent = candidate.object.agent {
-            let old = candidate.live?.content["spec"] ?? .emptyMap
-            candidate.restarts = AgentSpec.restartRelevantChanges(from: old, to: node, drivers: work.settings.drivers)
+            candidate.restarts = AgentSpec.restartRelevantChanges(
+                from: agent.effective.node, to: effective.node, drivers: work.settings.drivers)
             agent.effective = effective
             if !candidate.restarts.isEmpty { agent.revision += 1 }
             agent.progressBy = progressBy
@@ -38,12 +45,17 @@ struct AgentController: KindController {
     }
 
     /// The same spec again, in new runs.
-    private func takeRestart(of candidate: inout Candidate, in work: Work) {
+    private func takeRestart(of candidate: inout Candidate, in work: Work) throws(Refusal) {
         guard let live = candidate.live, var agent = candidate.object.agent,
             Self.asksForRestart(candidate.object.content, live.content)
         else { return }
+        let field = "metadata.annotations[\(AgentSpec.restartAnnotation)]"
+        if agent.effective.spec.paused {
+            let message = "spec.paused is set, so that nothing is started anew: set it to false first"
+            throw .invalid(candidate.key, [Refusal.Cause(message: message, field: field)])
+        }
         if candidate.restarts.isEmpty { agent.revision += 1 }
-        candidate.restarts.append("metadata.annotations[\(AgentSpec.restartAnnotation)]")
+        candidate.restarts.append(field)
         agent.progressBy = Deadline(work.now, afterMs: agent.effective.spec.progressDeadlineMs)
         candidate.object.agent = agent
     }

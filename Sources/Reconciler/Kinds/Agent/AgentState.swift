@@ -4,6 +4,7 @@ public import Values
 
 /// The part of an agent's object that the reconciler writes.
 public struct AgentState: Sendable, Equatable {
+    /// What runs are started with: the declared spec; while that is paused, with the template of the current revision.
     public var effective: EffectiveSpec
     public var revision: Int = 1
     public var observedGeneration: Int64 = 0

@@ -11,6 +11,10 @@ extension Work {
         snapshot.isDeleting = object.deletion != nil
         snapshot.finalizers = object.finalizers
         snapshot.deleteGraceMs = object.deletion?.graceMs
+        if spec.paused {
+            snapshot.heldBack = AgentSpec.restartRelevantChanges(
+                from: agent.effective.node, to: object.content["spec"] ?? .emptyMap, drivers: settings.drivers)
+        }
         let ledger = draft.ledger(object.uid)
         snapshot.lastSequence = ledger.lastSequence
         snapshot.publishedSequence = ledger.publishedSequence
