@@ -45,6 +45,8 @@ public final class Server {
     var logFollowers: [Int: LogFollower] = [:]
     let commandMessages = Mailbox<(id: Int, message: CommandRelay.Message)>()
     var commands: [Int: CommandRelay] = [:]
+    let dialled = Mailbox<(relay: Int, link: UInt32, result: DialResult)>()
+    var portRelays: [Int: PortRelay] = [:]
     var heldLists = HeldLists()
     /// The documents of OpenAPI that somebody has asked for.
     var openAPIAnswers: [String: StaticAnswer] = [:]
@@ -103,6 +105,7 @@ public final class Server {
         loop.events.receive(commandMessages) { [unowned self] messages in
             for (id, message) in messages { commands[id]?.take(message) }
         }
+        loop.events.receive(dialled) { [unowned self] in takeDialled($0) }
         loop.events.receive(logPieces) { [unowned self] pieces in
             for (id, records) in pieces { logFollowers[id]?.take(records) }
         }
@@ -119,6 +122,7 @@ public final class Server {
     /// their time.
     public func drain(_ done: @escaping () -> Void) {
         for command in commands.values { command.stop() }
+        for relay in portRelays.values { relay.stop() }
         http.drain(ms: Limits.drainMs, done)
     }
 

@@ -172,6 +172,12 @@ extension Loop {
         drivers[driver]?.open(execution)
     }
 
+    /// Connects to a port of a run; `report` is called once, on any thread.
+    public func dial(_ run: Run, driver: String, port: UInt16, report: @escaping @Sendable (DialResult) -> Void) {
+        guard let driver = drivers[driver] else { return report(.refused("no driver \"\(driver)\" serves here")) }
+        driver.dial(run, port: port, report: report)
+    }
+
     /// What a run has written; nil when no such driver serves here.
     public func logs(_ request: LogRequest, driver: String) -> (any LogSession)? { drivers[driver]?.logs(request) }
 

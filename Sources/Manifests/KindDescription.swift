@@ -51,7 +51,7 @@ public final class KindDescription: Sendable {
 
 /// What the API offers below one object, by the last part of its path.
 public enum Subresource: String, Sendable, CaseIterable {
-    case status, scale, events, revisions, log, exec, attach, sync, preview, token
+    case status, scale, events, revisions, log, exec, attach, portforward, sync, preview, token
 }
 
 /// One column of a list of objects.

@@ -33,7 +33,8 @@ extension SQLiteStore {
             [
                 uid, number, template, .optional(revision.atMs), .optional(revision.user), .optional(revision.cause),
             ])
-        try database.run("DELETE FROM revisions WHERE uid = ? AND revision < ? AND template = ?", [uid, number, template])
+        try database.run(
+            "DELETE FROM revisions WHERE uid = ? AND revision < ? AND template = ?", [uid, number, template])
         try database.run(
             """
             DELETE FROM revisions WHERE uid = ?1 AND revision <=

@@ -27,9 +27,12 @@ import Values
                 for text in lacks { #expect(!result.output.contains(text), "\(words): \(result.text)") }
             }
             works("rollout", "history", "deploy/one", needs: ["REVISION", "CHANGE-CAUSE", "1 ", "the first", "2 "])
-            works("rollout", "history", "deploy/one", "--revision=1", needs: ["with revision #1", "1001"], lacks: ["1002"])
+            works(
+                "rollout", "history", "deploy/one", "--revision=1", needs: ["with revision #1", "1001"], lacks: ["1002"]
+            )
             works("get", "rs", needs: ["one-r1", "one-r2", "DESIRED"])
-            works("get", "rs", "one-r2", "-o", "jsonpath={.spec.template.spec.containers[0].command[1]}", needs: ["1002"])
+            works(
+                "get", "rs", "one-r2", "-o", "jsonpath={.spec.template.spec.containers[0].command[1]}", needs: ["1002"])
             works("rollout", "undo", "deploy/one", "--dry-run=server", needs: ["rolled back"])
             #expect(world.get("one")?[path: "spec", "command"] == ["sleep", "1002"])
             works("rollout", "undo", "deploy/one", needs: ["rolled back"])
@@ -75,7 +78,9 @@ import Values
                 (#"{"spec":{"template":{"spec":{"priority":7}}}}"#, "spec.template"),
             ] {
                 let (code, text) = patch(body)
-                #expect(code == 422 && text.contains("\"field\":\"\(field)\"") && text.contains("change the agent"), "\(text)")
+                #expect(
+                    code == 422 && text.contains("\"field\":\"\(field)\"") && text.contains("change the agent"),
+                    "\(text)")
             }
             #expect(patch("{}").code == 200 && patch("[]", "application/json-patch+json").code == 200)
             #expect(patch("{}", "application/json").code == 415)

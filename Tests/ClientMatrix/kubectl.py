@@ -194,6 +194,14 @@ check("exec into a deployment", "exec", "deploy/one", "--", "echo", "there", nee
 check("cp out", "cp", "one-0:/etc/hostname", f"{HOME}/copied")
 check("top pod", "top", "pod", needs=("NAME", "one-0"))
 check("rollout status", "rollout", "status", "deploy/one", "--timeout=20s", needs="successfully rolled out")
+check("rollout history", "rollout", "history", "deploy/one", needs=("REVISION", "CHANGE-CAUSE"))
+check("rollout restart", "rollout", "restart", "deploy/one", needs="restarted")
+check("rollout status of a restart", "rollout", "status", "deploy/one", "--timeout=40s", needs="successfully rolled out")
+check("rollout pause", "rollout", "pause", "deploy/one", needs="paused")
+check("rollout restart while paused", "rollout", "restart", "deploy/one", code=1, needs="paused")
+check("rollout resume", "rollout", "resume", "deploy/one", needs="resumed")
+check("get replicasets", "get", "rs", needs="one-r")
+check("rollout undo of a revision that is not there", "rollout", "undo", "deploy/one", "--to-revision=99", code=1)
 
 # Access
 check("auth can-i", "auth", "can-i", "delete", "agents.agentos.dev", needs="^yes$")

@@ -2,12 +2,12 @@
 
 Longer than 400 lines: one case for each thing that this client can do, read one by one.
 """
-import datetime, sys, threading, time, uuid
+import datetime, socket, sys, threading, time, uuid
 
 from cases import agent, case, end, until
 from kubernetes import client, config, dynamic, watch
 from kubernetes.client.exceptions import ApiException
-from kubernetes.stream import stream
+from kubernetes.stream import portforward, stream
 
 config.load_kube_config(sys.argv[1])
 core, custom = client.CoreV1Api(), client.CustomObjectsApi()
@@ -276,6 +276,27 @@ def execs():
     peer.run_forever(timeout=10)
     assert "got word" in peer.read_stdout() and peer.returncode == 3
     peer.close()
+
+
+@case
+def ports():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    says = (
+        "import socket; s = socket.create_server(('127.0.0.1', %d))\n"
+        "while True:\n  c, _ = s.accept(); c.sendall(b'got ' + c.recv(100)); c.close()" % port)
+    custom.create_namespaced_custom_object(**PLACE, body={
+        **agent("listens"), "spec": {"command": ["python3", "-c", says], "terminationGracePeriodSeconds": 0}})
+    until("it runs", lambda: core.read_namespaced_pod("listens-0", N).status.phase == "Running")
+
+    def answer():
+        peer = portforward(core.connect_get_namespaced_pod_portforward, "listens-0", N, ports=str(port))
+        with peer.socket(port) as connection:
+            connection.settimeout(10)
+            connection.sendall(b"hello")
+            return connection.recv(100), peer.error(port)
+    until("it answers", lambda: answer() == (b"got hello", None))
+    custom.delete_namespaced_custom_object(**PLACE, name="listens")
 
 
 @case

@@ -21,7 +21,8 @@ import Values
             let history = world.run("rollout", "history", "agent/one")
             let rows = history.output.split(separator: "\n").map { $0.split(separator: " ").map(String.init) }
             #expect(rows.first == ["REVISION", "SINCE", "BY", "CHANGE-CAUSE"], "\(history.text)")
-            #expect(rows.dropFirst().map { [$0.first, $0.last] } == [["1", "first"], ["2", "second"], ["3", "third"]])
+            #expect(
+                rows.dropFirst().map { [$0.first, $0.last] } == [["1", "first"], ["2", "second"], ["3", "third"]])
             let second = world.run("rollout", "history", "one", "--revision", "2")
             #expect(second.output.hasPrefix("agent.agentos.dev/one with revision 2\n"), "\(second.text)")
             #expect(second.output.contains("\"1002\"") && !second.output.contains("replicas"), "\(second.text)")
@@ -51,7 +52,8 @@ import Values
             world.run("rollout", "undo", "one")
             #expect(command(world) == ["sleep", "1003"])
             let same = world.run("rollout", "undo", "one", "--to-revision", "5")
-            #expect(same.code == 0 && same.output == "agent.agentos.dev/one is as revision 5 was already\n", "\(same.text)")
+            #expect(
+                same.code == 0 && same.output == "agent.agentos.dev/one is as revision 5 was already\n", "\(same.text)")
             world.run("delete", "agent", "one")
             #expect(world.run("rollout", "history", "one").code == 1)
             world.apply(manifest("1"))
@@ -66,6 +68,8 @@ import Values
             #expect(world.run("rollout", "pause", "one").output == "agent.agentos.dev/one paused\n")
             #expect(world.run("rollout", "pause", "one").output == "agent.agentos.dev/one is paused already\n")
             #expect(world.run("rollout", "status", "one").code == 0)
+            #expect(world.run("scale", "one", "--replicas", "2", "--wait").code == 0)
+            #expect(world.run("scale", "one", "--replicas", "1", "--wait").code == 0)
             world.apply(manifest("1002"))
             #expect(world.pid("one", 0) == pid && world.status("one")?["revision"] == 1)
             let status = world.run("status")

@@ -36,7 +36,9 @@ extension Server {
         case .undo(let number):
             let uid = object.uid
             try checkSource(object)
-            loop.readBeside { store throws(StoreFailure) in try store.revisions(of: [uid]) } _: { [self] result in
+            loop.readBeside { store throws(StoreFailure) in
+                try store.revisions(of: [uid])
+            } _: { [self] result in
                 do throws(Failure) {
                     guard case .success(let kept) = result else { throw .unavailable }
                     guard let revision = kept.first(where: { $0.number == number }) else {

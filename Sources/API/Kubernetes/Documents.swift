@@ -96,7 +96,7 @@ extension Server {
                 return nil
             }
             return documents(object, call.resource).first { $0.selectable.name == call.name }.map { ($0, object) }
-        case .measurements, .reviews, .records: return nil
+        case .measurements, .revisions, .reviews, .records: return nil
         }
     }
 }

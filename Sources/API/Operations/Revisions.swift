@@ -10,7 +10,9 @@ extension Server {
     /// `GET …/agents/NAME/revisions`: what is kept of them, newest first.
     func revisions(_ call: Call) {
         guard let uid = loop.engine.state.objects[call.key]?.uid else { return call.fail(.notFound(call.key)) }
-        loop.readBeside { store throws(StoreFailure) in try store.revisions(of: [uid]) } _: { result in
+        loop.readBeside { store throws(StoreFailure) in
+            try store.revisions(of: [uid])
+        } _: { result in
             guard case .success(let revisions) = result else { return call.fail(.unavailable) }
             call.respond(200, RevisionDocument.list(revisions))
         }
@@ -61,14 +63,18 @@ extension Server {
     private func replicaSets(_ call: Call, of agents: [StoredObject], _ done: @escaping ([Node]) -> Void) {
         let uids = agents.map(\.uid)
         let keys = Dictionary(agents.map { ($0.uid, $0.key) }, uniquingKeysWith: { first, _ in first })
-        loop.readBeside { store throws(StoreFailure) in try store.revisions(of: uids) } _: { [loop] result in
+        loop.readBeside { store throws(StoreFailure) in
+            try store.revisions(of: uids)
+        } _: { [loop] result in
             guard case .success(let revisions) = result else { return call.fail(.unavailable) }
             let state = loop.engine.state
             var shown: [UID: Node] = [:]
             for (uid, key) in keys {
                 if let object = state.objects[key], object.uid == uid { shown[uid] = state.render(object) }
             }
-            done(revisions.compactMap { revision in shown[revision.uid].map { ReplicaSetView.document(revision, of: $0) } })
+            done(
+                revisions.compactMap { revision in shown[revision.uid].map { ReplicaSetView.document(revision, of: $0) }
+                })
         }
     }
 

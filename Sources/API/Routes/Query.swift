@@ -38,6 +38,7 @@ enum Query {
 
     // MARK: Commands
     static let command = Parameter<[String]>.list("command", countMax: 1024, bytesMax: 131_072)
+    static let ports = Parameter<[String]>.list("ports", countMax: 32, bytesMax: 1024)
     static let stdin = Parameter<Bool>.flag("stdin")
     static let stdout = Parameter<Bool>.flag("stdout")
     static let stderr = Parameter<Bool>.flag("stderr")

@@ -46,7 +46,7 @@ struct SPDYChannels: CommandChannels {
         do throws(SPDYSession.Problem) {
             for event in try session.receive(bytes, reply: &received.reply) {
                 switch event {
-                case .opened(let stream, let type):
+                case .opened(let stream, let type, _):
                     guard let kind = Kind(rawValue: type), streams[kind] == nil else {
                         received.isOver = true
                         return received

@@ -127,6 +127,8 @@ int agentos_get_window(int fd, unsigned short *columns, unsigned short *rows);
 int agentos_signalfd_window(void);
 /// A TCP connection that is being made to a numeric address, without waiting; closing it sends a reset.
 int agentos_connect_tcp(const char *address, uint16_t port);
+/// Moves the calling thread, for good, into the network of a process; -1 with errno.
+int agentos_enter_network(int pid);
 /// The error of a connection that was made, 0 when there is none.
 int agentos_socket_error(int fd);
 int agentos_is_in_memory(const char *path);

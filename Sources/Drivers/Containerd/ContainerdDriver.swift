@@ -109,6 +109,18 @@ public struct ContainerdDriver: Driver {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }
 
+    /// A sandbox of gVisor has its own network inside of that of its processes: only its address leads there.
+    public func dial(_ run: Run, port: UInt16, report: @escaping @Sendable (DialResult) -> Void) {
+        guard run.spec.network != .host else {
+            return PortDialer(run: run.id, place: .machine, port: port).dial(report)
+        }
+        guard configuration.runtimes.isEmpty else {
+            return PortDialer.dialAddress(of: run, port: port, report)
+        }
+        guard let pid = run.pid else { return report(.refused("it has no process yet")) }
+        PortDialer(run: run.id, place: .inside(pid: pid, address: run.facts.address), port: port).dial(report)
+    }
+
     public func observe() { mailbox.send(.observe) }
 
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { mailbox.send(.forget(uid, report)) }

@@ -93,6 +93,14 @@ public struct GvisorDriver: Driver {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }
 
+    /// A sandbox has its own network inside of that of its processes: only its address leads there.
+    public func dial(_ run: Run, port: UInt16, report: @escaping @Sendable (DialResult) -> Void) {
+        guard run.spec.network != .host else {
+            return PortDialer(run: run.id, place: .machine, port: port).dial(report)
+        }
+        PortDialer.dialAddress(of: run, port: port, report)
+    }
+
     public func observe() { thread.observe() }
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { thread.forget(uid, report) }
 

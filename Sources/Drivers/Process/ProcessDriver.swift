@@ -86,6 +86,10 @@ public struct ProcessDriver: Driver {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }
 
+    public func dial(_ run: Run, port: UInt16, report: @escaping @Sendable (DialResult) -> Void) {
+        PortDialer(run: run.id, place: .machine, port: port).dial(report)
+    }
+
     public func observe() { thread.observe() }
     public func forget(_ uid: UID, report: @escaping @Sendable () -> Void) { thread.forget(uid, report) }
 

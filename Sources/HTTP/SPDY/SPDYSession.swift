@@ -6,13 +6,19 @@
 public final class SPDYSession {
     /// What came.
     public enum Event: Sendable, Equatable {
-        /// The client has opened a stream, with a header that says what it is.
-        case opened(stream: UInt32, type: String)
+        /// The client has opened a stream, with headers that say what it is; `type` is one of them.
+        case opened(stream: UInt32, type: String, headers: [Header])
         case data(stream: UInt32, [UInt8], isLast: Bool)
         /// The client takes and sends nothing more on this stream.
         case reset(stream: UInt32)
         /// The client ends the connection.
         case goAway
+    }
+
+    /// One header of a stream.
+    public struct Header: Sendable, Equatable {
+        public var name: String
+        public var value: String
     }
 
     /// Why a connection is ended.
@@ -37,18 +43,20 @@ public final class SPDYSession {
 
     private static let controlBytesMax = 65_536
     private static let headerBytesMax = 65_536
-    private static let streamsMax = 16
+    private let streamsMax: Int
 
     private let reader = SPDYHeaderReader(bytesMax: headerBytesMax)
     private let writer = SPDYHeaderWriter()
     /// A frame's head, and a control frame's body, until it is whole.
     private var pending: [UInt8] = []
     private var data: Data?
-    private var streams: Set<UInt32> = []
+    /// With whether the client, and we, have ended our side; those that both have ended are gone.
+    private var streams: [UInt32: (theirs: Bool, ours: Bool)] = [:]
     private var lastStream: UInt32 = 0
     private var lastPing: UInt32 = 0
 
-    public init() {}
+    /// - Parameter streamsMax: that are open at a time.
+    public init(streamsMax: Int = 16) { self.streamsMax = streamsMax }
 
     /// Reads more bytes; `reply` is to be sent at once.
     public func receive(_ bytes: [UInt8], reply: inout [UInt8]) throws(Problem) -> [Event] {
@@ -61,8 +69,9 @@ public final class SPDYSession {
                 let left = current.left - payload.count
                 data = left == 0 ? nil : Data(stream: current.stream, isLast: current.isLast, left: left)
                 let isLast = left == 0 && current.isLast
-                if streams.contains(current.stream), !payload.isEmpty || isLast {
+                if streams[current.stream]?.theirs == false, !payload.isEmpty || isLast {
                     events.append(.data(stream: current.stream, payload, isLast: isLast))
+                    if isLast { end(current.stream, theirs: true) }
                 }
                 continue
             }
@@ -117,7 +126,7 @@ public final class SPDYSession {
             return []
         case Kind.reset:
             try needs(8)
-            return streams.remove(stream).map { [.reset(stream: $0)] } ?? []
+            return streams.removeValue(forKey: stream) == nil ? [] : [.reset(stream: stream)]
         case Kind.ping:
             try needs(4)
             // Those with even numbers answer ours.
@@ -132,22 +141,32 @@ public final class SPDYSession {
         _ stream: UInt32, block: [UInt8], isLast: Bool, _ reply: inout [UInt8]
     ) throws(Problem) -> [Event] {
         guard stream % 2 == 1, stream > lastStream else { throw Problem(message: "stream \(stream) cannot be opened") }
-        guard streams.count < Self.streamsMax else { throw Problem(message: "too many streams") }
+        guard streams.count < streamsMax else { throw Problem(message: "too many streams") }
         guard let headers = reader.read(block) else { throw Problem(message: "a header cannot be read") }
         lastStream = stream
-        streams.insert(stream)
+        streams[stream] = (theirs: false, ours: false)
         reply += Self.control(Kind.reply, Self.bytes(stream) + writer.write([]))
         let type = headers.first { $0.name.lowercased() == "streamtype" }?.value ?? ""
-        let opened = Event.opened(stream: stream, type: type)
+        let opened = Event.opened(
+            stream: stream, type: type, headers: headers.map { Header(name: $0.name.lowercased(), value: $0.value) })
+        guard isLast else { return [opened] }
         // The client may end its side at once: nothing comes on this stream.
-        return isLast ? [opened, .data(stream: stream, [], isLast: true)] : [opened]
+        end(stream, theirs: true)
+        return [opened, .data(stream: stream, [], isLast: true)]
+    }
+
+    private func end(_ stream: UInt32, theirs: Bool) {
+        guard var sides = streams[stream] else { return }
+        if theirs { sides.theirs = true } else { sides.ours = true }
+        streams[stream] = sides.theirs && sides.ours ? nil : sides
     }
 
     // MARK: To the client
 
     /// Data of a stream; `isLast`: nothing follows on it.
     public func data(_ bytes: [UInt8], on stream: UInt32, isLast: Bool = false) -> [UInt8] {
-        guard streams.contains(stream) else { return [] }
+        guard streams[stream]?.ours == false else { return [] }
+        if isLast { end(stream, theirs: false) }
         var out: [UInt8] = []
         var rest = bytes[...]
         repeat {

@@ -59,7 +59,8 @@ public enum BuiltInRoles {
         rule(
             read, in: own,
             [
-                "agents", "agents/events", "agents/log", "agents/revisions", "agents/scale", "agents/status", "sources", "sources/events",
+                "agents", "agents/events", "agents/log", "agents/revisions", "agents/scale", "agents/status", "sources",
+                "sources/events",
                 "sources/preview", "sources/status", "eventlog", "usage",
             ]),
         rule(
@@ -74,11 +75,16 @@ public enum BuiltInRoles {
     ]
 
     private static let writing = [
-        rule(write, in: own, ["agents", "agents/exec", "agents/scale", "sources", "sources/sync"]),
         rule(
-            write, in: "", ["configmaps", "events", "secrets", "serviceaccounts", "pods", "pods/attach", "pods/exec"]),
+            write, in: own, ["agents", "agents/exec", "agents/portforward", "agents/scale", "sources", "sources/sync"]),
+        rule(
+            write, in: "",
+            [
+                "configmaps", "events", "secrets", "serviceaccounts", "pods", "pods/attach", "pods/exec",
+                "pods/portforward",
+            ]),
         rule("patch", in: "apps", ["deployments"]), rule(read.union(["reveal"]), in: "", ["secrets"]),
-        rule(["get"], in: "", ["pods/attach", "pods/exec"]),
+        rule(["get"], in: "", ["pods/attach", "pods/exec", "pods/portforward"]),
         rule(write, in: "coordination.k8s.io", ["leases"]), rule(write, in: "events.k8s.io", ["events"]),
     ]
 

@@ -20,6 +20,8 @@ public struct Request: Sendable {
         case forgetSink(String)
         /// Allows a command beside a running replica.
         case execute(ObjectKey, ordinal: Int, command: [String])
+        /// Allows connections to ports of a running replica.
+        case forward(ObjectKey, ordinal: Int)
 
         /// A deletion without conditions.
         public static func delete(_ key: ObjectKey, graceMs: Int64?) -> Verb {
@@ -105,7 +107,7 @@ public enum Answer: Sendable {
     case applied(Applied)
     /// The object as it is left, or nil when it is gone.
     case deleted(StoredObject?)
-    /// The command may run beside this run.
+    /// The command may run beside this run, or its ports be connected to.
     case execution(RunID, driver: String)
     case done
     /// What a batch has led to; when something of it was refused, nothing was done.

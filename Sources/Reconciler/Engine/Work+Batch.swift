@@ -85,7 +85,7 @@ extension Work {
                 change.action = .create
             } else if old?.content != drafted?.content {
                 change.action = .change
-                if let from = old?.content["spec"], let to = drafted?.content["spec"], drafted?.agent != nil {
+                if let from = old?.agent?.effective.node, let to = drafted?.agent?.effective.node {
                     change.restarts = AgentSpec.restartRelevantChanges(from: from, to: to, drivers: settings.drivers)
                 }
             } else {

@@ -22,6 +22,10 @@ extension Work {
             case .forgetSink(let name): return try forgetSink(name, by: principal)
             case .execute(let key, let ordinal, let command):
                 return try execute(key, ordinal, command, by: principal)
+            case .forward(let key, let ordinal):
+                let (object, run) = try running(key, ordinal)
+                draft.audit("port-forward", key, object.uid, by: principal, detail: "run \(run.id.text)")
+                return .execution(run.id, driver: run.spec.driver)
             }
         } catch {
             return .failure(error)
@@ -32,6 +36,15 @@ extension Work {
     private mutating func execute(
         _ key: ObjectKey, _ ordinal: Int, _ command: [String], by principal: Principal
     ) throws(Refusal) -> Answer {
+        let (object, run) = try running(key, ordinal)
+        try checkMachineUser(of: run.spec, key, principal)
+        let words = JSONWriter.text(.list(command.map(Node.text))).prefix(1024)
+        draft.audit("exec", key, object.uid, by: principal, detail: "run \(run.id.text): \(words)")
+        return .execution(run.id, driver: run.spec.driver)
+    }
+
+    /// The run of a replica that lives and gets time.
+    private func running(_ key: ObjectKey, _ ordinal: Int) throws(Refusal) -> (StoredObject, Run) {
         guard let object = draft[key], let agent = object.agent else { throw .notFound(key) }
         guard let replica = agent.replicas.first(where: { $0.ordinal == ordinal }) else {
             throw .noReplica(key, ordinal: ordinal)
@@ -44,11 +57,8 @@ extension Work {
         guard isRunning, let run = replica.phase.run else {
             throw .conflict(key, .notRunning(ordinal: ordinal, replica.phase.name))
         }
-        try checkMachineUser(of: run.spec, key, principal)
         if run.isFrozen { throw .conflict(key, .frozen(ordinal: ordinal)) }
-        let words = JSONWriter.text(.list(command.map(Node.text))).prefix(1024)
-        draft.audit("exec", key, object.uid, by: principal, detail: "run \(run.id.text): \(words)")
-        return .execution(run.id, driver: run.spec.driver)
+        return (object, run)
     }
 }
 

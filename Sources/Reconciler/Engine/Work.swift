@@ -184,7 +184,7 @@ extension Request {
         switch verb {
         case .write(let write): write.dryRun
         case .delete(let delete): delete.dryRun
-        case .batch, .replay, .skip, .acknowledge, .removeConsumer, .execute, .resolve, .forgetSink: false
+        case .batch, .replay, .skip, .acknowledge, .removeConsumer, .execute, .forward, .resolve, .forgetSink: false
         }
     }
 }

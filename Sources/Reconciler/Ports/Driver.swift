@@ -16,6 +16,8 @@ public protocol Driver: Sendable {
     func execute(_ execution: Execution, report: @escaping @Sendable (ExecutionResult) -> Void)
     /// Runs a command beside an agent with the streams of a caller.
     func open(_ execution: Execution) -> any CommandSession
+    /// Connects to a port of a run, from where it listens; `report` is called once.
+    func dial(_ run: Run, port: UInt16, report: @escaping @Sendable (DialResult) -> Void)
     /// Measures running agents; `report` is called once, without those about which nothing is known.
     func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void)
     /// What a run has written.
@@ -41,6 +43,13 @@ public struct Execution: Sendable {
         self.timeoutMs = timeoutMs
         self.isTerminal = isTerminal
     }
+}
+
+/// A connection to a port of a run.
+public enum DialResult: Sendable {
+    /// A stream socket, which belongs to whoever is told.
+    case connected(Int32)
+    case refused(String)
 }
 
 /// What a run has used of the processors since its start, and what it holds now.

@@ -92,6 +92,7 @@ struct Causes {
         case "owners": return "who owns its fields was changed"
         case "status": return "a controller has noted something in its status"
         case "exec": return "a command was run beside it"  // its words are for those who may run one
+        case "port-forward": return "connections to its ports were opened"
         case "prune": return ReasonWords.sentence(.objectPruned)
         default: break
         }

@@ -52,6 +52,9 @@ extension Resource {
             Subresource("exec", [.create], group: "", kind: "PodExecOptions", text: "A command beside the replica."),
             Subresource(
                 "attach", [.create], group: "", kind: "PodAttachOptions", text: "What the replica writes from now on."),
+            Subresource(
+                "portforward", [.create], group: "", kind: "PodPortForwardOptions",
+                text: "Connections to ports of the replica."),
         ], text: "A replica of an agent as a Pod; read only.")
 
     /// The agent and the ordinal behind the name of a Pod.

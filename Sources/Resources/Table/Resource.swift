@@ -168,6 +168,9 @@ extension Resource.Subresource {
             self.init("exec", [.create], group: group, kind: kind.rawValue, text: "A command beside a running replica.")
         case .attach:
             self.init("attach", [.create], group: group, kind: kind.rawValue, text: "What it writes from now on.")
+        case .portforward:
+            self.init(
+                "portforward", [.create], group: group, kind: kind.rawValue, text: "Connections to ports of a replica.")
         case .sync: self.init("sync", [.create], group: group, kind: kind.rawValue, text: "Reads and applies it now.")
         case .token:
             self.init(

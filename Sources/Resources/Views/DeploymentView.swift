@@ -89,7 +89,7 @@ public enum DeploymentView {
         }
         return .map([
             ("observedGeneration", agent[path: "status", "observedGeneration"]),
-            ("replicas", .number(count("replicas"))), 
+            ("replicas", .number(count("replicas"))),
             ("updatedReplicas", .number(hasHeldChanges(agent) ? 0 : count("updatedReplicas"))),
             ("readyReplicas", .number(ready)), ("availableReplicas", .number(ready)),
             ("unavailableReplicas", missing > 0 ? .number(missing) : nil),

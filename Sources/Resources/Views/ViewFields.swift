@@ -119,7 +119,8 @@ enum ViewFields {
             Field(
                 "spec",
                 .object([
-                    Field("replicas", number, text: "How many should run, of the current revision."), selector, template,
+                    Field("replicas", number, text: "How many should run, of the current revision."), selector,
+                    template,
                 ]), text: "What a revision runs, made of the agent."),
             Field(
                 "status",

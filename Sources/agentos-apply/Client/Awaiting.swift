@@ -135,7 +135,7 @@ package struct Awaiting {
         }
         switch goal.judge(object, generation: objects[index].generation) {
         case .met(let phase):
-            guard goal == .readyOrCompleted || goal == .rolledOut, phase == "Ready" else {
+            guard [.readyOrCompleted, .rolledOut, .scaled].contains(goal), phase == "Ready" else {
                 set(index, .done)
                 if goal != .deleted { return .result("\(name): \(phase ?? "done")") }
                 let wasThere = objects[index].wasThere || before != .unseen

@@ -6,6 +6,7 @@ extension Goal {
         switch self {
         case .readyOrCompleted: "to be Ready or Completed"
         case .rolledOut: "to be rolled out"
+        case .scaled: "to be scaled"
         case .condition(let type, let status): "to have the condition \(type)=\(status)"
         case .field(let query, let value): "to have \(query.text)\(value.map { "=\($0)" } ?? "")"
         case .completed: "to be Completed"

@@ -29,6 +29,8 @@ package enum Goal: Equatable, Sendable {
     case readyOrCompleted
     /// All replicas are of the newest revision, and as ready as is asked of them.
     case rolledOut
+    /// There are so many replicas as are asked for, and as ready; what a pause holds back is not waited for.
+    case scaled
     case condition(String, status: String = "True")
     /// A field has the value, or any; a condition that is written as a path.
     case field(FieldQuery, equals: String?)
@@ -69,7 +71,7 @@ package enum Goal: Equatable, Sendable {
     /// What is missing, as the daemon says it.
     private func lacks(_ object: ObjectView) -> String {
         switch self {
-        case .readyOrCompleted: return object.condition("Ready")?.firstLine ?? ""
+        case .readyOrCompleted, .scaled: return object.condition("Ready")?.firstLine ?? ""
         case .rolledOut:
             let agent = AgentView(object)
             let replicas = agent.replicas ?? 0
@@ -98,7 +100,10 @@ package enum Goal: Equatable, Sendable {
     private func heldUp(_ object: ObjectView, _ phase: String) -> String? {
         guard let progressing = object.condition("Progressing") else { return nil }
         let waits = progressing.reason == "PausedWithChanges"
-        guard waits || (progressing.reason == "Paused" && !isMet(object, phase)) else { return nil }
+        // One that is ready and of before stays so.
+        let agent = AgentView(object)
+        let isHalf = agent.runs.contains { $0.revision < agent.revision && $0.phase == "Ready" }
+        guard waits || (progressing.reason == "Paused" && isHalf) else { return nil }
         return "\(progressing.firstLine); 'agentos-apply rollout resume \(object.name) -n \(object.namespace)' goes on"
     }
 
@@ -109,7 +114,7 @@ package enum Goal: Equatable, Sendable {
         let isIdle = phase == "Suspended" || (agent.replicas == 0 && phase == "Stopped")
         switch self {
         case .readyOrCompleted: return holds("Ready") || phase == "Completed" || isIdle
-        case .rolledOut:
+        case .rolledOut, .scaled:
             let isNew = agent.updatedReplicas == agent.replicas && agent.readyReplicas == agent.replicas
             return (holds("Ready") && isNew) || phase == "Completed" || isIdle
         case .condition(let type, let status):

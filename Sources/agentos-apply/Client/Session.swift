@@ -26,6 +26,13 @@ struct Session {
         client = Client(endpoint)
     }
 
+    /// The same daemon again, for another thread.
+    init(_ endpoint: Endpoint) {
+        self.endpoint = endpoint
+        holder = nil
+        client = Client(endpoint)
+    }
+
     /// Whether a daemon serves the socket. That somebody listens is not enough: the socket of one that was killed is open
     /// a moment longer.
     enum Presence: Equatable {

@@ -41,7 +41,8 @@ package enum Verbs {
     package static let all: [any Verb.Type] = [
         Apply.self, Create.self, Edit.self, Plan.self, Delete.self, Diff.self, Sync.self, Get.self, Status.self,
         Describe.self,
-        Why.self, Explain.self, Logs.self, Exec.self, Attach.self, Copy.self, Top.self, Events.self, Wait.self,
+        Why.self, Explain.self, Logs.self, Exec.self, Attach.self, PortForward.self, Copy.self, Top.self, Events.self,
+        Wait.self,
         Scale.self, Suspend.self, Resume.self,
         Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,
         Backup.self, Restore.self, Outbox.self, Secrets.self, Doctor.self, SupportBundle.self, Version.self,

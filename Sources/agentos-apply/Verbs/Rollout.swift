@@ -128,9 +128,12 @@ struct Rollout: Verb {
         if object.node[path: "spec", "paused"]?.bool == true {
             throw CommandProblem(
                 .invalid,
-                "it is paused, and what is undone would wait; 'agentos-apply rollout resume \(object.name)' comes first")
+                "it is paused, and what is undone would wait; 'agentos-apply rollout resume \(object.name)' comes first"
+            )
         }
-        guard let place = object.node[path: "metadata", "declaredBy"], let name = place["source"]?.string else { return }
+        guard let place = object.node[path: "metadata", "declaredBy"], let name = place["source"]?.string else {
+            return
+        }
         let parts = name.split(separator: "/", maxSplits: 1).map(String.init)
         guard parts.count == 2 else { return }
         let source = try session.node("GET", Session.path(.source, namespace: parts[0], name: parts[1]))

@@ -32,6 +32,6 @@ struct Scale: Verb {
         }
         guard waits, code == .success else { return code }
         return try session.awaitAll(
-            targets.map { selection.awaited($0) }, .rolledOut, timeoutMs: timeout.ms, crashesMax: Crashes.usualMax)
+            targets.map { selection.awaited($0) }, .scaled, timeoutMs: timeout.ms, crashesMax: Crashes.usualMax)
     }
 }

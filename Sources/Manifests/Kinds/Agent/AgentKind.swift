@@ -5,7 +5,8 @@ enum AgentKind {
     static let definition = KindDescription(
         "Agent", group: "agentos.dev", resource: "agents", shortNames: ["ag"], categories: ["all"],
         text: "A workload that should keep running.", nameRule: .label(53),
-        fields: AgentFields.root, subresources: [.status, .scale, .events, .revisions, .log, .exec, .attach],
+        fields: AgentFields.root,
+        subresources: [.status, .scale, .events, .revisions, .log, .exec, .attach, .portforward],
         columns: [
             .name,
             Column("DRIVER", text: "What isolates the agent.") { .text($0[path: "spec", "driver"]?.string ?? "") },
