@@ -89,7 +89,7 @@ import agentos_apply
         #expect(try resolve(SettingsPage.example) == Settings())
         let names = SettingsPage.example.split(separator: "\n").filter { $0.hasPrefix("#") && !$0.hasPrefix("# ") }
             .map { $0.dropFirst().prefix { $0 != ":" } }
-        #expect(names == Settings.table.map { Substring($0.field.name) })
+        #expect(names == Settings.table.map { Substring($0.field.name) } + ["sinks"])
     }
 
     @Test func whatARunningDaemonCanTakeIsKeptApart() throws {
@@ -98,6 +98,45 @@ import agentos_apply
         #expect(after.differences(from: before, reloads: true) == ["logFormat", "tokenAuthFile"])
         #expect(after.differences(from: before, reloads: false) == ["hostPaths", "watch"])
         #expect(try resolve("tlsCertFile: /c\n").problem != nil && before.problem == nil)
+    }
+
+    @Test(arguments: [
+        ("sinks: [{name: a}]", "d.yaml:1:9: sinks[0]: expected one of nats, webhook, file"),
+        ("sinks: [{file: {path: /x}}]", "d.yaml:1:9: sinks[0].name: required field is missing"),
+        ("sinks: [{name: journal, file: {path: /x}}]", "d.yaml:1:16: sinks[0].name: the journal is always there"),
+        ("sinks: [{name: a, fil: {path: /x}}]", "sinks[0].fil: unknown field; did you mean \"file\"?"),
+        ("sinks: [{name: a, file: {path: x}}]", "d.yaml:1:32: sinks[0].file.path: must be an absolute path"),
+        ("sinks: [{name: a, types: [runs.*], file: {path: /x}}]", "sinks[0].types: no event has the type \"runs.*\""),
+        ("sinks: [{name: a, labels: 'a in b', file: {path: /x}}]", "sinks[0].labels: the selector"),
+        (
+            "sinks:\n- {name: a, file: {path: /x}}\n- {name: a, file: {path: /y}}\n",
+            "d.yaml:3:10: sinks[1].name: another sink has this name"
+        ),
+        ("sinks: [{name: a, file: {path: /x}, webhook: {url: 'https://x', secretFile: /s}}]", "expected one of"),
+    ]) func mistakesOfSinksHaveTheirPlace(text: String, message: String) {
+        do {
+            _ = try resolve(text)
+            Issue.record("\(text) was taken")
+        } catch let problem as CommandProblem {
+            #expect(problem.code == .invalid && problem.message.contains(message), "\(problem)")
+        } catch { Issue.record(error) }
+    }
+
+    @Test func sinksAreReadAndPrinted() throws {
+        let text = """
+            sinks:
+            - name: audit
+              required: true
+              types: [run.*, agent.created]
+              namespaces: [team]
+              labels: tier!=test
+              file: {path: /var/log/events.jsonl}
+            """
+        let resolved = try ResolvedSettings(file: file(text), environment: { _ in nil })
+        #expect(resolved.settings.sinks.count == 1)
+        #expect(try resolve(resolved.text) == resolved.settings)
+        #expect(resolved.text.contains("# d.yaml\nsinks:\n"), "\(resolved.text)")
+        #expect(try resolve(text).differences(from: Settings(), reloads: true) == ["sinks"])
     }
 
     @Test func pathsFollowTheUserAndWhatIsGiven() throws {

@@ -20,6 +20,7 @@ struct Assembly {
     let keyring: any SecretKeyring
     let secretKeys: SecretKeys
     let sourceRules: SourceRules
+    let sinks: ConfiguredSinks
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
         let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
@@ -58,7 +59,7 @@ struct Assembly {
         let engineSettings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
             users: user == 0 ? try Self.claimUsers(paths, store.storeID, state, log) : nil,
-            drivers: .all, maySourceWrite: { rules.mayWrite($0, $1) },
+            drivers: .all, sinks: settings.sinks.map(\.rule), maySourceWrite: { rules.mayWrite($0, $1) },
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)
@@ -68,11 +69,13 @@ struct Assembly {
             sources.settings(state: paths.state, supervisor: configuration.supervisor)
         ) { inbox.send($0) }
         secretKeys = store.keys
+        sinks = ConfiguredSinks(log)
         let isNew = state.objects.isEmpty
         let engine = Engine(state: state, settings: engineSettings)
         loop = Loop(
             engine: engine, store: store, journal: journal, inbox: inbox, drivers: drivers,
-            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher, clock: clock, events: events)
+            prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher,
+            sinks: sinks.sinks(of: settings), clock: clock, events: events)
         server = Server(
             loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),
             settings: Server.Settings(

@@ -175,6 +175,7 @@ final class Daemon {
         if let tokens { tokens.watch(events, tokenWork) } else { parts.server.staticTokens = StaticTokens() }
         if let listeners, let made = prepared.listening { listeners.use(made, parts.server) }
         parts.sourceRules.use(next)
+        loop.use(parts.sinks.sinks(of: next))
         log.use(next)
     }
 

@@ -35,6 +35,8 @@ package struct Settings: Equatable, Sendable {
     /// Nil: the daemon keeps a key of its own in its state directory.
     package var secretsKeyFile: String?
     package var secretsKeyCommand: String?
+    /// In the file alone: nothing of it fits into a word.
+    package var sinks: [SinkSetting] = []
 
     package init() {}
 
@@ -127,6 +129,7 @@ extension Settings {
     /// The names of the fields whose values differ, of those that a running daemon can take or of the others.
     package func differences(from other: Settings, reloads: Bool) -> [String] {
         Self.table.filter { $0.reloads == reloads && $0.node(self) != $0.node(other) }.map(\.field.name)
+            + (reloads && sinks != other.sinks ? [SinkSetting.field.name] : [])
     }
 }
 

@@ -31,7 +31,36 @@ package enum SettingsPage {
             out +=
                 "| `\(setting.field.name)` | \(option) | \(text) | \(setting.reloads ? "yes" : "at the next start") |\n"
         }
+        return out + sinks
+    }
+
+    private static var sinks: String {
+        var out = """
+
+            ## Sinks
+
+            `sinks` is a list, in the file alone: \(SinkSetting.field.text). All of it is taken on reload. A sink that is taken out
+            keeps its place in the journal, and goes on there when it is put in again; `outbox forget --sink NAME` ends that. No
+            secret stands here: files of mode 0600 hold them, and are named by their paths.
+
+            | field | meaning | without it |
+            |---|---|---|
+
+            """
+        for field in SinkSetting.fields {
+            if case .object(let inner) = field.shape {
+                out += "| `\(field.name)` | \(field.text) | |\n" + inner.map { row($0, "\(field.name).") }.joined()
+            } else {
+                out += row(field, "")
+            }
+        }
         return out
+    }
+
+    private static func row(_ field: Field, _ prefix: String) -> String {
+        let fallback = field.fallback(among: .none).map { "`\(JSONWriter.text($0))`" } ?? ""
+        let without = field.required ? "required" : fallback
+        return "| `\(prefix)\(field.name)` | \(field.text.replacing("|", with: "\\|")) | \(without) |\n"
     }
 
     /// A settings file in which each setting is described, and none is set.
@@ -49,6 +78,8 @@ package enum SettingsPage {
             out += "\n# \(setting.option.text.replacing("; may be repeated", with: "")).\n"
             out += "#\(shown ?? "\(name): \(isList ? "[\(value)]" : value)\n")"
         }
+        let sink = "{name: audit, required: true, types: [run.*, agent.*], file: {path: /var/log/agentos/events.jsonl}}"
+        out += "\n# \(SinkSetting.field.text).\n#\(SinkSetting.field.name): [\(sink)]\n"
         return out
     }
 }

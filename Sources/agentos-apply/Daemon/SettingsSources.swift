@@ -26,6 +26,10 @@ package struct ResolvedSettings {
                 try take(setting, setting.words(inFile: node), origin: place, .invalid)
             }
         }
+        if let file, !file.sinks.isEmpty {
+            settings.sinks = file.sinks
+            origins[SinkSetting.field.name] = file.path
+        }
     }
 
     private mutating func take(
@@ -47,7 +51,13 @@ package struct ResolvedSettings {
             guard let node = setting.node(settings) else { return "# \(setting.field.name): not set\n" }
             if hidden.contains(setting.name) { return "# \(origin)\n# \(setting.field.name): (hidden)\n" }
             return "# \(origin)\n" + YAMLWriter.text(.map([(setting.field.name, node)]))
-        }.joined()
+        }.joined() + sinksText
+    }
+
+    private var sinksText: String {
+        let name = SinkSetting.field.name
+        guard !settings.sinks.isEmpty else { return "# \(name): not set\n" }
+        return "# \(origins[name] ?? "default")\n" + YAMLWriter.text(.map([(name, .list(settings.sinks.map(\.node)))]))
     }
 }
 
@@ -74,6 +84,7 @@ struct SettingsReader: Sendable {
 package struct SettingsFile {
     package let path: String
     private let node: Node
+    package let sinks: [SinkSetting]
 
     /// - Throws: all that is wrong with the file, each with its place.
     package init(_ bytes: [UInt8], path: String) throws(CommandProblem) {
@@ -85,8 +96,11 @@ package struct SettingsFile {
                 Diagnostic(file: path, mark: documents[1].mark, path: "", message: "expected one document, found more"))
         }
         var validator = Validator(file: path, drivers: .none)
-        node = validator.check(documents.first ?? .emptyMap, fields: Settings.table.map(\.field))
+        node = validator.check(
+            documents.first ?? .emptyMap, fields: Settings.table.map(\.field) + [SinkSetting.field])
         diagnostics.add(validator.diagnostics)
+        // What is wrong with its fields would be told twice.
+        sinks = diagnostics.isEmpty ? SinkSetting.read(node[SinkSetting.field.name], file: path, &diagnostics) : []
         if !diagnostics.isEmpty {
             throw CommandProblem(.invalid, diagnostics.kept.map(\.description).joined(separator: "\n"))
         }
