@@ -69,7 +69,7 @@ extension Request {
         return switch verb {
         case .write(let write): write.subresource != .status && !write.dryRun
         case .batch: true
-        case .delete, .replay, .skip, .acknowledge, .removeConsumer, .execute, .resolve, .forgetSink: false
+        case .delete, .replay, .skip, .acknowledge, .removeConsumer, .execute, .forward, .resolve, .forgetSink: false
         }
     }
 }
