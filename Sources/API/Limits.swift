@@ -21,6 +21,8 @@ extension Limits {
     public static let pemBytesMax = 1 << 20
     /// That wait for one watcher to read them.
     static let watchQueueBytesMax = 8 << 20
+    /// Connections to ports of agents that are being made at a time.
+    static let dialsMax = 256
     /// Objects in one page of a list.
     static let listLimitMax = 5000
     /// Versions of collections that are kept for lists in pages.

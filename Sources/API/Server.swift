@@ -47,6 +47,8 @@ public final class Server {
     var commands: [Int: CommandRelay] = [:]
     let dialled = Mailbox<(relay: Int, link: UInt32, result: DialResult)>()
     var portRelays: [Int: PortRelay] = [:]
+    /// Connections that are being made, each on a thread.
+    var dials = 0
     var heldLists = HeldLists()
     /// The documents of OpenAPI that somebody has asked for.
     var openAPIAnswers: [String: StaticAnswer] = [:]
@@ -202,6 +204,8 @@ public final class Server {
     ) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }
         guard let target = exchange.target else { throw Rejection(.noPath("")) }
+        // A name that is empty is none; it does not mean all.
+        if exchange.method == "DELETE", target.path.hasSuffix("/") { throw Rejection(.noPath(target.path)) }
         // HEAD is GET whose answer has no body.
         let method = exchange.method == "HEAD" ? "GET" : exchange.method
         switch router.match(method, target.segments) {

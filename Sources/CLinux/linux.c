@@ -315,18 +315,6 @@ int agentos_connect_tcp(const char *address, uint16_t port) {
     return -1;
 }
 
-int agentos_enter_network(int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -1;
-    int result = setns(fd, CLONE_NEWNET);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return result;
-}
-
 int agentos_socket_error(int fd) {
     int error = 0;
     socklen_t length = sizeof error;

@@ -23,6 +23,10 @@ enum TLSTunnel {
         let outcome = Outcome()
         agentos_gate_closes_at_exit()
         startThread(name: "tls") {
+            // Signals are the main thread's, which may wait for them on a descriptor.
+            var all = sigset_t()
+            sigfillset(&all)
+            pthread_sigmask(SIG_BLOCK, &all, nil)
             let carrier = TLSCarrier(far)
             do throws(Client.Failure) { try carrier.run(server, connectMs: connectMs) } catch {
                 outcome.failure.withLock { $0 = error }
@@ -63,13 +67,12 @@ private final class TLSCarrier {
             let hasMoved = [sendOut(transfer), takeOut(), takeIn(transfer), sendIn()].contains(true)
             if isOver, inward.isEmpty { break }
             if hasMoved { continue }
+            let here = Int16((outward.isEmpty ? POLLIN : 0) | (inward.isEmpty ? 0 : POLLOUT))
+            let there = Int16((inward.isEmpty ? POLLIN : 0) | (outward.isEmpty ? 0 : POLLOUT))
+            // Who is neither read nor written is not looked at: that it has ended would be told again and again.
             var polls = [
-                pollfd(
-                    fd: local, events: Int16((outward.isEmpty ? POLLIN : 0) | (inward.isEmpty ? 0 : POLLOUT)),
-                    revents: 0),
-                pollfd(
-                    fd: isOver ? -1 : transfer.descriptor,
-                    events: Int16((inward.isEmpty ? POLLIN : 0) | (outward.isEmpty ? 0 : POLLOUT)), revents: 0),
+                pollfd(fd: here == 0 ? -1 : local, events: here, revents: 0),
+                pollfd(fd: isOver || there == 0 ? -1 : transfer.descriptor, events: there, revents: 0),
             ]
             agentos_gate_leave()
             _ = poll(&polls, nfds_t(polls.count), -1)

@@ -77,6 +77,8 @@ final class Transfer {
             secure(server)
             headers += server.headers
         }
+        // A name may be "..": it is sent as it is, and refused.
+        _ = agentos_curl_long(handle, CURLOPT_PATH_AS_IS, 1)
         for header in headers { list = curl_slist_append(list, header) }
         _ = agentos_curl_pointer(handle, CURLOPT_ERRORBUFFER, words)
         _ = agentos_curl_long(handle, CURLOPT_NOSIGNAL, 1)

@@ -28,7 +28,10 @@ final class Feeder {
 extension Loop {
     /// The named sinks from now on. Those that are to go on as they are must be handed in again.
     public func use(_ sinks: [NamedSink]) {
+        let before = feeders
         feeders = Dictionary(sinks.map { ($0.rule.name, Feeder($0)) }, uniquingKeysWith: { first, _ in first })
+        // A call that is under way holds the next one back, whatever has changed.
+        for (name, feeder) in feeders { feeder.call = before[name]?.call }
         report(.inputs([.sinks(sinks.map(\.rule))]))
     }
 
@@ -45,6 +48,9 @@ extension Loop {
         }
         feeder.call = (request.number, timer)
         startThread(name: "sink") { [sink = feeder.sink, journal, inbox] in
+            // What was dropped meanwhile is told first.
+            let start = journal.start
+            if request.from < start { inbox.send(.input(.retained(from: start))) }
             let batch = request.batch(of: journal)
             let answer: Result<[DeliveryVerdict], SinkFailure>
             do throws(SinkFailure) {

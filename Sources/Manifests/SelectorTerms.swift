@@ -1,5 +1,6 @@
 /// Selectors of Kubernetes: `a=b,c!=d,e,!f,g in (h, i),j notin (k)`.
 public struct SelectorTerms: Sendable, Equatable {
+    /// One condition of a selector.
     public enum Term: Sendable, Equatable {
         case isIn(String, Set<String>)
         case isNotIn(String, Set<String>)

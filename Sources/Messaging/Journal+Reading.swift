@@ -80,19 +80,29 @@ extension Journal {
         // Of the segment that is written to, only what is durable is there to be read.
         let durable = state.withLock { $0.segmentStart == start ? $0.count : nil }
         var fd = Glibc.open(index.path, O_RDONLY | O_CLOEXEC)
+        if fd < 0 { noteUnread() }
         defer { if fd >= 0 { close(fd) } }
         if let durable { return fd >= 0 ? body(index, fd, durable) : nil }
         var status = stat()
-        guard stat(name(start), &status) == 0 else { return nil }
+        guard stat(name(start), &status) == 0 else {
+            noteUnread()
+            return nil
+        }
         if let last = index.last(fd, segmentBytes: Int64(status.st_size)) { return body(index, fd, last.count) }
         let entries = verify(start)
-        if fd < 0 { fd = Glibc.open(index.path, O_RDONLY | O_CLOEXEC) }
+        if fd < 0 {
+            fd = Glibc.open(index.path, O_RDONLY | O_CLOEXEC)
+            if fd < 0 { noteUnread() }
+        }
         return fd >= 0 ? body(index, fd, entries.count) : nil
     }
 
     private func readBytes(_ start: Int64, _ at: Int64, _ count: Int64) -> [UInt8]? {
         let fd = Glibc.open(name(start), O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return nil }
+        guard fd >= 0 else {
+            noteUnread()
+            return nil
+        }
         defer { close(fd) }
         return readBytes(fd, at, count)
     }
@@ -107,6 +117,7 @@ extension Journal {
                 pread(fd, $0.baseAddress, $0.count, off_t(at) + off_t(got))
             }
             if more < 0, errno == EINTR { continue }
+            if more < 0 { noteUnread() }
             guard more > 0 else { return nil }
             got += more
         }

@@ -23,6 +23,8 @@ public final class Journal: EventJournal, Sendable {
         /// Segments whose damage was told, and those that were compared with their index.
         var told: Set<Int64> = []
         var verified: Set<Int64> = []
+        /// How often something that is there could not be read.
+        var unread = 0
 
         /// The offset after the last durable event.
         var end: Int64 { segmentStart + (last?.end ?? 0) }
@@ -75,6 +77,13 @@ public final class Journal: EventJournal, Sendable {
 
     /// The highest position of an event that was ever delivered here and is still kept; 0 without one.
     public var lastPosition: Int64 { state.withLock { $0.highest } }
+
+    public var start: Int64 { segments().first ?? 0 }
+
+    public var unread: Int { state.withLock { $0.unread } }
+
+    /// Something that is there could not be opened or read: no descriptor is left, or the disk fails.
+    func noteUnread() { if errno != ENOENT { state.withLock { $0.unread += 1 } } }
 
     // MARK: Writing
 
@@ -150,7 +159,10 @@ public final class Journal: EventJournal, Sendable {
     }
 
     func segments() -> [Int64] {
-        guard let handle = opendir(directory) else { return [] }
+        guard let handle = opendir(directory) else {
+            noteUnread()
+            return []
+        }
         defer { closedir(handle) }
         var starts: [Int64] = []
         while let entry = readdir(handle) {
@@ -211,7 +223,10 @@ public final class Journal: EventJournal, Sendable {
     @discardableResult
     func verify(_ start: Int64) -> [SegmentIndex.Entry] {
         let fd = Glibc.open(name(start), O_RDONLY | O_CLOEXEC)
-        guard fd >= 0 else { return [] }
+        guard fd >= 0 else {
+            noteUnread()
+            return []
+        }
         defer { close(fd) }
         let size = Int64(lseek(fd, 0, SEEK_END))
         guard size > 0, let bytes = readBytes(fd, 0, size) else { return [] }
@@ -259,7 +274,7 @@ public final class Journal: EventJournal, Sendable {
             else { break }
             remove(starts.removeFirst())
         }
-        return starts.first ?? end
+        return starts.first ?? 0
     }
 
     /// Drops the oldest whole segments below an offset while there is more than allowed.

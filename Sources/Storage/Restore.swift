@@ -119,6 +119,25 @@ public enum Restore {
             INSERT INTO main.ledgers SELECT uid, last_sequence, published_sequence FROM replaced.ledgers WHERE true
             ON CONFLICT (uid) DO UPDATE SET last_sequence = max(last_sequence, excluded.last_sequence)
             """)
+        try carrySinks(&database)
+    }
+
+    /// What named sinks have taken, they have taken, whatever the backup knows of them.
+    private static func carrySinks(_ database: inout Database) throws(StoreFailure) {
+        let tables = try database.query(
+            """
+            SELECT (SELECT count(*) FROM main.sqlite_schema WHERE name = 'sinks')
+            + (SELECT count(*) FROM replaced.sqlite_schema WHERE name = 'sinks')
+            """
+        ) { row throws(StoreFailure) in try row.int(0) }.first
+        guard tables == 2 else { return }
+        try database.run("DELETE FROM main.parked WHERE sink IN (SELECT name FROM replaced.sinks)")
+        try database.run(
+            """
+            INSERT INTO main.sinks SELECT * FROM replaced.sinks WHERE true ON CONFLICT (name) DO UPDATE SET
+            journal_offset = excluded.journal_offset, position = excluded.position, gone = excluded.gone
+            """)
+        try database.run("INSERT INTO main.parked SELECT * FROM replaced.parked")
     }
 
     /// Moves a database away, with all that was committed to it in the one file where it can be read.

@@ -33,8 +33,13 @@ extension SQLiteStore {
             [
                 uid, number, template, .optional(revision.atMs), .optional(revision.user), .optional(revision.cause),
             ])
-        try database.run(
-            "DELETE FROM revisions WHERE uid = ? AND revision < ? AND template = ?", [uid, number, template])
+        // Compared as trees: a migration has written the fields in another order.
+        let older = try database.query(
+            "SELECT revision, template FROM revisions WHERE uid = ? AND revision < ?", [uid, number]
+        ) { row throws(StoreFailure) in (try row.int(0), try row.value(1, Document.tree)) }
+        for (old, kept) in older where kept == revision.template {
+            try database.run("DELETE FROM revisions WHERE uid = ? AND revision = ?", [uid, .int(old)])
+        }
         try database.run(
             """
             DELETE FROM revisions WHERE uid = ?1 AND revision <=

@@ -9,8 +9,11 @@ public struct NodePath: Sendable {
 
     public init() {}
 
+    /// Goes into a field; `leave` goes back.
     public mutating func enter(_ key: String) { steps.append(.key(key)) }
+    /// Goes into an item of a list; `leave` goes back.
     public mutating func enter(_ index: Int) { steps.append(.index(index)) }
+    /// Goes back out of what was entered last.
     public mutating func leave() { steps.removeLast() }
 
     /// As Kubernetes writes paths: `spec.env[2].name`; empty for the whole.

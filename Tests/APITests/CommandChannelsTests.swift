@@ -98,7 +98,7 @@ import Values
         #expect(channels.receive(client.data(3, [1, 2])).inputs == [.bytes([1, 2])])
         let slowly = client.data(3, [3, 4], isLast: true).flatMap { channels.receive([$0]).inputs }
         #expect(slowly == [.bytes([3]), .bytes([4]), .end])
-        #expect(channels.receive(client.data(3, [], isLast: true)).inputs == [.end])
+        #expect(channels.receive(client.data(3, [], isLast: true)).inputs.isEmpty, "it has ended once")
         let ping: [UInt8] = [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 9]
         #expect(channels.receive(ping).reply == ping)
         #expect(channels.probe() == [0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 2])

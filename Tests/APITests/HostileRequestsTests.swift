@@ -15,7 +15,7 @@ import Values
             switch part {
             case "{namespace}": "default"
             case "{position}": "1"
-            case "{name}", "{consumer}": isReading ? "one" : "nobody"
+            case "{name}", "{consumer}", "{sink}": isReading ? "one" : "nobody"
             default: String(part)
             }
         }.map { "/\($0)" }.joined()

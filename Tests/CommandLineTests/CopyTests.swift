@@ -87,7 +87,7 @@ import agentos_apply
             _ = world.spawn(["truncate", "-s", "400M", big], timeoutMs: 20_000)
             func files() -> String { world.run("exec", "one", "--", "ls", "-A").output }
             let copy = world.begin("cp", big, "one:copied")
-            World.until("it copies") { files().hasPrefix("copied.part-") }
+            World.until("it copies") { files().hasPrefix("copied.agentos-cp-") }
             World.kill(copy.pid, signal)
             #expect(World.wait(copy.pid, timeoutMs: 20_000) == 128 + signal)
             if signal == SIGKILL {
@@ -107,7 +107,8 @@ import agentos_apply
             #expect(world.run("exec", "one", "--", "head", "-n", "1", "status").output.hasPrefix("Name:"))
             #expect(world.run("cp", world.write("empty", ""), "one:empty").code == 0)
             #expect(
-                world.run("exec", "one", "--", "sh", "-c", "test -f empty && ls -A | grep -c part-").output == "0\n")
+                world.run("exec", "one", "--", "sh", "-c", "test -f empty && ls -A | grep -c agentos-cp-").output
+                    == "0\n")
         }
     }
 

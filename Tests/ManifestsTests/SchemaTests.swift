@@ -24,7 +24,7 @@ import Values
     static let fields: [Kind: [String]] = [
         .agent: [
             "apiVersion kind status", metadata,
-            "spec: driver replicas suspend suspendMode image imageArchive command args workingDir env envFrom resources",
+            "spec: driver replicas suspend suspendMode paused image imageArchive command args workingDir env envFrom resources",
             "spec: restartPolicy backoff terminationGracePeriodSeconds stopSignal dependsOn priority consistency",
             "spec: updateStrategy progressDeadlineSeconds securityContext volumes volumeMounts network filesystem",
             "spec.env[]: name value valueFrom",

@@ -57,12 +57,17 @@ import Values
             var verdicts: [DeliveryVerdict] = []
             let sink = try peer.open()
             let failure = Self.failure { verdicts = try sink.append(Self.events(1...1)) }
-            switch (meaning, failure, verdicts.first?.outcome) {
-            case (.lost, .lost(let words), nil), (.gone, .gone(let words), nil), (.refused, nil, .refused(let words)):
-                #expect(words.contains("the webhook answered \(status)") && words.contains("not  now"), "\(words)")
-            case (.busy(let wanted), .busy(_, let ms), nil): #expect(ms == wanted)
-            default: Issue.record("\(status) came out as \(failure.debugDescription), \(verdicts)")
+            let words: String
+            switch meaning {
+            case .lost: if case .lost(let why) = failure { words = why } else { words = "" }
+            case .gone: if case .gone(let why) = failure { words = why } else { words = "" }
+            case .refused: if case .refused(let why) = verdicts.first?.outcome { words = why } else { words = "" }
+            case .busy(let wanted):
+                if case .busy(let why, let ms) = failure, ms == wanted { words = why } else { words = "" }
             }
+            #expect(
+                words.contains("the webhook answered \(status)") && words.contains("not  now"),
+                "\(status) came out as \(failure.debugDescription), \(verdicts)")
             #expect(peer.requests.map { $0["path"]?.string } == ["/events"], "no redirect is followed")
             // It comes again, and is taken.
             if case .refused = meaning { return }

@@ -72,7 +72,7 @@ import Values
         #"{"spec":{"startupProbe":{"exec":{"command":["id"]}}}}"#, #"{"spec":{"filesystem":{"write":["/etc"]}}}"#,
         #"{"spec":{"volumes":[{"name":"a","hostPath":{"path":"/etc"}}],"volumeMounts":[{"name":"a","mountPath":"/a"}]}}"#,
         #"{"spec":{"image":"x"}}"#, #"{"spec":{"imageArchive":"/tmp/x.tar"}}"#,
-        #"{"spec":{"network":{"mode":"None"}}}"#,
+        #"{"spec":{"network":{"mode":"None"}}}"#, #"{"spec":{"paused":true,"command":["other"]}}"#,
         #"{"spec":{"resources":{"limits":{"memory":"1Gi"}}}}"#, #"{"metadata":{"labels":{"team":"evil"}}}"#,
     ]) mutating func nobodyElseChangesWhatItRuns(_ text: String) throws {
         house.write(key, .create(read(json: Self.spec)))

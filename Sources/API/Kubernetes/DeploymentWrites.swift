@@ -35,6 +35,9 @@ extension Server {
         case .fields(let fields): try submit(call, object, patch, fields, triesLeft)
         case .undo(let number):
             let uid = object.uid
+            if object.agent?.effective.spec.paused == true {
+                throw .badRequest("agent \"\(key.name)\" is paused: set spec.paused to false first", key: key)
+            }
             try checkSource(object)
             loop.readBeside { store throws(StoreFailure) in
                 try store.revisions(of: [uid])
@@ -106,6 +109,9 @@ enum DeploymentChange: Equatable {
         if let number = ReplicaSetView.revision(ofTemplateIn: patched),
             number != ReplicaSetView.revision(ofTemplateIn: document)
         {
+            guard patched[path: "spec", "paused"] == document[path: "spec", "paused"] else {
+                throw Self.refusal(["spec.paused"], key)
+            }
             self = .undo(number)
             return
         }

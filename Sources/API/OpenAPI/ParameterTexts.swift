@@ -5,6 +5,7 @@ extension Query {
     private static let texts: [String: String] = [
         "labelSelector": "Objects with these labels: a=b, a!=b, a in (b, c), a notin (b, c), a, !a.",
         "fieldSelector": "Objects with these fields: metadata.name=x, and what the resource can be selected by.",
+        "ports": "Ports of the replica, separated by commas or named again; each is a connection.",
         "watch": "Tells what changes, without an end.",
         "resourceVersion": "At least this version; a watch goes on behind it.",
         "resourceVersionMatch": "Whether exactly that version is wanted, or a later one will do.",

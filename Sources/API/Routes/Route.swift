@@ -44,7 +44,7 @@ final class Route: Sendable {
         self.method = method
         self.pattern = pattern
         hasNamespace = pattern.contains("{namespace}")
-        hasName = ["{name}", "{position}", "{consumer}"].contains { pattern.contains($0) }
+        hasName = ["{name}", "{position}", "{consumer}", "{sink}"].contains { pattern.contains($0) }
         self.verbs = verbs
         self.object = object
         self.resource = resource

@@ -19,11 +19,11 @@ extension Route {
             .resource(
                 method, "/apis/agentos.dev/v1/namespaces/{namespace}/agents/{name}/portforward", [.create],
                 group: "agentos.dev", "agents", subresource: "portforward", stream: .always,
-                [Query.ports, Query.ordinal]
+                [Query.ports, Query.ordinal, Query.container]
             ) { $0.forward($1) },
             .resource(
                 method, "/api/v1/namespaces/{namespace}/pods/{name}/portforward", [.create], group: "", "pods",
-                subresource: "portforward", stream: .always, [Query.ports]
+                subresource: "portforward", stream: .always, [Query.ports, Query.container]
             ) { $0.forward($1) },
         ]
     }

@@ -65,10 +65,17 @@ struct SPDYPorts: PortChannels {
                         return received
                     }
                 case .data(let stream, let bytes, let isLast):
-                    guard errors[stream] != nil else { continue }
+                    guard errors[stream] != nil else {
+                        // Nothing can be kept for a pair that is not whole, and nothing may be lost.
+                        if !waiting.values.contains(where: { $0.data == stream }) { continue }
+                        received.isOver = true
+                        return received
+                    }
                     if !bytes.isEmpty { received.events.append(.bytes(stream, bytes)) }
                     if isLast { received.events.append(.end(stream)) }
-                case .reset(let stream): if errors[stream] != nil { received.events.append(.reset(stream)) }
+                case .reset(let stream):
+                    waiting = waiting.filter { $0.value.data != stream && $0.value.error != stream }
+                    if errors[stream] != nil { received.events.append(.reset(stream)) }
                 case .goAway: received.isOver = true
                 }
             }

@@ -79,6 +79,8 @@ final class PortRelay {
     private func open(_ id: UInt32, _ port: UInt16) {
         links[id] = Link()
         if links.count > Self.linksMax { return end(id, problem: "more than \(Self.linksMax) connections at a time") }
+        guard server.dials < Limits.dialsMax else { return end(id, problem: "too many connections are being made") }
+        server.dials += 1
         dial(port) { [dialled = server.dialled, number] in dialled.send((number, id, $0)) }
     }
 

@@ -23,7 +23,15 @@ extension Server {
                 guard case .execution(let id, let driver) = answer, let run = found?.phase.run, run.id == id else {
                     return call.reply(answer, loop.engine.state)
                 }
-                relay(call, face) { [loop] in loop.dial(run, driver: driver, port: $0, report: $1) }
+                relay(call, face) { [loop] port, report in
+                    // The conversation may outlive the run, whose address somebody else has then.
+                    let now = loop.engine.state.objects[replica.agent]?.agent?.replicas.first {
+                        $0.ordinal == replica.ordinal
+                    }
+                    guard let phase = now?.phase, phase.isLive, let live = phase.run, live.id == run.id, !live.isFrozen
+                    else { return report(.refused("its run has ended")) }
+                    loop.dial(live, driver: driver, port: port, report: report)
+                }
             }
         } catch {
             call.fail(error)
@@ -45,6 +53,7 @@ extension Server {
     /// Connections that were made; of one that nobody waits for any more nothing is left.
     func takeDialled(_ messages: [(relay: Int, link: UInt32, result: DialResult)]) {
         for (id, link, result) in messages {
+            dials -= 1
             if let relay = portRelays[id] {
                 relay.take(result, for: link)
             } else if case .connected(let fd) = result {

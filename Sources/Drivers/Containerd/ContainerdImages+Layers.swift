@@ -16,7 +16,11 @@ extension ContainerdImages {
         for (layer, diffID) in layers {
             let parent = chain
             chain = parent.isEmpty ? diffID : "sha256:" + SHA256Digest.hex(Array("\(parent) \(diffID)".utf8))
-            if try await hasSnapshot(chain) { continue }
+            if try await hasSnapshot(chain) {
+                let there = chain
+                try await runtime { () throws(GRPCFailure) in try await watch.add(there) }
+                continue
+            }
             try await unpack(layer, diffID, parent: parent, chain: chain, &watch)
         }
         return chain
@@ -52,7 +56,7 @@ extension ContainerdImages {
         watching.begin(key, in: mounts.first?.layers.first)
         do throws(GRPCFailure) {
             let found = try await client.diff.apply(layer, to: mounts) { () throws(GRPCFailure) in
-                excess = try await watching.look()
+                excess = await watching.look()
                 if let excess { throw GRPCFailure(.cancelled, excess.words) }
             }
             excess = try await watching.finish()

@@ -28,14 +28,22 @@ struct UnpackingWatch {
     private static let usageMs: Int64 = 2000
 
     /// Why the layer that is being unpacked is too large.
-    mutating func look() async throws(GRPCFailure) -> UnpackingBudget.Excess? {
+    mutating func look() async -> UnpackingBudget.Excess? {
         if let excess = lacksRoom() { return excess }
         guard agentos_boot_ms() >= nextUsageMs else { return nil }
         let before = agentos_boot_ms()
-        let excess = try await measure().excess
+        let excess: UnpackingBudget.Excess?
+        // Files come and go meanwhile; at the end it is measured again.
+        do throws(GRPCFailure) { excess = try await measure().excess } catch { excess = nil }
         // It costs the more the larger it is.
         nextUsageMs = agentos_boot_ms() + max(Self.usageMs, 10 * (agentos_boot_ms() - before))
         return excess
+    }
+
+    /// A layer that is there already is of the image, too.
+    mutating func add(_ name: String) async throws(GRPCFailure) {
+        let layer = try await snapshots.usage(name)
+        done = (done.bytes.addingSaturated(layer.bytes), done.entries.addingSaturated(layer.entries))
     }
 
     /// The layer is unpacked: what it takes counts for those that follow.
@@ -46,7 +54,7 @@ struct UnpackingWatch {
     }
 
     private func lacksRoom() -> UnpackingBudget.Excess? {
-        guard let directory else { return nil }
+        guard let directory, Files.exists(directory) else { return nil }
         do throws(UnpackingBudget.Excess) { try UnpackingBudget.checkFree(directory) } catch { return error }
         return nil
     }

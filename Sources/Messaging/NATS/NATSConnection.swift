@@ -19,7 +19,10 @@ final class NATSConnection {
     deinit {
         forget()
         jsCtx_Destroy(stream)
-        natsConnection_Destroy(connection)
+        // Waits for threads of the library, one of which may be connecting.
+        startThread(name: "nats-end") { [connection = UInt(bitPattern: connection)] in
+            natsConnection_Destroy(OpaquePointer(bitPattern: connection))
+        }
     }
 
     /// Before the first message libnats 3.4 has no list of them, and would fall over asking for it.

@@ -36,10 +36,9 @@ public final class WebhookSink: EventSink, Sendable {
         do throws(Files.Problem) { signer = try WebhookSigner(file: settings.secretFile) } catch {
             throw .lost("the webhook's secretFile \(error.words)")
         }
-        let until = agentos_boot_ms() + Self.callMsMax
-        var delivery = Delivery()
+        var delivery = Delivery(until: agentos_boot_ms() + Self.callMsMax)
         var rest = events[...]
-        while !rest.isEmpty, agentos_boot_ms() < until {
+        while !rest.isEmpty, agentos_boot_ms() < delivery.until {
             let batch = next(rest)
             rest = rest.dropFirst(batch.count)
             do throws(SinkFailure) { try send(Array(batch), signer, &delivery) } catch {
@@ -53,6 +52,8 @@ public final class WebhookSink: EventSink, Sendable {
 
     /// What has become of the events of one call.
     private struct Delivery {
+        /// Time since boot at which the call ends; what is left comes again.
+        let until: Int64
         var verdicts: [DeliveryVerdict] = []
         /// Objects with a refused event: what follows it waits.
         var stuck: Set<String> = []
@@ -87,7 +88,9 @@ public final class WebhookSink: EventSink, Sendable {
             delivery.verdicts.append(DeliveryVerdict(events[0], .refused(why)))
             delivery.stuck.insert(events[0].uid.text)
         } else {
-            for event in events { try send([event], signer, &delivery) }
+            for event in events where delivery.verdicts.isEmpty || agentos_boot_ms() < delivery.until {
+                try send([event], signer, &delivery)
+            }
         }
     }
 

@@ -3,6 +3,7 @@ import Values
 
 /// What is to be read from the journal and handed to a named sink.
 public struct SinkRequest: Sendable, Equatable {
+    /// Which events of the journal are meant.
     public enum Part: Sendable, Equatable {
         /// All that follows, but the events of parked objects.
         case news(without: Set<UID>)
@@ -27,7 +28,12 @@ public struct SinkRequest: Sendable, Equatable {
     public func batch(of log: any EventLog) -> SinkBatch {
         var batch = SinkBatch(request: self)
         let end = log.end
+        let unread = log.unread
         var lines = log.read(from: from, limit: Limits.sinkBatchMax)[...]
+        if log.unread != unread {
+            batch.isUnread = true
+            return batch
+        }
         if case .parked(_, let until) = part { lines = lines.prefix { $0.nextOffset <= until } }
         // What is damaged cannot be read and is passed over.
         batch.next = lines.last?.nextOffset ?? (limit(end))
@@ -90,6 +96,8 @@ public struct SinkBatch: Sendable {
     var next: Int64 = 0
     /// The highest position that was read.
     var position: Int64 = 0
+    /// Not all that is there could be read: nothing may be passed over.
+    fileprivate var isUnread = false
 
     init(request: SinkRequest) { self.request = request }
 
@@ -97,6 +105,10 @@ public struct SinkBatch: Sendable {
     public func report(_ answer: Result<[DeliveryVerdict], SinkFailure>) -> SinkReport {
         var report = SinkReport(request: request, next: request.from)
         report.oldestMs = events.first?.atMs
+        if isUnread {
+            report.failure = .lost("the journal cannot be read now")
+            return report
+        }
         switch answer {
         case .failure(let failure): report.failure = failure
         case .success(let verdicts): settle(verdicts, &report)
@@ -120,6 +132,7 @@ public struct SinkBatch: Sendable {
                 }
                 report.next = offset
                 report.position = 0
+                report.oldestMs = event.atMs
                 report.held = report.held.filter { $0.value.offset < offset }
                 return
             }

@@ -85,6 +85,7 @@ public struct SinkCursor: Sendable, Equatable {
 
 /// Where the delivery of one object's events to one sink has stopped.
 public struct ParkedObject: Sendable, Equatable {
+    /// What becomes of a parked object.
     public enum Phase: Sendable, Equatable {
         /// The event comes again then.
         case retrying(at: Deadline)

@@ -32,7 +32,10 @@ extension StoredObject {
     func revision(since old: StoredObject?, by user: String, _ now: Moment) -> Revision? {
         guard let agent else { return nil }
         let isNew = old?.uid != uid || old?.agent?.revision != agent.revision
-        guard isNew || old?.changeCause != changeCause else { return nil }
+        // The cause that comes with a change which waits is not that of what runs.
+        let isHeld =
+            AgentSpec.template(of: content["spec"] ?? .emptyMap) != AgentSpec.template(of: agent.effective.node)
+        guard isNew || (old?.changeCause != changeCause && !isHeld) else { return nil }
         return Revision(
             uid: uid, number: agent.revision, template: AgentSpec.template(of: agent.effective.node), atMs: now.wallMs,
             user: user, cause: changeCause)

@@ -14,6 +14,7 @@ public protocol EventSink: Sendable {
 
 /// What has become of an event that was handed to a sink.
 public struct DeliveryVerdict: Sendable, Equatable {
+    /// What the sink has said of the event.
     public enum Outcome: Sendable, Equatable {
         /// It is durable in the sink.
         case confirmed
@@ -56,6 +57,8 @@ public protocol EventJournal: EventSink, EventLog {
     ///
     /// - Returns: the offset of the first event that is kept.
     func retain(from offset: Int64, nowMs: Int64) -> Int64
+    /// The offset of the first event that is kept.
+    var start: Int64 { get }
 }
 
 /// Delivered events, to be read in the order of their delivery.
@@ -64,10 +67,17 @@ public protocol EventLog: Sendable {
     var end: Int64 { get }
     /// The highest position of an event that is kept; 0 without one.
     var lastPosition: Int64 { get }
+    /// How often something that is there could not be read: what was read in between may be less than there is.
+    var unread: Int { get }
     /// At most `limit` events from an offset on; empty at the end.
     func read(from offset: Int64, limit: Int) -> [EventLine]
     /// Where to start reading for events after a position: no event before it has a higher one.
     func offset(afterPosition position: Int64) -> Int64
+}
+
+extension EventLog {
+    /// A log that can always be read.
+    public var unread: Int { 0 }
 }
 
 /// A delivered event as it stands in the log.

@@ -61,6 +61,7 @@ public enum DeploymentView {
         agent[path: "metadata", "uid"]?.string.flatMap(UID.init).map { .text($0.derived(.view, 0).text) }
     }
 
+    /// Whether the declared spec of an agent holds changes back.
     public static func isPaused(_ agent: Node) -> Bool { agent[path: "spec", "paused"]?.bool == true }
 
     private static func progressing(_ agent: Node) -> Condition.Reason? {

@@ -68,6 +68,12 @@ package struct SelectorOption: OptionGroup {
 
     var isGiven: Bool { labels != nil || fields != nil }
 
+    /// It is given and has nothing in it, as a variable that is not set.
+    var takesAll: Bool {
+        let given = [labels, fields].compactMap(\.self)
+        return isGiven && given.allSatisfy { $0.allSatisfy { $0 == "," || $0.isWhitespace } }
+    }
+
     /// As the daemon is asked; of one object alone where a name is given.
     func query(name: String? = nil) -> [(String, String)] {
         let fields = [fields, name.map { "metadata.name=\($0)" }].compactMap(\.self)

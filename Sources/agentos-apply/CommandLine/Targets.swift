@@ -26,7 +26,11 @@ extension Invocation {
         _ words: [String], usual: Kind? = nil, among kinds: Set<Kind>? = nil, does: String = ""
     ) throws -> [Target] {
         let targets = try named(words, usual)
-        for target in targets { try check(target.kind, kinds, does) }
+        for target in targets {
+            // A path is made of it: these would name what is around the object, or all of its kind.
+            if ["", ".", ".."].contains(target.name) { throw usage("\"\(target.name)\": is no name of an object") }
+            try check(target.kind, kinds, does)
+        }
         return targets
     }
 
@@ -86,6 +90,9 @@ package struct Selection: OptionGroup {
         _ invocation: Invocation, _ session: Session
     ) throws -> [Target] {
         let isChosen = isAll || selector.isGiven
+        if selector.takesAll, !isAll {
+            throw invocation.usage("the selector is empty and takes everything: say --all for that")
+        }
         if !manifests.paths.isEmpty {
             if !words.isEmpty || isChosen || isEverywhere {
                 throw invocation.usage("give either names, or -f PATH, or choose with -l LABELS or --all")

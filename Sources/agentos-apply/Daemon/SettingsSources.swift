@@ -51,12 +51,13 @@ package struct ResolvedSettings {
             guard let node = setting.node(settings) else { return "# \(setting.field.name): not set\n" }
             if hidden.contains(setting.name) { return "# \(origin)\n# \(setting.field.name): (hidden)\n" }
             return "# \(origin)\n" + YAMLWriter.text(.map([(setting.field.name, node)]))
-        }.joined() + sinksText
+        }.joined() + sinksText(hidden)
     }
 
-    private var sinksText: String {
+    private func sinksText(_ hidden: Set<String>) -> String {
         let name = SinkSetting.field.name
         guard !settings.sinks.isEmpty else { return "# \(name): not set\n" }
+        if hidden.contains(name) { return "# \(origins[name] ?? "default")\n# \(name): (hidden)\n" }
         return "# \(origins[name] ?? "default")\n" + YAMLWriter.text(.map([(name, .list(settings.sinks.map(\.node)))]))
     }
 }

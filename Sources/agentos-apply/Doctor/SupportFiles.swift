@@ -35,7 +35,7 @@ struct SupportFiles {
         add("doctor.txt", findings.map { $0.text(false) }.joined())
         add("doctor.json", JSONWriter.text(findings.node))
         add("versions.txt", versions)
-        add("settings.yaml", settings.text(hiding: ["secrets-key-command"]))
+        add("settings.yaml", settings.text(hiding: ["secrets-key-command", SinkSetting.field.name]))
         try take("status.json") { try $0.objects() }
         try take("events.jsonl") { try $0.events() }
         try take("metrics.txt") {

@@ -164,8 +164,11 @@ private struct RemoteCommands {
         case "$1" in -*) t="./$1";; *) t="$1";; esac
         [ -d "$t" ] && t="$t/$2"
         # Of copies that were killed.
-        for f in "$t".part-*; do [ -f "$f" ] && ! kill -0 "${f##*-}" 2>/dev/null && rm -f "$f"; done
-        p="$t.part-$$"
+        for f in "$t".agentos-cp-*; do
+            n="${f##*-}"; case "$n" in ''|*[!0-9]*) continue;; esac
+            [ -f "$f" ] && [ ! -d "/proc/$n" ] && rm -f "$f"
+        done
+        p="$t.agentos-cp-$$"
         trap 'rm -f "$p"; exit 1' HUP INT TERM
         cat > "$p" || { rm -f "$p"; exit 1; }
         if [ -n "$4" ] && [ "$(wc -c < "$p")" -ne "$4" ]; then

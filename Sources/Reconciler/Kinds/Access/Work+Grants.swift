@@ -32,6 +32,13 @@ extension Work {
     /// or changes anything of what it runs, has the right to.
     func checkMachineUser(_ candidate: Candidate) throws(Refusal) {
         guard let spec = candidate.object.agent?.effective.spec else { return }
+        if let live = candidate.live, spec.paused {
+            // What a pause holds back runs when anybody ends it: whoever writes it is asked now.
+            let node = candidate.object.content["spec"] ?? .emptyMap
+            let held = AgentSpec.restartRelevantChanges(
+                from: live.content["spec"] ?? .emptyMap, to: node, drivers: settings.drivers)
+            if !held.isEmpty { try checkMachineUser(of: AgentSpec(node), candidate.key, candidate.principal) }
+        }
         if let live = candidate.live, live.agent != nil, candidate.restarts.isEmpty {
             let (before, after) = (live.labels, candidate.object.labels)
             if spec.labelsRead.allSatisfy({ before[$0] == after[$0] }) { return }
