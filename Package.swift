@@ -92,7 +92,8 @@ let package = Package(
             swiftSettings: strict),
 
         library(
-            "Conformance", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"], path: "Tests/Conformance"),
+            "Conformance", ["Simulation", "Reconciler", "Planner", "Manifests", "Machine", "Values"],
+            path: "Tests/Conformance"),
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
         tests("ValuesTests", ["Values"]),
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),

@@ -2,7 +2,7 @@
 
 Longer than 400 lines: one case for each thing that this client can do, read one by one.
 """
-import datetime, socket, sys, threading, time, uuid
+import contextlib, datetime, socket, sys, threading, time, uuid
 
 from cases import agent, case, end, until
 from kubernetes import client, config, dynamic, watch
@@ -291,7 +291,7 @@ def ports():
 
     def answer():
         peer = portforward(core.connect_get_namespaced_pod_portforward, "listens-0", N, ports=str(port))
-        with peer.socket(port) as connection:
+        with contextlib.closing(peer.socket(port)) as connection:
             connection.settimeout(10)
             connection.sendall(b"hello")
             return connection.recv(100), peer.error(port)

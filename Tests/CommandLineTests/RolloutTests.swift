@@ -100,6 +100,7 @@ import Values
 
     @Test func whatASourceDeclaresIsUndoneThere() {
         inWorld { world in
+            world.moreEnvironment.append("AGENTOS_SOURCE_PATH=\(world.directory)")
             mkdir("\(world.directory)/fleet", 0o755)
             let file = world.write("fleet/one.yaml", manifest("1001"))
             world.apply(

@@ -175,6 +175,9 @@ extension Life {
         for case .cursor(let cursor) in changes.sinks where sinks[cursor.name]?.start == nil {
             sinks[cursor.name]?.start = cursor.offset
         }
+        for case .ready(let run) in changes.replicas.map(\.replica.phase) where wereReady.insert(run.id).inserted {
+            readyAnew.insert(run.id)
+        }
     }
 
     /// No run becomes Ready before the sinks that are required have the events of its start.
@@ -184,9 +187,9 @@ extension Life {
             uniquingKeysWith: { first, _ in first })
         for object in engine.state.objects.values where told[object.uid] != nil {
             for replica in object.agent?.replicas ?? [] {
-                // Regaining it waits for nothing.
-                guard case .ready(let run) = replica.phase, run.spec.gate == .published, let gate = run.gate,
-                    run.readyAt?.wallMs == told[object.uid]
+                // Regaining it waits for nothing, whatever is required by then.
+                guard case .ready(let run) = replica.phase, readyAnew.remove(run.id) != nil,
+                    run.spec.gate == .published, let gate = run.gate, run.readyAt?.wallMs == told[object.uid]
                 else { continue }
                 if let readyAt = run.readyAt { checkRequired(object.key, object.uid, gate, readyAt) }
             }

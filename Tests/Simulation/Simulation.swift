@@ -78,6 +78,9 @@ struct Life {
     var journalIsDown = false
     let journal = SimulatedJournal()
     var sinks = Life.sinks()
+    /// Runs that have been Ready, and those whose first time nobody has looked at yet.
+    var wereReady: Set<RunID> = []
+    var readyAnew: Set<RunID> = []
     var isCalm = false
     var nextRequest = 0
     /// What the journal holds durably.
