@@ -92,7 +92,7 @@ let package = Package(
             swiftSettings: strict),
 
         library(
-            "Conformance", ["Simulation", "Reconciler", "Planner", "Manifests", "Machine", "Values"],
+            "Conformance", ["Simulation", "Support", "Reconciler", "Planner", "Manifests", "Machine", "Values"],
             path: "Tests/Conformance"),
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
         tests("ValuesTests", ["Values"]),

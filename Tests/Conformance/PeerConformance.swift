@@ -2,6 +2,7 @@ import Glibc
 import Machine
 import Planner
 package import Reconciler
+import Support
 import Synchronization
 import Testing
 package import Values
@@ -87,7 +88,7 @@ package struct PeerConformance {
 
         /// Until it is so, or all is done.
         func wait(until isSo: ((confirmed: Int, failures: Int, isDone: Bool, isQuiet: Bool)) -> Bool) {
-            while counts.withLock({ !isSo($0) && !$0.isDone }) { usleep(100) }
+            _ = World.becomes(within: 60_000, every: 1) { counts.withLock { isSo($0) || $0.isDone } }
         }
     }
 
@@ -209,7 +210,7 @@ package struct PeerConformance {
         let progress = Progress()
         Self.disturb(peer, progress, at: [100, 1100, 2100])
         insist(events, in: sink, progress)
-        while !progress.counts.withLock({ $0.isQuiet }) { usleep(1000) }
+        #expect(World.becomes(within: 60_000, every: 1) { progress.counts.withLock { $0.isQuiet } })
         try checkArrived(events)
     }
 }
