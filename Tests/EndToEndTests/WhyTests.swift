@@ -25,7 +25,7 @@ import Values
                 World.agent("loop", "echo the last words; exit 3", "backoff: {initialSeconds: 1}")
                     + World.agent("noprogram", "x").replacing("[sh, -c, \"x\"]", with: "[/nowhere/program]")
                     + World.agent("orphan", World.stays, "dependsOn: [{name: nobody}]")
-                    + World.agent("follower", World.stays, "dependsOn: [{name: loop}]")
+                    + World.agent("follower", World.stays, "dependsOn: [{name: unready}]")
                     + World.agent("reader", World.stays, "envFrom: [{secretRef: {name: none}}]")
                     + World.agent("big", World.stays, "resources: {requests: {memory: 100Ti}}")
                     + World.agent(
@@ -47,7 +47,7 @@ import Values
                 world, "orphan",
                 says: "is Created", "an agent that it depends on does not exist: agent \"nobody\" does not exist",
                 "apply that agent", "it starts by itself as soon as it need not wait any more")
-            why(world, "follower", says: "an agent that it depends on is not as far as it must be: agent \"loop\"")
+            why(world, "follower", says: "an agent that it depends on is not as far as it must be: agent \"unready\"")
             why(world, "reader", says: "Secret \"none\" does not exist", "set optional: true")
             why(world, "big", says: "has not enough processor time or memory left", "request less in spec.resources")
             why(
