@@ -1,10 +1,7 @@
 #include "CLinux.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <sched.h>
-#include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -20,16 +17,4 @@ int agentos_set_attribute(const char *path, const char *name, const void *value,
 
 ssize_t agentos_get_attribute(int fd, const char *name, void *value, size_t size) {
     return fgetxattr(fd, name, value, size);
-}
-
-int agentos_enter_network(int pid) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) return -1;
-    int result = setns(fd, CLONE_NEWNET);
-    int saved = errno;
-    close(fd);
-    errno = saved;
-    return result;
 }

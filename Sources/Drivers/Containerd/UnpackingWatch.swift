@@ -5,9 +5,11 @@ import Values
 
 /// What the layers of an image take while containerd unpacks them: a small archive can hold a very large image.
 struct UnpackingWatch {
+    private typealias Usage = (bytes: Int64, entries: Int)
+
     private let snapshots: ContainerdClient.Snapshots
     private let budget: UnpackingBudget
-    private var done: (bytes: Int64, entries: Int) = (0, 0)
+    private var done: Usage = (0, 0)
     private var key = ""
     private var directory: String?
     private var nextUsageMs: Int64 = 0
@@ -41,10 +43,7 @@ struct UnpackingWatch {
     }
 
     /// A layer that is there already is of the image, too.
-    mutating func add(_ name: String) async throws(GRPCFailure) {
-        let layer = try await snapshots.usage(name)
-        done = (done.bytes.addingSaturated(layer.bytes), done.entries.addingSaturated(layer.entries))
-    }
+    mutating func add(_ name: String) async throws(GRPCFailure) { done = try await total(with: name) }
 
     /// The layer is unpacked: what it takes counts for those that follow.
     mutating func finish() async throws(GRPCFailure) -> UnpackingBudget.Excess? {
@@ -59,12 +58,16 @@ struct UnpackingWatch {
         return nil
     }
 
-    private func measure() async throws(GRPCFailure) -> (used: (Int64, Int), excess: UnpackingBudget.Excess?) {
-        let layer = try await snapshots.usage(key)
-        let used = (done.bytes.addingSaturated(layer.bytes), done.entries.addingSaturated(layer.entries))
-        do throws(UnpackingBudget.Excess) { try budget.check(bytes: used.0, entries: used.1) } catch {
+    private func measure() async throws(GRPCFailure) -> (used: Usage, excess: UnpackingBudget.Excess?) {
+        let used = try await total(with: key)
+        do throws(UnpackingBudget.Excess) { try budget.check(bytes: used.bytes, entries: used.entries) } catch {
             return (used, error)
         }
         return (used, nil)
+    }
+
+    private func total(with layer: String) async throws(GRPCFailure) -> Usage {
+        let layer = try await snapshots.usage(layer)
+        return (done.bytes.addingSaturated(layer.bytes), done.entries.addingSaturated(layer.entries))
     }
 }
