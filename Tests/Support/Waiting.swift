@@ -6,7 +6,7 @@ extension World {
     /// Waits for a condition; records an issue when it does not come in time.
     @discardableResult
     package static func until(
-        _ what: String, _ timeoutMs: Int = 15_000, at place: SourceLocation = #_sourceLocation, _ condition: () -> Bool
+        _ what: String, _ timeoutMs: Int = 60_000, at place: SourceLocation = #_sourceLocation, _ condition: () -> Bool
     ) -> Bool {
         let hasCome = becomes(within: timeoutMs, condition)
         if !hasCome { Issue.record("not within \(timeoutMs) ms: \(what)", sourceLocation: place) }

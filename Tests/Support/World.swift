@@ -44,7 +44,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         }
         removeGroups()
         for place in World.mounts(below: directory) { umount2(place, 2) }
-        _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 20_000)
+        _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 120_000)
     }
 
     // MARK: Commands
@@ -57,11 +57,11 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     }
 
     @discardableResult
-    package func run(_ words: String..., input: String? = nil, timeoutMs: Int = 60_000) -> Result {
+    package func run(_ words: String..., input: String? = nil, timeoutMs: Int = 180_000) -> Result {
         run(words, input: input, timeoutMs: timeoutMs)
     }
 
-    package func run(_ words: [String], input: String? = nil, timeoutMs: Int = 60_000) -> Result {
+    package func run(_ words: [String], input: String? = nil, timeoutMs: Int = 180_000) -> Result {
         spawn([World.program] + words, input: input, timeoutMs: timeoutMs)
     }
 
@@ -148,10 +148,10 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         let pid = daemonPID
         guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
         World.kill(pid, SIGKILL)
-        World.until("the daemon is gone", 5000) { World.commandLine(of: pid).isEmpty }
+        World.until("the daemon is gone") { World.commandLine(of: pid).isEmpty }
         // Its files are closed a moment later.
         let lock = open("\(state)/lock", O_RDWR | O_CLOEXEC)
-        World.until("its lock is free", 5000) { flock(lock, LOCK_EX | LOCK_NB) == 0 }
+        World.until("its lock is free") { flock(lock, LOCK_EX | LOCK_NB) == 0 }
         Glibc.close(lock)
     }
 }
