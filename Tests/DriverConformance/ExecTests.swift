@@ -28,11 +28,12 @@ import Testing
             // Who reads slowly gets the last bytes, too.
             let slow = world.spawn(
                 ["/bin/sh", "-c", "\(World.program) exec one -- seq 1 300000 | (sleep 3; tail -n 1)"],
-                timeoutMs: 60_000)
+                timeoutMs: 180_000)
             #expect(slow.output == "300000\n", "\(slow.text)")
             // What the command leaves behind does not hold it up, and does not stay.
-            #expect(exec("sh", "-c", "sleep 31415 & echo started").output == "started\n")
-            if !isolation.hasOwnKernel { World.until("it is gone") { World.processes(with: "sleep 31415").isEmpty } }
+            let left = "sleep 31\(getpid())"
+            #expect(exec("sh", "-c", "\(left) & echo started").output == "started\n")
+            if !isolation.hasOwnKernel { World.until("it is gone") { World.processes(with: left).isEmpty } }
             #expect(world.phase("one") == "Ready")
             #expect(world.restarts("one") == 0)
             if let containerd { #expect(containerd.tasks.count == 1) }
@@ -79,7 +80,7 @@ import Testing
                 seen = b""
                 def until(text, again=b""):
                     global seen
-                    end = time.time() + 15
+                    end = time.time() + 60
                     if again: os.write(fd, again)
                     while text not in seen:
                         if not select.select([fd], [], [], 1)[0]:
@@ -110,7 +111,7 @@ import Testing
                 """
             world.write("terminal.py", script)
             let result = world.spawn(
-                ["/usr/bin/python3", "\(world.directory)/terminal.py", World.program], timeoutMs: 60_000)
+                ["/usr/bin/python3", "\(world.directory)/terminal.py", World.program], timeoutMs: 300_000)
             #expect(result.code == 9, "\(result.text)")
         }
     }
@@ -140,9 +141,9 @@ import Testing
                 workingDir: \(place)
                 env: [{name: GIVEN, value: declared}]
                 resources: {limits: {nofile: 500}}
-                readinessProbe: {exec: {command: [sh, \(probe)]}, periodSeconds: 1}
+                readinessProbe: {exec: {command: [sh, \(probe)]}, periodSeconds: 1, timeoutSeconds: 60}
                 """)
-            let applied = world.apply(manifest, "--wait", "--timeout", "20s")
+            let applied = world.apply(manifest, "--wait", "--timeout", "90s")
             #expect(applied.code == 0, "\(applied.text)")
             let shown = world.run("exec", "one", "--", "sh", "-c", "echo $GIVEN; pwd; ulimit -n; ulimit -Hn; id -u")
             let user = World.read("/proc/\(world.pid("one"))/status").split(separator: "\n").first {

@@ -44,11 +44,11 @@ import Values
             }
             world.apply(manifests)
             for (number, (user, expected)) in rows.enumerated() {
-                World.until("\(user) ran", 60_000) { world.phase("user-\(number)") == "Completed" }
+                World.until("\(user) ran", 120_000) { world.phase("user-\(number)") == "Completed" }
                 #expect(world.log("user-\(number)") == [expected], "\(user)")
             }
             for (name, unknown) in [("no-user", "\"ghost\""), ("no-group", "\"ghosts\"")] {
-                World.until("\(name) is refused", 60_000) { world.phase(name) == "Failed" }
+                World.until("\(name) is refused", 120_000) { world.phase(name) == "Failed" }
                 let exit = world.lastExit(name)
                 #expect(exit?["reason"]?.string == "StartError")
                 #expect(exit?["message"]?.string?.contains(unknown) == true, "\(String(describing: exit))")
@@ -105,7 +105,7 @@ import Values
                     "one", script,
                     "driver: \(isolation.driver)\nimageArchive: \(image)\nrestartPolicy: Never\nsecurityContext: {runAsUser: 0}"
                 ))
-            World.until("it ran", 60_000) { ["Completed", "Failed"].contains(world.phase("one")) }
+            World.until("it ran", 120_000) { ["Completed", "Failed"].contains(world.phase("one")) }
             let lines = world.log("one")
             #expect(lines.dropLast().sorted() == Self.tree, "\(world.run("describe", "agent", "one").text)")
             #expect(lines.last == "deepnewplainnifu")
@@ -125,7 +125,7 @@ import Values
                 world.apply(
                     World.agent(
                         name, "true", "driver: \(isolation.driver)\nimageArchive: \(image)\nrestartPolicy: Never"))
-                World.until("\(name) is refused", 60_000) { world.phase(name) == "Failed" }
+                World.until("\(name) is refused", 120_000) { world.phase(name) == "Failed" }
                 let exit = world.lastExit(name)
                 #expect(exit?["reason"]?.string == "StartError", "\(name): \(String(describing: exit))")
                 #expect(exit?["message"]?.string?.isEmpty == false)
@@ -153,7 +153,7 @@ import Values
             for row in rows { world.untilLog(row.0, "up") }
             world.apply(rows.map { agent($0.0, $0.1, $0.2 + "suspend: true") }.joined())
             for row in rows {
-                World.until("\(row.0) is stopped", 30_000) { world.phase(row.0) == "Suspended" }
+                World.until("\(row.0) is stopped") { world.phase(row.0) == "Suspended" }
                 #expect(
                     world.lastExit(row.0)?["code"]?.int == row.3,
                     "\(row.0): \(String(describing: world.lastExit(row.0)))")
@@ -170,7 +170,7 @@ import Values
             let image = try world.image("signal", .map([("config", .map([("StopSignal", "37")]))]))
             let lines = "driver: \(isolation.driver)\nimageArchive: \(image)\nrestartPolicy: Never"
             world.apply(World.agent("two", World.stays, lines))
-            World.until("it is refused", 30_000) { world.phase("two") == "Failed" }
+            World.until("it is refused") { world.phase("two") == "Failed" }
             #expect(world.lastExit("two")?["message"]?.string?.contains("STOPSIGNAL SIGRTMIN+3") == true)
         }
     }
@@ -183,7 +183,7 @@ extension World {
         let script = #filePath.replacing("ImageContentTests.swift", with: "image.py")
         let result = spawn(
             ["/usr/bin/python3", script, Containerd.image, path], input: JSONWriter.text(description),
-            timeoutMs: 60_000)
+            timeoutMs: 180_000)
         try #require(result.code == 0, "\(result.text)")
         return path
     }

@@ -61,7 +61,7 @@ final class Containerd {
         let script = #filePath.replacing("Tests/DriverConformance/Isolation.swift", with: "scripts/make-image")
         let maker = World.start(
             ["/usr/bin/python3", script, path], ["PATH=/usr/bin:/bin:/usr/sbin"], nil, "/dev/null", "\(path).log")
-        #expect(World.wait(maker, timeoutMs: 60_000) == 0, "make-image: \(World.read("\(path).log"))")
+        #expect(World.wait(maker, timeoutMs: 180_000) == 0, "make-image: \(World.read("\(path).log"))")
         unlink("\(path).log")
         return path
     }()
@@ -108,7 +108,7 @@ final class Containerd {
             "/dev/null",
             "\(directory)/log")
         try #require(pid > 0, "containerd is not installed; scripts/setup --tests installs it")
-        World.until("containerd answers", 30_000) { ctr("version") != nil }
+        World.until("containerd answers") { ctr("version") != nil }
     }
 
     func kill() {
@@ -123,7 +123,7 @@ final class Containerd {
         let process = World.start(
             ["ctr", "-a", socket, "-n", namespace] + words, ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], nil, output,
             "/dev/null")
-        return World.wait(process, timeoutMs: 30_000) == 0 ? World.read(output) : nil
+        return World.wait(process, timeoutMs: 120_000) == 0 ? World.read(output) : nil
     }
 
     private func lines(_ text: String?) -> [String] { (text ?? "").split(separator: "\n").map(String.init) }
@@ -194,7 +194,7 @@ extension World {
         for name in World.names("\(state)/network") { umount2("\(state)/network/\(name)", 2) }
         for link in bridges {
             _ = World.wait(
-                World.start(["ip", "link", "del", link], environment, nil, "/dev/null", "/dev/null"), timeoutMs: 5000)
+                World.start(["ip", "link", "del", link], environment, nil, "/dev/null", "/dev/null"), timeoutMs: 60_000)
         }
     }
 
@@ -206,7 +206,8 @@ extension World {
 
     /// Applies and waits until all is ready; on failure the logs of the daemon and containerd are told.
     func ready(_ manifest: String) {
-        let result = apply(manifest, "--wait", "--timeout", "60s")
+        let path = write("ready.yaml", manifest)
+        let result = run(["-f", path, "--wait", "--timeout", "120s"])
         guard result.code != 0 else { return }
         let text = run("describe", "agents").text
         Issue.record("\(result.text)\n\(text)\n\(log)\n\(World.read("\(directory)/containerd/log").suffix(6000))")
@@ -218,7 +219,7 @@ extension World {
             .filter { !$0.isEmpty }
     }
 
-    func untilLog(_ name: String, _ text: String, _ timeoutMs: Int = 15_000) {
+    func untilLog(_ name: String, _ text: String, _ timeoutMs: Int = 60_000) {
         World.until("\(name) says \(text): \(log(name).suffix(5))", timeoutMs) {
             log(name).contains { $0.contains(text) }
         }

@@ -39,9 +39,9 @@ import Testing
                     + world.agent("killed", isolation, World.stays, never)
                     + World.agent("missing", "x", isolation.lines + never).replacing(
                         "[sh, -c, \"x\"]", with: "[/no/such/program]"))
-            World.until("it runs", 30_000) { world.pid("killed") > 1 }
+            World.until("it runs") { world.pid("killed") > 1 }
             World.kill(world.pid("killed"), SIGKILL)
-            World.until("all ended", 60_000) {
+            World.until("all ended", 120_000) {
                 ["three", "killed", "missing"].allSatisfy { world.phase($0) == "Failed" }
                     && world.phase("zero") == "Completed"
             }
@@ -73,7 +73,7 @@ import Testing
                     + world.agent(
                         "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done",
                         "suspend: true"))
-            World.until("both stopped", 30_000) {
+            World.until("both stopped", 120_000) {
                 world.phase("deaf") == "Suspended" && world.phase("polite") == "Suspended"
             }
             #expect(world.lastExit("deaf")?["signal"]?.string == "SIGKILL")
@@ -86,7 +86,7 @@ import Testing
         try inIsolation(isolation) { world, _ in
             let script = "i=0; while [ $i -lt 5000 ]; do echo \"line $i\"; i=$((i+1)); done; printf 'no newline'"
             world.apply(world.agent("talker", isolation, script, "restartPolicy: Never"))
-            World.until("it has talked", 60_000) { world.phase("talker") == "Completed" }
+            World.until("it has talked", 120_000) { world.phase("talker") == "Completed" }
             let lines = world.log("talker")
             #expect(lines == (0..<5000).map { "line \($0)" } + ["no newline"])
         }
@@ -139,7 +139,7 @@ import Testing
             }
             #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
             try containerd.start()
-            World.until("the other starts", 30_000) { world.phase("two") == "Ready" }
+            World.until("the other starts", 120_000) { world.phase("two") == "Ready" }
             #expect(before == (world.runOf("one")?["id"]?.string, world.pid("one")))
             let ticks = world.log("one").compactMap { Int($0.dropFirst(5)) }
             #expect(ticks == Array(0..<ticks.count))
@@ -155,9 +155,9 @@ import Testing
             World.kill(containerd.pid, SIGSTOP)
             world.apply(world.agent("two", isolation, World.stays) + World.agent("beside", World.stays))
             World.until("processes start all the same") { world.phase("beside") == "Ready" }
-            World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
+            World.until("the outage is told", 120_000) { world.reason("two") == "DriverUnavailable" }
             World.kill(containerd.pid, SIGCONT)
-            World.until("all run", 60_000) { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
+            World.until("all run", 120_000) { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
             #expect(containerd.tasks.count == 2, "nothing was started twice")
         }
     }
@@ -178,6 +178,7 @@ import Testing
                 listener = socket.socket(socket.AF_UNIX)
                 listener.bind(path)
                 listener.listen()
+                print("listening", flush=True)
                 kept = []
                 while True:
                     connection, _ = listener.accept()
@@ -186,20 +187,21 @@ import Testing
                     else: connection.close()
                 """
             let path = world.write("nonsense.py", script)
+            let output = "\(world.directory)/nonsense.out"
             let fake = World.start(
-                ["/usr/bin/python3", path, containerd.socket, mode], ["PATH=/usr/bin:/bin"], nil, "/dev/null",
-                "/dev/null")
+                ["/usr/bin/python3", path, containerd.socket, mode], ["PATH=/usr/bin:/bin"], nil, output, "/dev/null")
             defer {
                 World.kill(fake, SIGKILL)
                 waitpid(fake, nil, 0)
             }
+            World.until("it listens") { !World.read(output).isEmpty }
             world.apply(world.agent("two", .containerd, World.stays))
-            World.until("the outage is told", 40_000) { world.reason("two") == "DriverUnavailable" }
+            World.until("the outage is told", 120_000) { world.reason("two") == "DriverUnavailable" }
             #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
             World.kill(fake, SIGKILL)
             unlink(containerd.socket)
             try containerd.start()
-            World.until("the other starts", 60_000) { world.phase("two") == "Ready" }
+            World.until("the other starts", 120_000) { world.phase("two") == "Ready" }
             #expect(world.pid("one") == before && containerd.tasks.count == 2)
         }
     }
@@ -207,18 +209,21 @@ import Testing
     @Test(arguments: Isolation.allCases) func whatAgentsUseIsMeasured(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
             world.ready(
-                world.agent("busy", isolation, "while :; do :; done") + world.agent("idle", isolation, World.stays))
+                world.agent("busy", isolation, "while :; do :; done")
+                    + world.agent("idle", isolation, "exec sleep 1000000"))
             func row(_ name: String) -> [Substring] {
                 let lines = world.run("top").output.split(separator: "\n")
                 return lines.map { $0.split(whereSeparator: \.isWhitespace) }.first { $0.count > 5 && $0[1] == name }
                     ?? []
             }
-            World.until("the busy one uses a processor") {
-                let fields = row("busy")
-                return fields.count > 5 && (Int(fields[3].dropLast()) ?? 0) > 200
+            // How much of a processor it gets is the machine's affair: others want one, too.
+            World.until("the busy one uses more of a processor than the idle one") {
+                let (busy, idle) = (row("busy"), row("idle"))
+                guard busy.count > 5, idle.count > 5, let more = Int(busy[3].dropLast()),
+                    let less = Int(idle[3].dropLast())
+                else { return false }
+                return more > 20 && more > 2 * less && (Int(idle[5]) ?? 0) > 0
             }
-            let idle = row("idle")
-            #expect(idle.count > 5 && (Int(idle[3].dropLast()) ?? 1000) < 300 && (Int(idle[5]) ?? 0) > 0, "\(idle)")
             #expect(world.run("top", "nobody").code == 1)
         }
     }
@@ -236,7 +241,7 @@ import Testing
                 world.killDaemon()
                 world.startDaemon()
             }
-            World.until("all are ready", 90_000) { world.status("many")?["readyReplicas"]?.int == 6 }
+            World.until("all are ready", 240_000) { world.status("many")?["readyReplicas"]?.int == 6 }
             let starts = World.files("\(world.state)/homes").filter { $0.hasSuffix("/starts") }
                 .flatMap { World.read($0).split(separator: "\n").map(String.init) }
             #expect(Set(starts).count == starts.count, "a run was started twice: \(starts)")
@@ -251,9 +256,12 @@ import Testing
             let pid = world.pid("one")
             defer { World.kill(pid, SIGKILL) }
             world.killDaemon()
-            _ = world.spawn(["/bin/rm", "-rf", "\(world.state)/store", "\(world.state)/journal"], timeoutMs: 10_000)
+            _ = world.spawn(["/bin/rm", "-rf", "\(world.state)/store", "\(world.state)/journal"], timeoutMs: 60_000)
             world.startDaemon()
-            #expect(world.log.contains("runs of another store are left alone") && world.log.contains("count=\"1\""))
+            World.until("it is told") {
+                let log = world.log
+                return log.contains("runs of another store are left alone") && log.contains("count=\"1\"")
+            }
             // By then the driver has looked at all that is there, and swept.
             world.ready(world.agent("two", isolation, World.stays))
             #expect(world.run("delete", "agent", "two").code == 0)
@@ -266,15 +274,15 @@ import Testing
         try inIsolation(.gvisor) { world, containerd in
             let containerd = try #require(containerd)
             let script = "echo $AGENTOS_ORDINAL >> $HOME/kept; \(World.stays)"
-            for isolation in [Isolation.process, .containerd, .gvisor, .process] {
-                let result = world.apply(
-                    world.agent("mover", isolation, script, "replicas: 2"), "--wait", "--timeout", "90s")
-                #expect(result.code == 0, "\(isolation): \(result.text)")
+            for (number, isolation) in [Isolation.process, .containerd, .gvisor, .process].enumerated() {
+                world.ready(world.agent("mover", isolation, script, "replicas: 2"))
                 #expect(containerd.tasks.count == (isolation.isContainer ? 2 : 0))
+                // The home goes with the replica, whatever isolates it. What has been started may have written nothing yet.
+                World.until("both have written into their homes: \(isolation)") {
+                    let homes = World.files("\(world.state)/homes").filter { $0.hasSuffix("/kept") }
+                    return homes.map { World.read($0).split(separator: "\n").count } == [number + 1, number + 1]
+                }
             }
-            // The home goes with the replica, whatever isolates it.
-            let homes = World.files("\(world.state)/homes").filter { $0.hasSuffix("/kept") }
-            #expect(homes.map { World.read($0).split(separator: "\n").count } == [4, 4])
         }
     }
 
@@ -308,21 +316,21 @@ import Testing
                 let manifest = world.agent(
                     "crowd", isolation, World.stays, "replicas: 20\nterminationGracePeriodSeconds: 1")
                 world.apply(manifest)
-                World.until("round \(round) runs", 120_000) { world.status("crowd")?["readyReplicas"]?.int == 20 }
-                #expect(world.run(["delete", "agent", "crowd", "--timeout", "60s"]).code == 0)
+                World.until("round \(round) runs", 240_000) { world.status("crowd")?["readyReplicas"]?.int == 20 }
+                #expect(world.run(["delete", "agent", "crowd", "--timeout", "120s"]).code == 0)
             }
             if let containerd {
                 #expect(containerd.tasks == ["foreign"] && containerd.containers == ["foreign"])
                 #expect(containerd.snapshots.count == 1 && containerd.leases == ["theirs"])
                 #expect(containerd.ctr("tasks", "delete", "--force", "foreign") != nil)
             }
-            World.until("no shim, logger, sandbox or mount is left", 30_000) {
+            World.until("no shim, logger, sandbox or mount is left") {
                 (containerd.map { World.processes(with: $0.namespace).isEmpty } ?? true)
                     && World.processes(with: "\(world.state)/").filter { !World.commandLine(of: $0).contains("daemon") }
                         .isEmpty
                     && !World.read("/proc/self/mounts").contains("\(world.directory)/containerd/state/io")
             }
-            #expect(Self.groups(of: world).runs == [], "cgroups of runs are left")
+            World.until("no cgroup of a run is left") { Self.groups(of: world).runs == [] }
             // What was removed is set aside first, and goes a moment later.
             for directory in ["containers", "sandboxes", "memory", "network"] {
                 World.until("\(directory) is empty") { World.names("\(world.state)/\(directory)").isEmpty }
@@ -348,7 +356,9 @@ import Testing
             let run = world.runOf("one")?["id"]?.string
             apply("suspend: true")
             World.until("it is frozen") { world.phase("one") == "Suspended" }
-            let count = Int(World.read(beat).split(separator: "\n").first ?? "") ?? 0
+            /// Nil while a beat is being written.
+            func beats() -> Int? { World.read(beat).split(separator: "\n").first.flatMap { Int($0) } }
+            let count = beats() ?? 0
             #expect(!isBeating() && world.pid("one") > 1)
             #expect(world.run("exec", "one", "--", "true").error.contains("frozen"))
             // It stays so over the daemon's end.
@@ -360,7 +370,7 @@ import Testing
             World.until("it is ready again") { world.phase("one") == "Ready" }
             World.until("it goes on") { isBeating() }
             #expect(world.runOf("one")?["id"]?.string == run)
-            #expect((Int(World.read(beat).split(separator: "\n").first ?? "") ?? 0) > count, "it has kept its count")
+            World.until("it has kept its count") { (beats() ?? 0) > count }
             // What is frozen can be stopped, and hears its signal.
             apply("suspend: true")
             World.until("it is frozen again") { world.phase("one") == "Suspended" }

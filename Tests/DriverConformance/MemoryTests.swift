@@ -20,12 +20,12 @@ import Testing
                 world.agent("parent", isolation, lives, limit)
                 + world.agent("own", isolation, "exec \(Self.eats(isolation))", limit)
             world.apply(both)
-            World.until("the child's kill is counted", 30_000) {
+            World.until("the child's kill is counted") {
                 world.runOf("parent")?["childOOMKills"]?.int == 1
             }
             let uid = world.runOf("parent")?["id"]?.string?.prefix(32) ?? ""
             world.write("\(world.state)/homes/\(uid)/0/end", "")
-            World.until("both have ended", 30_000) {
+            World.until("both have ended") {
                 world.phase("parent") == "Failed" && world.phase("own") == "Failed"
             }
             let (parent, own) = (world.lastExit("parent"), world.lastExit("own"))

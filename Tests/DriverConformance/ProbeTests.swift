@@ -6,8 +6,8 @@ import Values
 
 /// Probes: the same for all isolations.
 @Suite(.serialized) struct ProbeTests {
-    /// A script that stays and removes nothing; `ready` and `alive` in its home decide.
-    private let script = "touch $HOME/alive; \(World.stays)"
+    /// A script that stays; `ready` and `dead` in its home decide. What begins is alive before it has done anything.
+    private let script = "rm -f $HOME/dead; \(World.stays)"
 
     @Test(arguments: Isolation.allCases) func readinessKeepsTheRunAndLivenessRestartsIt(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
@@ -15,11 +15,11 @@ import Values
                 world.agent(
                     "one", isolation, script,
                     """
-                    readinessProbe: {exec: {command: [sh, -c, 'test -e $HOME/ready']}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 1}
-                    livenessProbe: {exec: {command: [sh, -c, 'test -e $HOME/alive']}, periodSeconds: 1, timeoutSeconds: 5, failureThreshold: 2}
+                    readinessProbe: {exec: {command: [sh, -c, 'test -e $HOME/ready']}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 1}
+                    livenessProbe: {exec: {command: [sh, -c, 'test ! -e $HOME/dead']}, periodSeconds: 1, timeoutSeconds: 60, failureThreshold: 2}
                     backoff: {initialSeconds: 0}
                     """))
-            World.until("it runs", 30_000) { world.pid("one") > 1 }
+            World.until("it runs") { world.pid("one") > 1 }
             func exec(_ script: String) { #expect(world.run("exec", "one", "--", "sh", "-c", script).code == 0) }
             func message(_ name: String) -> String { world.condition(name, "Ready")?["message"]?.string ?? "" }
             World.until("its probe says no") { message("one").contains("the readiness probe fails") }
@@ -35,8 +35,8 @@ import Values
             // Verdicts go on over a restart of the daemon.
             world.killDaemon()
             world.startDaemon()
-            exec("rm $HOME/alive")
-            World.until("another run", 30_000) {
+            exec("touch $HOME/dead")
+            World.until("another run", 120_000) {
                 world.runOf("one")?["id"]?.string != run && world.phase("one") == "Ready"
             }
             #expect(
@@ -54,11 +54,11 @@ import Values
                     """
                     readinessProbe: {exec: {command: [sh, -c, \(JSONWriter.text(.text(hangs)))]}, periodSeconds: 10, timeoutSeconds: 6, failureThreshold: 1}
                     """))
-            World.until("it runs", 30_000) { world.pid("one") > 1 }
+            World.until("it runs") { world.pid("one") > 1 }
             let home = try #require(World.names("\(world.state)/homes").first)
             let beat = "\(world.state)/homes/\(home)/0/beat"
             World.until("the probe runs") { !World.read(beat).isEmpty }
-            World.until("it is killed with its child", 30_000) {
+            World.until("it is killed with its child") {
                 !World.changes(within: 400) { World.read(beat) }
             }
             #expect(world.phase("one") == "Starting")
@@ -67,7 +67,7 @@ import Values
 
     @Test(arguments: Isolation.allCases) func serversAreProbedWhereTheyListen(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
-            let port = 20_000 + Int(getpid()) % 20_000 + Isolation.allCases.firstIndex(of: isolation)! * 7
+            let port = World.freePort()
             let server: String
             if isolation.isContainer {
                 server = "mkdir -p /tmp/www; echo fine > /tmp/www/health; exec busybox httpd -f -p \(port) -h /tmp/www"
@@ -76,17 +76,18 @@ import Values
                     "mkdir -p www; echo fine > www/health; exec python3 -m http.server -b 127.0.0.1 -d www \(port)"
             }
             let network = isolation.isContainer ? "network: {mode: Host}\n" : ""
+            let times = "periodSeconds: 1, timeoutSeconds: 30"
             world.ready(
                 world.agent(
                     "http", isolation, server,
-                    network + "readinessProbe: {httpGet: {path: /health, port: \(port)}, periodSeconds: 1}")
+                    network + "readinessProbe: {httpGet: {path: /health, port: \(port)}, \(times)}")
                     + world.agent(
                         "tcp", isolation, World.stays,
-                        network + "readinessProbe: {tcpSocket: {port: \(port)}, periodSeconds: 1}"))
+                        network + "readinessProbe: {tcpSocket: {port: \(port)}, \(times)}"))
             world.apply(
                 world.agent(
                     "missing", isolation, World.stays,
-                    network + "readinessProbe: {httpGet: {path: /none, port: \(port)}, periodSeconds: 1}"))
+                    network + "readinessProbe: {httpGet: {path: /none, port: \(port)}, \(times)}"))
             World.until("404 is no success") {
                 world.condition("missing", "Ready")?["message"]?.string?.contains("HTTP status 404") == true
             }

@@ -27,8 +27,10 @@ import Testing
                 volumes: [{name: kept, persistent: {}}, {name: scratch, emptyDir: {}}, {name: host, hostPath: {path: \(world.directory)/host}}, {name: keys, secret: {secretName: keys}}, {name: settings, configMap: {name: settings, defaultMode: 0440}}]
                 volumeMounts: [{name: kept, mountPath: /kept}, {name: scratch, mountPath: /scratch}, {name: host, mountPath: /host}, {name: keys, mountPath: /run/keys}, {name: settings, mountPath: /etc/settings, readOnly: true}]
                 """
-            let script = "echo run >> /kept/runs; echo run >> /scratch/runs; echo run >> /host/runs; \(World.stays)"
+            let writes = "echo run >> /kept/runs; echo run >> /scratch/runs; echo run >> /host/runs"
+            let script = "\(writes); echo done; \(World.stays)"
             world.ready(world.agent("one", isolation, script, volumes))
+            world.untilLog("one", "done")
             func exec(_ script: String) -> String {
                 world.run("exec", "one", "--", "sh", "-c", script).output.trimming()
             }
@@ -41,11 +43,12 @@ import Testing
             let places = ["containers", "sandboxes", "runs", "journal", "images"].map { "\(world.state)/\($0)" }
             let found = world.spawn(
                 ["/bin/grep", "-rlsF", "-D", "skip", "s3cret"] + places.filter { access($0, F_OK) == 0 },
-                timeoutMs: 60_000)
+                timeoutMs: 180_000)
             #expect(found.output.isEmpty, "\(found.text)")
             #expect(World.read("/proc/self/mounts").contains("\(world.state)/memory tmpfs"))
             // Another spec: the run is replaced.
             world.ready(world.agent("one", isolation, script, volumes + "\nenv: [{name: A, value: b}]"))
+            world.untilLog("one", "done")
             #expect(exec("wc -l < /kept/runs; wc -l < /scratch/runs; wc -l < /host/runs") == "2\n1\n2")
             #expect(world.run("delete", "agent", "one").code == 0)
             World.until("homes are gone") { World.names("\(world.state)/homes").isEmpty }
