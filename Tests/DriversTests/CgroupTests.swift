@@ -11,7 +11,7 @@ import Values
 @Suite(.serialized) struct CgroupTests {
     @Test(.enabled(if: getuid() == 0, "needs root"), arguments: [Int64.max, Int64.max / 100 + 1])
     func aLimitThatCannotBeSetRefusesTheStart(_ milli: Int64) throws {
-        let cgroups = Cgroups(storeID: "0123456789ab")
+        let cgroups = Cgroups(storeID: "c9709000aaaa")
         defer { cgroups.removeParents() }
         var resources = AgentSpec(.map([("command", .list([.text("true")]))])).resources
         resources.limitCpuMilli = milli
@@ -43,12 +43,12 @@ import Values
         #expect(isMade)
         defer { rmdir(unified + group) }
         let run = RunID(uid: UID(high: 1, low: 2), ordinal: 0, attempt: 1)
-        let given = Cgroups(storeID: "0123456789ab", below: group)
-        #expect(given.places(of: run).contains("\(unified)\(group)/agentos-0123456789ab/\(run.text)"))
+        let given = Cgroups(storeID: "c9709000aaaa", below: group)
+        #expect(given.places(of: run).contains("\(unified)\(group)/agentos-c9709000aaaa/\(run.text)"))
         given.removeParents()
         // A unit that does not run is no reason to run nothing.
-        let absent = Cgroups(storeID: "0123456789ab", below: "/agentos-nowhere")
-        #expect(absent.places(of: run) == Cgroups(storeID: "0123456789ab").places(of: run))
+        let absent = Cgroups(storeID: "c9709000aaaa", below: "/agentos-nowhere")
+        #expect(absent.places(of: run) == Cgroups(storeID: "c9709000aaaa").places(of: run))
         absent.removeParents()
     }
 }

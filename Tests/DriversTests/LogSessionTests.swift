@@ -35,7 +35,7 @@ extension Scratch {
     }
 }
 
-/// Waits for one value from another thread, at most 20 s.
+/// Waits for one value from another thread, at most a minute.
 final class Answer<Value: Sendable>: Sendable {
     private let value = Mutex<Value?>(nil)
 
@@ -44,8 +44,8 @@ final class Answer<Value: Sendable>: Sendable {
     var isThere: Bool { value.withLock { $0 != nil } }
 
     func wait() throws -> Value {
-        _ = World.becomes(within: 20_000, every: 1) { isThere }
-        return try #require(value.withLock { $0 }, "no answer within 20 s")
+        _ = World.becomes(within: 60_000, every: 1) { isThere }
+        return try #require(value.withLock { $0 }, "no answer within a minute")
     }
 }
 

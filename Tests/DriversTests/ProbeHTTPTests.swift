@@ -72,7 +72,10 @@ import Values
         let spec = AgentSpec(
             .map([
                 ("driver", "process"),
-                ("readinessProbe", .map([("tcpSocket", .map([("port", .number(Int64(port)))]))])),
+                (
+                    "readinessProbe",
+                    .map([("tcpSocket", .map([("port", .number(Int64(port)))])), ("timeoutSeconds", 60)])
+                ),
             ]))
         watcher.begin(
             ProbeTarget(

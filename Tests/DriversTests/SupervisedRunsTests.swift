@@ -22,13 +22,13 @@ import Values
 
     private func supervised(_ runs: String, _ events: EventLoop) -> SupervisedRuns {
         let configuration = ProcessDriver.Configuration(
-            runs: runs, homes: "\(runs)/homes", supervisor: "/none", storeID: "0123456789ab",
+            runs: runs, homes: "\(runs)/homes", supervisor: "/none", storeID: "50be50be0000",
             systemCalls: SystemCallFilter.ofThisMachine(), openFiles: 64)
         return SupervisedRuns(
             SupervisedRuns.Configuration(
                 name: "process", runs: runs, homes: configuration.homes, supervisor: "/none",
                 storeID: configuration.storeID),
-            ProcessLauncher(configuration, user: getuid(), events: events), Cgroups(storeID: "0123456789ab"),
+            ProcessLauncher(configuration, user: getuid(), events: events), Cgroups(storeID: "50be50be0000"),
             events: events
         ) { _ in
         }
