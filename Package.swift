@@ -125,7 +125,7 @@ let package = Package(
                 "cases.py", "kubectl.py", "reader.py", "kubernetes_client.py", "kr8s_client.py", "lightkube_client.py",
                 "kopf_operator.py",
             ]),
-        tests("MachineTests", ["Support", "Machine", "Values"]),
+        tests("MachineTests", ["Support", "Machine", "Values", "CLinux"]),
         tests("GitOpsTests", ["GitOps", "Machine", "Planner", "Manifests", "Values"]),
         tests(
             "CommandLineTests", ["Support", "agentos-apply", "HTTP", "HTTPClient", "Machine", "Manifests", "Values"]),

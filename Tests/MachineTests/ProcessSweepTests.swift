@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 import Support
 import Testing
@@ -7,12 +8,12 @@ import Testing
 /// Trees whose supervisor is gone are found by their session, their mark and their ancestors.
 @Suite struct ProcessSweepTests {
     private func start(_ script: String, _ environment: [String]) -> (pid: Int32, output: Int32) {
+        // What other tests start at the same time must not hold it.
         var pipe: [Int32] = [-1, -1]
-        Glibc.pipe(&pipe)
+        agentos_close_on_exec_pipe(&pipe)
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, pipe[1], 1)
-        posix_spawn_file_actions_addclose(&actions, pipe[0])
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         posix_spawnattr_setflags(&attributes, Int16(0x80))  // POSIX_SPAWN_SETSID
