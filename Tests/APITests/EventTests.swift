@@ -59,6 +59,9 @@ import Values
     func kubectlShowsEvents(program: String) {
         inWorld { world in
             world.apply(World.agent("one", "exec sleep 1000"), "--wait")
+            World.until("its start is told") {
+                !Self.list(world, "fieldSelector=involvedObject.name=one,reason=Started").isEmpty
+            }
             guard let kubectl = Kubectl(program, world) else { return }
             defer { kubectl.close() }
             for words in [["get", "events"], ["describe", "agent", "one"], ["get", "ev", "-o", "wide"]] {

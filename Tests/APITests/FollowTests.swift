@@ -11,14 +11,14 @@ import Values
         def dial(path, protocols=None):
             fd = socket.socket(socket.AF_UNIX)
             fd.connect(sys.argv[1])
-            fd.settimeout(20)
+            fd.settimeout(60)
             return websocket.create_connection("ws://localhost" + path, socket=fd, subprotocols=protocols)
 
         """
 
     private func check(_ world: World, _ name: String, _ code: String) {
         let path = world.write("case.py", Self.client + code)
-        let result = world.spawn(["/usr/bin/python3", path, world.socket], timeoutMs: 60_000)
+        let result = world.spawn(["/usr/bin/python3", path, world.socket], timeoutMs: 240_000)
         #expect(result.code == 0, "\(name): \(result.text)")
     }
 

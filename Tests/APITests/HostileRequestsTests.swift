@@ -92,14 +92,14 @@ import Values
                         self.sock = socket.socket(socket.AF_UNIX)
                         self.sock.connect(sys.argv[1])
                 for line in sys.argv[2].split("\\n"):
-                    c = Unix("localhost", timeout=20)
+                    c = Unix("localhost", timeout=60)
                     method, target = line.split(" ")
                     c.request(method, target)
                     print(c.getresponse().status, line)
                 """
             let words = ["/usr/bin/python3", "-c", code, world.socket, targets.joined(separator: "\n")]
             let stranger = world.spawn(
-                ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + words, timeoutMs: 60_000)
+                ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] + words, timeoutMs: 300_000)
             let lines = stranger.output.split(separator: "\n")
             #expect(lines.count == targets.count, "\(stranger.text)")
             for line in lines { #expect(line.hasPrefix("403 "), "\(line)") }

@@ -28,10 +28,10 @@ import Values
             works("get", "agents", "-l", "team in (a, b)", "-o", "json", needs: ["\"items\": []"])
             works("get", "namespaces", needs: ["default", "Active"])
             works("api-resources", needs: ["agents", "sources", "configmaps"])
-            works("wait", "--for=condition=Ready", "agent/one", "--timeout=20s", needs: ["condition met"])
+            works("wait", "--for=condition=Ready", "agent/one", "--timeout=90s", needs: ["condition met"])
             works("delete", "agent", "one", "--dry-run=server", needs: ["one"])
             #expect(world.phase("one") == "Ready" && world.get("one")?[path: "metadata", "deletionTimestamp"] == nil)
-            works("delete", "agent", "one", "--timeout=20s", needs: ["deleted"])
+            works("delete", "agent", "one", "--timeout=90s", needs: ["deleted"])
             #expect(world.phase("one") == "absent")
             let missing = kubectl.run(["get", "agent", "one"])
             #expect(missing.code == 1 && missing.error.contains("NotFound"), "\(missing.text)")
@@ -64,11 +64,11 @@ struct Kubectl {
     }
 
     func run(_ words: [String]) -> World.Result {
-        world.spawn([program, "--server=http://127.0.0.1:\(port)"] + words, timeoutMs: 40_000)
+        world.spawn([program, "--server=http://127.0.0.1:\(port)"] + words, timeoutMs: 180_000)
     }
 
     func close() {
         World.kill(relay, SIGKILL)
-        _ = World.wait(relay, timeoutMs: 5000)
+        _ = World.wait(relay, timeoutMs: 60_000)
     }
 }

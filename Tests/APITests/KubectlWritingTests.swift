@@ -55,7 +55,7 @@ import Values
             hands.does("create", "namespace", "team", needs: "created")
             hands.does("get", "configmap", "m", "-o", "jsonpath={.data.k}", needs: "v")
             hands.does("replace", "--force", "-f", file, "--validate=false", needs: "replaced")
-            hands.does("delete", "namespace", "team", "--timeout=20s", needs: "deleted")
+            hands.does("delete", "namespace", "team", "--timeout=90s", needs: "deleted")
         }
     }
 
@@ -141,7 +141,7 @@ import Values
             hands.does("delete", "configmap", "f", needs: "NotFound", code: 1)
             hands.does("delete", "configmap", "f", "--ignore-not-found")
             hands.does("create", "configmap", "g", needs: "created")
-            hands.does("delete", "configmap", "--all", "--timeout=20s", needs: "\"g\" deleted")
+            hands.does("delete", "configmap", "--all", "--timeout=90s", needs: "\"g\" deleted")
         }
     }
 }

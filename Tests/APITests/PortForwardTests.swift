@@ -122,7 +122,7 @@ import Values
             """
             import socket, threading, os
             def one(count):
-                s = socket.create_connection(("127.0.0.1", \(port)), timeout=30)
+                s = socket.create_connection(("127.0.0.1", \(port)), timeout=120)
                 data = os.urandom(count)
                 t = threading.Thread(target=s.sendall, args=(data,)); t.start()
                 back = b""
@@ -145,7 +145,7 @@ import Values
             let start = world.run("daemon", "start", "--listen", "127.0.0.1:0")
             #expect(start.code == 0, "\(start.text)")
             let config = world.write("kubeconfig.yaml", world.run("kubeconfig").output)
-            let port = 20_000 + Int(getpid()) % 20_000
+            let port = World.freePort()
             world.apply(Self.echo(port), "--wait")
             let output = "\(world.directory)/forward.out"
             let forward = World.start(
@@ -153,20 +153,20 @@ import Values
                 nil, output, "\(world.directory)/forward.err")
             defer {
                 World.kill(forward, SIGKILL)
-                _ = World.wait(forward, timeoutMs: 5000)
+                _ = World.wait(forward, timeoutMs: 60_000)
             }
             func local(_ remote: Int) -> Int? {
                 World.read(output).split(separator: "\n").first {
                     $0.hasPrefix("Forwarding from 127.0.0.1:") && $0.hasSuffix("-> \(remote)")
                 }.flatMap { $0.split(separator: ":").last?.split(separator: " ").first }.flatMap { Int($0) }
             }
-            World.until("it listens: \(World.read("\(world.directory)/forward.err"))", 20_000) { local(1) != nil }
+            World.until("it listens: \(World.read("\(world.directory)/forward.err"))") { local(1) != nil }
             guard let here = local(port), let closed = local(1) else { return }
-            let result = world.spawn(Self.client(here), timeoutMs: 90_000)
+            let result = world.spawn(Self.client(here), timeoutMs: 300_000)
             #expect(result.output == String(repeating: "same\n", count: 16), "\(result.text)")
             _ = world.spawn(
                 ["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', \(closed))).recv(1)"],
-                timeoutMs: 30_000)
+                timeoutMs: 120_000)
             World.until("kubectl tells why") {
                 World.read("\(world.directory)/forward.err").contains("Connection refused")
             }

@@ -43,7 +43,7 @@ final class RawClient {
     }
 
     /// The head of the answer that comes next, and as much of its body as its length says.
-    func answer(timeoutMs: Int32 = 10_000, body: Bool = true) -> Answer? {
+    func answer(timeoutMs: Int32 = 60_000, body: Bool = true) -> Answer? {
         let mark = Array("\r\n\r\n".utf8)
         while received.firstRange(of: mark) == nil { if !receive(timeoutMs: timeoutMs) { return nil } }
         guard let end = received.firstRange(of: mark) else { return nil }
@@ -61,7 +61,7 @@ final class RawClient {
     }
 
     /// Reads what comes until a condition holds, without an end of its own.
-    func read(timeoutMs: Int32 = 10_000, until isEnough: (String) -> Bool) -> String {
+    func read(timeoutMs: Int32 = 60_000, until isEnough: (String) -> Bool) -> String {
         while !isEnough(String(decoding: received, as: UTF8.self)) { if !receive(timeoutMs: timeoutMs) { break } }
         return String(decoding: received, as: UTF8.self)
     }

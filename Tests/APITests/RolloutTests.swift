@@ -9,7 +9,7 @@ import Values
     private static func agent(_ word: String) -> String {
         "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: {name: one, labels: {team: x}}\nspec:\n"
             + "  command: [sleep, \"\(word)\"]\n  terminationGracePeriodSeconds: 0\n  replicas: 2\n"
-            + "  livenessProbe: {exec: {command: [test, \"\(word)\", -gt, \"0\"]}}\n"
+            + "  livenessProbe: {exec: {command: [test, \"\(word)\", -gt, \"0\"]}, timeoutSeconds: 60}\n"
     }
 
     @Test(.enabled(if: !Kubectl.programs.isEmpty), arguments: Kubectl.programs)
@@ -36,18 +36,18 @@ import Values
             works("rollout", "undo", "deploy/one", "--dry-run=server", needs: ["rolled back"])
             #expect(world.get("one")?[path: "spec", "command"] == ["sleep", "1002"])
             works("rollout", "undo", "deploy/one", needs: ["rolled back"])
-            works("rollout", "status", "deploy/one", "--timeout=30s", needs: ["successfully rolled out"])
+            works("rollout", "status", "deploy/one", "--timeout=90s", needs: ["successfully rolled out"])
             #expect(world.status("one")?["revision"] == 3)
             #expect(world.get("one")?[path: "spec", "command"] == ["sleep", "1001"])
             // Also what no Pod shows comes back.
             #expect(
                 world.get("one")?[path: "spec", "livenessProbe", "exec", "command"] == ["test", "1001", "-gt", "0"])
             works("rollout", "undo", "deploy/one", "--to-revision=2", needs: ["rolled back"])
-            works("rollout", "status", "deploy/one", "--timeout=30s", needs: ["successfully rolled out"])
+            works("rollout", "status", "deploy/one", "--timeout=90s", needs: ["successfully rolled out"])
             #expect(kubectl.run(["rollout", "undo", "deploy/one", "--to-revision=77"]).code == 1)
 
             works("rollout", "restart", "deploy/one", needs: ["restarted"])
-            works("rollout", "status", "deploy/one", "--timeout=30s", needs: ["successfully rolled out"])
+            works("rollout", "status", "deploy/one", "--timeout=90s", needs: ["successfully rolled out"])
             #expect(world.status("one")?["revision"] == 5)
 
             works("rollout", "pause", "deploy/one", needs: ["paused"])
@@ -59,7 +59,7 @@ import Values
             #expect(kubectl.run(["rollout", "undo", "deploy/one"]).error.contains("paused"))
             #expect(kubectl.run(["rollout", "restart", "deploy/one"]).error.contains("paused"))
             works("rollout", "resume", "deploy/one", needs: ["resumed"])
-            works("rollout", "status", "deploy/one", "--timeout=30s", needs: ["successfully rolled out"])
+            works("rollout", "status", "deploy/one", "--timeout=90s", needs: ["successfully rolled out"])
             #expect(world.status("one")?["revision"] == 6)
         }
     }

@@ -13,6 +13,11 @@ import Values
             world.apply(
                 "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: \(labels)\nspec:\n  replicas: 2\n"
                     + "  command: [sh, -c, \"echo hello; exec sleep 1000\"]\n", "--wait")
+            World.until("both have said it") {
+                ["one-0", "one-1"].allSatisfy {
+                    RawClient.ask(world.socket, "GET", "\(Self.pods)/\($0)/log")?.text.contains("hello") == true
+                }
+            }
             guard let kubectl = Kubectl(program, world) else { return }
             defer { kubectl.close() }
             func works(_ words: String..., needs texts: [String], lacks: [String] = []) {
@@ -30,9 +35,12 @@ import Values
             works("logs", "one-0", needs: ["hello"])
             works("logs", "deploy/one", "--tail=1", needs: ["hello"])
             works("logs", "-l", "agentos.dev/agent=one", "--limit-bytes=3", needs: ["hel"], lacks: ["hello"])
-            works("rollout", "status", "deploy/one", "--timeout=20s", needs: ["successfully rolled out"])
-            works("wait", "--for=condition=Ready", "pod/one-0", "--timeout=20s", needs: ["condition met"])
-            works("top", "pod", needs: ["CPU(cores)", "one-0", "one-1"])
+            works("rollout", "status", "deploy/one", "--timeout=90s", needs: ["successfully rolled out"])
+            works("wait", "--for=condition=Ready", "pod/one-0", "--timeout=90s", needs: ["condition met"])
+            World.until("both are measured") {
+                let shown = kubectl.run(["top", "pod"]).output
+                return ["CPU(cores)", "one-0", "one-1"].allSatisfy { shown.contains($0) }
+            }
             works("describe", "pod", "one-0", needs: ["Controlled By:  Agent/one", "Running"])
             let missing = kubectl.run(["logs", "one-7"])
             #expect(missing.code == 1 && missing.error.contains("pods \"one-7\" not found"), "\(missing.text)")
@@ -53,12 +61,14 @@ import Values
             #expect(client.answer(body: false)?.status == 200)
             replicas(2)
             replicas(1)
-            world.run("delete", "agent", "one")
             func events(_ text: String) -> [String] {
                 text.split(whereSeparator: \.isNewline).filter { $0.hasPrefix("{\"type\"") }.compactMap {
                     JSONReader.read(String($0))
                 }.map { "\($0["type"]?.string ?? "") \($0[path: "object", "metadata", "name"]?.string ?? "")" }
             }
+            // One replica is ready while the other still goes.
+            _ = client.read { events($0).contains("DELETED one-1") }
+            world.run("delete", "agent", "one")
             let text = client.read { events($0).contains("DELETED one-0") }
             let found = events(text)
             #expect(found.filter { $0.hasPrefix("ADDED") } == ["ADDED one-0", "ADDED one-1"], "\(text)")
