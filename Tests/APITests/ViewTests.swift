@@ -14,9 +14,7 @@ import Values
                 "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: \(labels)\nspec:\n  replicas: 2\n"
                     + "  command: [sh, -c, \"echo hello; exec sleep 1000\"]\n", "--wait")
             World.until("both have said it") {
-                ["one-0", "one-1"].allSatisfy {
-                    RawClient.ask(world.socket, "GET", "\(Self.pods)/\($0)/log")?.text.contains("hello") == true
-                }
+                ["0", "1"].allSatisfy { world.run("logs", "one", "--replica", $0).output.contains("hello") }
             }
             guard let kubectl = Kubectl(program, world) else { return }
             defer { kubectl.close() }
