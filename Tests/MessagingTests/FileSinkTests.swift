@@ -93,7 +93,7 @@ import Values
 
     /// A backlog of events that are older than a file may be does not make a file of each batch.
     @Test func oldEventsFillFilesAsNewOnesDo() throws {
-        try inPeer([("fileAge", "1m"), ("files", 3)]) { peer in
+        try inPeer([("fileAge", "1h"), ("files", 3)]) { peer in
             for position in Int64(1)...20 { _ = try peer.open().append(Self.events(position...position)) }
             #expect(peer.files.count == 2)
             #expect(try Self.positions(peer.received()) == Array(1...20))
@@ -101,13 +101,14 @@ import Values
     }
 
     @Test func filesHaveAnAge() throws {
-        try inPeer([("fileAge", "1m")]) { peer in
+        try inPeer([("fileAge", "1h")]) { peer in
             let now = agentos_wall_ms()
-            _ = try peer.open().append(Self.events(1...1, atMs: now - 50_000))
+            _ = try peer.open().append(Self.events(1...1, atMs: now - 1_800_000))
             _ = try peer.open().append(Self.events(2...2, atMs: now))
             #expect(peer.files.count == 1)
             let path = try #require(peer.files.first)
-            let old = World.read(path).replacing(Timestamp.milliseconds(now - 50_000), with: "2020-01-01T00:00:00.000Z")
+            let began = Timestamp.milliseconds(now - 1_800_000)
+            let old = World.read(path).replacing(began, with: "2020-01-01T00:00:00.000Z")
             peer.world.write(path, old)
             _ = try peer.open().append(Self.events(3...3, atMs: now))
             #expect(peer.files.count == 2)

@@ -25,7 +25,7 @@ final class LinePeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 5000)
+            _ = World.wait(pid, timeoutMs: 60_000)
         } else {
             unlink("\(world.directory)/socket")
             pid = World.start(
@@ -33,7 +33,7 @@ final class LinePeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
                     "/usr/bin/python3", "\(World.root)/Tests/MessagingTests/lines.py", "\(world.directory)/socket",
                     "\(world.directory)/lines",
                 ], world.environment, nil, "\(world.directory)/out", "\(world.directory)/err")
-            World.until("the program listens") { World.exists("\(world.directory)/socket") }
+            World.until("the program listens") { !World.read("\(world.directory)/out").isEmpty }
         }
     }
 }

@@ -9,7 +9,7 @@ import Values
 /// One connection for each batch: the lines, the end of what is sent, and the answer, a number. Doubles are dropped by who reads.
 final class LineSink: EventSink, Sendable {
     private let socket: String
-    private static let timeoutMs: Int64 = 5000
+    private static let timeoutMs: Int64 = 30_000
 
     /// Making one neither blocks nor fails, whether anybody listens or not.
     init(_ socket: String) { self.socket = socket }

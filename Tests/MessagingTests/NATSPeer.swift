@@ -33,31 +33,18 @@ final class NATSPeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
         program = try #require(
             World.variable(variable).flatMap { World.isExecutable($0) ? $0 : nil },
             "\(variable) names no nats-server; scripts/test gets it")
-        port = try Self.freePort()
+        port = World.freePort()
         try setAway(false)
-    }
-
-    private static func freePort() throws -> Int {
-        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(fd) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(fd, $0, length) == 0 && getsockname(fd, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     var address: String { "nats://127.0.0.1:\(port)" }
 
+    /// Times that are enough for any machine: what fails says so, and is not waited for.
+    static let patience: [(String, Node?)] = [("timeout", "30s"), ("connectTimeout", "5s")]
+
     var settings: [(String, Node?)] {
         let given = Set(more.map(\.0))
-        return [("servers", Node.list([.text(address)])), ("timeout", "2s")].filter { !given.contains($0.0) } + more
+        return [("servers", Node.list([.text(address)]))] + Self.patience.filter { !given.contains($0.0) } + more
     }
 
     func open() throws -> any EventSink {
@@ -69,7 +56,7 @@ final class NATSPeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 5000)
+            _ = World.wait(pid, timeoutMs: 60_000)
         } else {
             start(configuration)
         }
@@ -103,7 +90,7 @@ final class NATSPeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
         let python = try #require(
             World.variable("AGENTOS_TEST_CLIENTS"), "AGENTOS_TEST_CLIENTS names no Python; scripts/test gets it")
         let path = "\(World.root)/Tests/MessagingTests/\(script).py"
-        let result = world.spawn([python, "-B", path] + words, timeoutMs: 60_000)
+        let result = world.spawn([python, "-B", path] + words, timeoutMs: 240_000)
         #expect(result.code == 0, "\(result.text.suffix(2000))")
         return result
     }

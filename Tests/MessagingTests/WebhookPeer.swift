@@ -14,7 +14,7 @@ final class WebhookPeer: PeerConformance.Peer, @unchecked Sendable {  // the wor
     private let tls: [String]
     private let more: [(String, Node?)]
     private var pid: pid_t = -1
-    private(set) var port = "0"
+    private(set) var port = String(World.freePort())
 
     /// - Parameters:
     ///   - more: settings beside the address and the secret.
@@ -39,6 +39,8 @@ final class WebhookPeer: PeerConformance.Peer, @unchecked Sendable {  // the wor
         [
             ("url", .text("\(tls.isEmpty ? "http" : "https")://127.0.0.1:\(port)/events")),
             ("secretFile", .text("\(directory)/secret")),
+            // The longest that it may be: what fails says so, and is not waited for.
+            ("timeout", more.contains { $0.0 == "timeout" } ? nil : "60s"),
         ] + more
     }
 
@@ -61,7 +63,7 @@ final class WebhookPeer: PeerConformance.Peer, @unchecked Sendable {  // the wor
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 5000)
+            _ = World.wait(pid, timeoutMs: 60_000)
         } else {
             unlink("\(directory)/port")
             pid = World.start(

@@ -93,19 +93,19 @@ import Values
     }
 
     @Test func aServerThatHangsIsGivenUp() throws {
-        try inPeer([("timeout", "300ms")]) { peer in
-            peer.answer([.map([("status", 204), ("delay", 3)])])
-            let start = World.now()
+        try inPeer([("timeout", "1s")]) { peer in
+            peer.answer([.map([("status", 204), ("delay", 100_000)])])
             let sink = try peer.open()
             let failure = Self.failure { _ = try sink.append(Self.events(1...2)) }
             guard case .lost(let words)? = failure else {
                 Issue.record("\(failure.debugDescription)")
                 return
             }
-            #expect(words.contains("within 300 ms") && World.now() - start < 2500, "\(words)")
-            // The answer that came too late was a yes: the receiver sees a double, with the same ids.
-            _ = try sink.append(Self.events(1...2))
-            #expect(Set(peer.requests.map { $0["id"]?.string }).count == 1 && peer.requests.count == 2)
+            #expect(words.contains("within 1000 ms"), "\(words)")
+            // The answer that comes too late is a yes: the receiver sees a double, with the same ids.
+            World.until("it is taken") { Self.failure { _ = try sink.append(Self.events(1...2)) } == nil }
+            World.until("it has come twice") { peer.requests.count >= 2 }
+            #expect(Set(peer.requests.map { $0["id"]?.string }).count == 1)
         }
     }
 
@@ -178,7 +178,7 @@ extension World {
                 "-days", "2",
                 "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", "\(base).key", "-out",
                 "\(base).crt",
-            ], timeoutMs: 20_000)
+            ], timeoutMs: 120_000)
         try #require(result.code == 0, "\(result.text)")
         chmod("\(base).key", 0o600)
         return ("\(base).crt", "\(base).key")

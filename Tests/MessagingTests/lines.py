@@ -1,6 +1,8 @@
 """The other side of LineSink: stores lines, and says how many.
 
 usage: lines.py SOCKET FILE
+
+Prints a line when it listens.
 """
 import os, socketserver, sys
 
@@ -18,4 +20,6 @@ class Connection(socketserver.StreamRequestHandler):
 
 if os.path.exists(sys.argv[1]):
     os.unlink(sys.argv[1])
-socketserver.UnixStreamServer(sys.argv[1], Connection).serve_forever()
+server = socketserver.UnixStreamServer(sys.argv[1], Connection)
+print("listening", flush=True)
+server.serve_forever()

@@ -11,8 +11,8 @@ from nats.js.errors import NotFoundError
 
 
 async def main():
-    client = await nats.connect(sys.argv[1], connect_timeout=5)
-    stream = client.jetstream()
+    client = await nats.connect(sys.argv[1], connect_timeout=60)
+    stream = client.jetstream(timeout=60)
     try:
         info = await stream.stream_info(sys.argv[2])
     except NotFoundError:
@@ -21,7 +21,7 @@ async def main():
     config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, ack_policy=AckPolicy.NONE)
     reader = await stream.pull_subscribe(">" if not left else info.config.subjects[0], stream=sys.argv[2], config=config)
     while left > 0:
-        for message in await reader.fetch(min(left, 500), timeout=10):
+        for message in await reader.fetch(min(left, 500), timeout=60):
             left -= 1
             print(json.dumps({
                 "number": message.metadata.sequence.stream, "subject": message.subject,

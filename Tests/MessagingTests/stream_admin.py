@@ -10,8 +10,8 @@ from nats.js.api import StreamConfig
 
 
 async def main():
-    client = await nats.connect(sys.argv[1], connect_timeout=5)
-    stream, name = client.jetstream(), sys.argv[2]
+    client = await nats.connect(sys.argv[1], connect_timeout=60)
+    stream, name = client.jetstream(timeout=60), sys.argv[2]
     if sys.argv[3] == "delete":
         await stream.delete_stream(name)
     elif sys.argv[3] == "purge":
