@@ -95,7 +95,7 @@ let package = Package(
             "Conformance", ["Simulation", "Support", "Reconciler", "Planner", "Manifests", "Machine", "Values"],
             path: "Tests/Conformance"),
         library("Support", ["Manifests", "Values"], path: "Tests/Support"),
-        tests("ValuesTests", ["Values"]),
+        tests("ValuesTests", ["Support", "Values"]),
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
         tests("PlannerTests", ["Drivers", "Planner", "Manifests", "Reconciler", "Values"]),
         tests("ReconcilerTests", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"]),

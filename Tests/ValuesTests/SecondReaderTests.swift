@@ -1,4 +1,4 @@
-import Foundation
+import Support
 import Testing
 import Values
 
@@ -6,7 +6,7 @@ import Values
 ///
 /// The other ones are PyYAML, which reads YAML 1.1, and libyaml under it.
 @Suite struct SecondReaderTests {
-    @Test func whatIsWrittenIsTheSameForEveryReader() throws {
+    @Test func whatIsWrittenIsTheSameForEveryReader() {
         var random = SeededRandom(seed: 42)
         let nodes = (0..<3000).map { _ in Node.map([("root", random.node())]) }
         for node in nodes {
@@ -25,10 +25,10 @@ import Values
                     except Exception as error: read = repr(error)
                     if json.dumps(read) != json.dumps(node): print(loader.__name__, ascii(text), ascii(read))
             """
-        #expect(try python(code, pairs) == "")
+        #expect(python(code, pairs) == "")
     }
 
-    @Test func whatAnotherWriterWritesIsReadAsItWasMeant() throws {
+    @Test func whatAnotherWriterWritesIsReadAsItWasMeant() {
         var random = SeededRandom(seed: 43)
         let nodes = (0..<1500).map { _ in Node.map([("root", random.node(hasDoubles: false))]) }
         // Strings in quotes: a writer of YAML 1.1 leaves out those that only YAML 1.2 needs.
@@ -51,7 +51,7 @@ import Values
                     default_flow_style=[False, True, None][number // 16 % 3], allow_unicode=number // 48 % 2 == 0,
                     explicit_start=True, sort_keys=False)))
             """
-        let lines = try python(code, nodes.map { JSONWriter.text($0) }).split(separator: "\n")
+        let lines = python(code, nodes.map { JSONWriter.text($0) }).split(separator: "\n")
         #expect(lines.count == nodes.count)
         for (line, node) in zip(lines, nodes) {
             let yaml = JSONReader.read(String(line))?.string ?? ""
@@ -61,19 +61,14 @@ import Values
         }
     }
 
-    private func python(_ code: String, _ lines: [String]) throws -> String {
-        let path = NSTemporaryDirectory() + "agentos-values-\(UUID().uuidString)"
-        try (lines.joined(separator: "\n") + "\n").write(toFile: path, atomically: false, encoding: .utf8)
-        defer { try? FileManager.default.removeItem(atPath: path) }
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/python3")
-        process.arguments = ["-c", code, path]
-        let output = Pipe()
-        process.standardOutput = output
-        try process.run()
-        let text = String(decoding: output.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        process.waitUntilExit()
-        #expect(process.terminationStatus == 0, "python3 with yaml is needed: scripts/setup --tests")
-        return text
+    private func python(_ code: String, _ lines: [String]) -> String {
+        var output = ""
+        inWorld { world in
+            let path = world.write("lines", lines.joined(separator: "\n") + "\n")
+            let result = world.spawn(["/usr/bin/python3", "-c", code, path], timeoutMs: 300_000)
+            #expect(result.code == 0, "python3 with yaml is needed: scripts/setup --tests; \(result.error)")
+            output = result.output
+        }
+        return output
     }
 }
