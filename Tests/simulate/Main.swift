@@ -5,9 +5,15 @@ import Simulation
 @main
 struct Main {
     static func main() {
-        let words = CommandLine.arguments
+        setvbuf(stdout, nil, Int32(_IOLBF), 0)  // who stops it has what was found until then
+        let words = CommandLine.arguments.dropFirst()
+        let known = ["--seeds", "--from", "--seed", "--mutant", "--fingerprints"]
+        if let unknown = words.first(where: { $0.hasPrefix("-") && !known.contains($0) }) {
+            print("unknown \(unknown): expected \(known.joined(separator: ", "))")
+            exit(2)
+        }
         func text(after name: String) -> String? {
-            words.firstIndex(of: name).flatMap { $0 + 1 < words.count ? words[$0 + 1] : nil }
+            words.firstIndex(of: name).flatMap { words.indices.contains($0 + 1) ? words[$0 + 1] : nil }
         }
         func number(after name: String) -> UInt64? { text(after: name).flatMap { UInt64($0) } }
         let from = number(after: "--seed") ?? number(after: "--from") ?? 1
