@@ -64,7 +64,7 @@ extension World {
         return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    /// Processes that have a text in their command line.
+    /// Processes of this machine that have a text in their command line; others' tests may have such, too.
     package static func processes(with text: String) -> [pid_t] {
         processes().filter { $0 != getpid() && commandLine(of: $0).contains(text) && isAlive($0) }
     }

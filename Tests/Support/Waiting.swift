@@ -3,10 +3,15 @@ package import Testing
 
 /// How tests wait: for a condition, with a deadline.
 extension World {
+    /// After which what has not come is taken for lost. Long, as a machine may be ten times slower than another and pause
+    /// for many seconds: it passes only when something is wrong.
+    package static let patienceMs = 120_000
+
     /// Waits for a condition; records an issue when it does not come in time.
     @discardableResult
     package static func until(
-        _ what: String, _ timeoutMs: Int = 60_000, at place: SourceLocation = #_sourceLocation, _ condition: () -> Bool
+        _ what: String, _ timeoutMs: Int = patienceMs, at place: SourceLocation = #_sourceLocation,
+        _ condition: () -> Bool
     ) -> Bool {
         let hasCome = becomes(within: timeoutMs, condition)
         if !hasCome { Issue.record("not within \(timeoutMs) ms: \(what)", sourceLocation: place) }

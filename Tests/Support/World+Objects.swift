@@ -55,6 +55,19 @@ extension World {
         runOf(name, ordinal)?["pid"]?.int.map { pid_t($0) } ?? -1
     }
 
+    /// Whether a run is Ready that is not the one of this process: told by one answer, as two may be from before and after.
+    package func runsAnew(_ name: String, after pid: pid_t, _ ordinal: Int = 0) -> Bool {
+        guard let status = status(name), status["phase"]?.string == "Ready",
+            let run = status["runs"]?.list?.first(where: { $0["ordinal"]?.int == ordinal }), let now = run["pid"]?.int
+        else { return false }
+        return now > 1 && now != Int(pid)
+    }
+
+    /// Processes of this world that have a text in their command line.
+    package func processes(with text: String) -> [pid_t] {
+        World.processes(with: text).filter { World.belongs($0, to: directory) }
+    }
+
     package func condition(_ name: String, _ type: String) -> Node? {
         status(name)?["conditions"]?.list?.first { $0["type"]?.string == type }
     }

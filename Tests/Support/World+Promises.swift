@@ -55,7 +55,7 @@ extension World {
                   db.execute("select count(*) from (select uid from outbox group by uid having count(*) <> max(sequence))").fetchone()[0],
                   db.execute("pragma integrity_check").fetchone()[0])
             """
-        let result = spawn(["python3", "-c", code, "\(state)/store/agentos.db"], timeoutMs: 30_000)
+        let result = spawn(["python3", "-c", code, "\(state)/store/agentos.db"])
         #expect(result.output == "0 0 0 ok\n", "\(result.text)")
     }
 }

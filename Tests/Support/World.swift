@@ -44,7 +44,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         }
         removeGroups()
         for place in World.mounts(below: directory) { umount2(place, 2) }
-        _ = spawn(["/bin/rm", "-rf", directory], timeoutMs: 120_000)
+        _ = spawn(["/bin/rm", "-rf", directory])
     }
 
     // MARK: Commands
@@ -56,12 +56,15 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         package var text: String { "exit \(code)\n\(output)\(error)" }
     }
 
+    /// Of a program that is run to its end: longer than a command itself waits for an answer.
+    package static let programMs = 300_000
+
     @discardableResult
-    package func run(_ words: String..., input: String? = nil, timeoutMs: Int = 180_000) -> Result {
+    package func run(_ words: String..., input: String? = nil, timeoutMs: Int = programMs) -> Result {
         run(words, input: input, timeoutMs: timeoutMs)
     }
 
-    package func run(_ words: [String], input: String? = nil, timeoutMs: Int = 180_000) -> Result {
+    package func run(_ words: [String], input: String? = nil, timeoutMs: Int = programMs) -> Result {
         spawn([World.program] + words, input: input, timeoutMs: timeoutMs)
     }
 
@@ -79,7 +82,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         ] + moreEnvironment
     }
 
-    package func spawn(_ words: [String], input: String? = nil, timeoutMs: Int) -> Result {
+    package func spawn(_ words: [String], input: String? = nil, timeoutMs: Int = programMs) -> Result {
         commands += 1
         let base = "\(directory)/command-\(commands)"
         if let input { write("command-\(commands).in", input) }
@@ -118,7 +121,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     }
 
     /// The exit code, or 128 + the signal; nil and a kill when the time is up.
-    package static func wait(_ pid: pid_t, timeoutMs: Int) -> Int32? {
+    package static func wait(_ pid: pid_t, timeoutMs: Int = patienceMs) -> Int32? {
         guard pid > 1 else {
             Issue.record("the program could not be started")
             return nil
@@ -144,11 +147,26 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     package var log: String { World.read("\(state)/daemon.log") }
     package var daemonPID: pid_t { pid_t(World.read("\(state)/lock").prefix { $0.isNumber }) ?? -1 }
 
-    package func killDaemon() {
+    /// The daemon that the lock names, when that is this world's: the number of one that has ended may be another's.
+    package var livingDaemon: pid_t? {
         let pid = daemonPID
-        guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
+        guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return nil }
+        // A daemon does not show its environment to everybody.
+        return World.environment(of: pid).isEmpty || World.belongs(pid, to: directory) ? pid : nil
+    }
+
+    /// What the daemon sees all at once, however long it takes: it is stopped meanwhile.
+    package func atOnce(_ body: () -> Void) {
+        let pid = daemonPID
+        World.kill(pid, SIGSTOP)
+        body()
+        World.kill(pid, SIGCONT)
+    }
+
+    package func killDaemon() {
+        guard let pid = livingDaemon else { return }
         World.kill(pid, SIGKILL)
-        World.until("the daemon is gone") { World.commandLine(of: pid).isEmpty }
+        World.until("the daemon is gone") { livingDaemon != pid }
         // Its files are closed a moment later.
         let lock = open("\(state)/lock", O_RDWR | O_CLOEXEC)
         World.until("its lock is free") { flock(lock, LOCK_EX | LOCK_NB) == 0 }
