@@ -37,7 +37,7 @@ import Values
                 [
                     "/bin/sh", "-c",
                     "printf '\\377\\000' > \(world.directory)/b; \(World.program) create cm b --from-file \(world.directory)/b",
-                ], timeoutMs: 20_000)
+                ])
             #expect(binary.code == 64 && binary.error.contains("\"b\" is no text"), "\(binary.text)")
             for words in [
                 ["create"], ["create", "agent", "x"], ["create", "secret", "x"], ["create", "cm"],
@@ -268,7 +268,7 @@ import Values
             for command in commands {
                 for place in ["> /dev/full", ">&-"] {
                     let result = world.spawn(
-                        ["/bin/sh", "-c", "\(World.program) \(command) \(place)"], timeoutMs: 30_000)
+                        ["/bin/sh", "-c", "\(World.program) \(command) \(place)"])
                     #expect(result.code == 1 || result.code == 7, "\(command) \(place): \(result.text)")
                     #expect(result.error.contains("cannot write standard output") || result.code == 7, "\(result.text)")
                 }

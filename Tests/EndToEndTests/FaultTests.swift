@@ -8,8 +8,7 @@ import Values
     @Test func aSampleOfFailedSystemCallsIsMended() {
         inWorld { world in
             let result = world.spawn(
-                ["python3", "\(World.root)/scripts/fault-injection", "--programs", World.programs, "--sample", "24"],
-                timeoutMs: 300_000)
+                ["python3", "\(World.root)/scripts/fault-injection", "--programs", World.programs, "--sample", "24"])
             #expect(result.code == 0, "\(result.text)")
         }
     }

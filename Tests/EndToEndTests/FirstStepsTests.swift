@@ -105,7 +105,7 @@ import Values
         inWorld { world in
             let path = world.write("two.yaml", World.agent("a", World.stays))
             let commands = (0..<4).map { _ in world.begin("-f", path) }
-            for command in commands { #expect(World.wait(command.pid, timeoutMs: 20_000) == 0) }
+            for command in commands { #expect(World.wait(command.pid) == 0) }
             World.until("the losers are gone") {
                 World.processes(with: world.state).count { World.commandLine(of: $0).contains(" daemon ") } == 1
             }
@@ -158,7 +158,7 @@ import Values
             World.until("the end was shown") { World.read(watched.output).contains("Stopping") }
             #expect(!World.read(watched.output).contains("\u{1b}["), "colour only on a terminal")
             World.kill(watched.pid, SIGKILL)
-            _ = World.wait(watched.pid, timeoutMs: 5000)
+            _ = World.wait(watched.pid)
         }
     }
 

@@ -53,8 +53,8 @@ import Values
     private func copy(_ world: World, from source: String, to target: String) {
         mkdir(target, 0o755)
         for name in ["store", "journal"] {
-            #expect(world.spawn(["rm", "-rf", "\(target)/\(name)"], timeoutMs: 10_000).code == 0)
-            #expect(world.spawn(["cp", "-a", "\(source)/\(name)", "\(target)/\(name)"], timeoutMs: 10_000).code == 0)
+            #expect(world.spawn(["rm", "-rf", "\(target)/\(name)"]).code == 0)
+            #expect(world.spawn(["cp", "-a", "\(source)/\(name)", "\(target)/\(name)"]).code == 0)
         }
     }
 

@@ -20,15 +20,15 @@ import Values
             let events = world.events().count
             world.killDaemon()
             let template = "\(world.directory)/template"
-            #expect(world.spawn(["cp", "-a", world.state, template], timeoutMs: 10_000).code == 0)
+            #expect(world.spawn(["cp", "-a", world.state, template]).code == 0)
             var kills = 0
             for (call, times) in Self.steps {
                 for time in times {
-                    #expect(world.spawn(["rm", "-rf", world.state], timeoutMs: 10_000).code == 0)
-                    #expect(world.spawn(["cp", "-a", template, world.state], timeoutMs: 10_000).code == 0)
+                    #expect(world.spawn(["rm", "-rf", world.state]).code == 0)
+                    #expect(world.spawn(["cp", "-a", template, world.state]).code == 0)
                     #expect(
                         world.spawn(
-                            ["cp", "\(world.directory)/copy.db", "\(world.state)/store/restore.db"], timeoutMs: 9000
+                            ["cp", "\(world.directory)/copy.db", "\(world.state)/store/restore.db"]
                         )
                         .code == 0)
                     guard killsItself(world, call, time) else { break }
@@ -61,13 +61,13 @@ import Values
                 "strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=\(call)", "-e",
                 "inject=\(call):signal=KILL:when=\(time)", World.program, "daemon",
             ], world.environment, nil, "\(base).out", "\(base).err")
-        let serves = World.becomes(within: 20_000) {
+        let serves = World.becomes(within: World.patienceMs) {
             !World.isAlive(pid) || World.read("\(base).err").contains("daemon serves")
         }
         #expect(serves, "it neither serves nor is killed")
         let wasKilled = !World.isAlive(pid)
         if !wasKilled { World.kill(pid, SIGKILL) }
-        _ = World.wait(pid, timeoutMs: 10_000)
+        _ = World.wait(pid)
         return wasKilled
     }
 }

@@ -62,7 +62,7 @@ import Values
                 print(database.execute("SELECT key_id FROM secrets").fetchone()[0])
                 """
             func sealedWith() -> String {
-                world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 20_000).output
+                world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"]).output
             }
             #expect(start().code == 0)
             #expect(world.apply(Self.secret).code == 0)
