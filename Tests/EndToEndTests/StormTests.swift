@@ -7,21 +7,16 @@ import Values
 /// Kills of daemon and supervisors at any moment, while people apply, edit, scale and delete.
 @Suite(.serialized) struct StormTests {
     private static let agents = 12
-    private static let stormMs = 30_000
+    private static let kills = 100
 
     @Test func killsAtAnyMomentBreakNoPromise() {
         inWorld { world in
             var random = Random(state: 43)
             world.startDaemon()
             var hands: [pid_t] = []
-            let end = World.now() + Self.stormMs
-            var (kills, changes) = (0, 0)
-            while World.now() < end {
+            for kills in 1...Self.kills {
                 hands.removeAll { waitpid($0, nil, WNOHANG) == $0 }
-                if hands.count < 3 {
-                    hands.append(change(world, &random))
-                    changes += 1
-                }
+                if hands.count < 3 { hands.append(change(world, &random)) }
                 World.pass(ms: 5 + random.below(395))
                 if random.below(2) == 0 {
                     killDaemon(world)
@@ -30,33 +25,30 @@ import Values
                 } else {
                     killSupervisor(world, &random)
                 }
-                kills += 1
                 if kills % 10 == 0 { world.checkNoDoubles() }
             }
             for hand in hands where !World.commandLine(of: hand).contains("daemon") {
-                _ = World.wait(hand, timeoutMs: 60_000)
+                _ = World.wait(hand)
             }
-            #expect(
-                kills > 30 && changes > 10, "\(kills) kills, \(changes) changes: the machine is too slow for a storm")
             settle(world)
         }
     }
 
     /// After the storm all comes to rest in its last version; then nothing is left.
     private func settle(_ world: World) {
-        World.until("a daemon answers", 30_000) { world.run("daemon", "start").code == 0 }
+        World.until("a daemon answers") { world.run("daemon", "start").code == 0 }
         let path = world.write(
             "all.yaml", (0..<Self.agents).map { Self.manifest($0, version: 9, replicas: 1) }.joined())
-        let calm = world.run("-f", path, "--wait", "--timeout", "120s", timeoutMs: 130_000)
+        let calm = world.run("-f", path, "--wait", "--timeout", "280s")
         #expect(calm.code == 0, "\(calm.text.suffix(2000))\n\(world.log.suffix(2000))")
-        World.until("one live instance for each replica, in its last version", 30_000) {
+        World.until("one live instance for each replica, in its last version") {
             let live = world.liveRuns()
             return live.count == Self.agents && live.values.allSatisfy { $0.count == 1 }
         }
         world.checkEvents(ofAtLeast: Self.agents)
         world.checkRows()
-        #expect(world.run("delete", "agents", "--all", "--grace-period", "0", timeoutMs: 90_000).code == 0)
-        World.until("nothing is left", 30_000) {
+        #expect(world.run("delete", "agents", "--all", "--grace-period", "0").code == 0)
+        World.until("nothing is left") {
             World.names("\(world.state)/runs").isEmpty && World.names("\(world.state)/homes").isEmpty
                 && world.liveRuns().isEmpty
         }
@@ -94,9 +86,7 @@ import Values
     }
 
     private func killDaemon(_ world: World) {
-        let pid = world.daemonPID
-        guard pid > 1, World.commandLine(of: pid).contains("daemon") else { return }
-        World.kill(pid, SIGKILL)
+        if let pid = world.livingDaemon { World.kill(pid, SIGKILL) }
     }
 
     private func killSupervisor(_ world: World, _ random: inout Random) {
