@@ -12,11 +12,16 @@ import Testing
                 + World.agent("base", World.stays)
             #expect(world.apply(manifest, "--wait").code == 0)
             #expect(world.run("delete", "agents", "--all").code == 0)
-            let order = world.events().compactMap { event -> String? in
-                guard let type = event["event_type"]?.string, type == "run.started" || type == "run.stopped" else {
-                    return nil
+            var order: [String] = []
+            // The last of them is published a moment after it has happened.
+            World.until("all is told") {
+                order = world.events().compactMap { event -> String? in
+                    guard let type = event["event_type"]?.string, type == "run.started" || type == "run.stopped" else {
+                        return nil
+                    }
+                    return "\(event[path: "object", "name"]?.string ?? "") \(type)"
                 }
-                return "\(event[path: "object", "name"]?.string ?? "") \(type)"
+                return order.count >= 4
             }
             #expect(order == ["base run.started", "front run.started", "front run.stopped", "base run.stopped"])
         }
@@ -109,7 +114,8 @@ import Testing
             let manifest =
                 World.agent("done", "exit 0", "restartPolicy: OnFailure")
                 + World.agent("never", "exit 3", "restartPolicy: Never")
-                + World.agent("always", "exit 0", "restartPolicy: Always\nbackoff: {initialSeconds: 60}")
+                + World.agent(
+                    "always", "exit 0", "restartPolicy: Always\nbackoff: {initialSeconds: 86400, maxSeconds: 86400}")
             world.apply(manifest)
             World.until("done is Completed") { world.phase("done") == "Completed" }
             World.until("never is Failed") { world.phase("never") == "Failed" }
@@ -131,9 +137,11 @@ import Testing
             World.until("only the held agent is left") {
                 world.run("get", "agents", "-n", "team", "-o", "name").output == "agent.agentos.dev/held\n"
             }
-            let left = world.get("team", kind: "namespace", namespace: "")?["status"]
-            #expect(left?["phase"]?.string == "Terminating")
-            #expect(left?["conditions"]?.list?.first?["message"]?.string == "waiting for agent.agentos.dev/held")
+            World.until("the namespace says what it waits for") {
+                let left = world.get("team", kind: "namespace", namespace: "")?["status"]
+                return left?["phase"]?.string == "Terminating"
+                    && left?["conditions"]?.list?.first?["message"]?.string == "waiting for agent.agentos.dev/held"
+            }
             World.until("the condition names the finalizer") {
                 let conditions = world.get("held", namespace: "team")?[path: "status", "conditions"]?.list ?? []
                 return conditions.contains { $0["message"]?.string == "waiting for finalizers: example.com/hold" }

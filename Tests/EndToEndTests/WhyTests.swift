@@ -6,7 +6,7 @@ import Values
 
 /// Why things are as they are, in situations set up for real.
 @Suite(.serialized) struct WhyTests {
-    private func why(_ world: World, _ words: String..., within: Int = 30_000, says parts: String...) {
+    private func why(_ world: World, _ words: String..., within: Int = World.patienceMs, says parts: String...) {
         var text = ""
         World.until("why \(words.joined(separator: " ")) says it", within) {
             text = world.run(["why"] + words).output
@@ -138,7 +138,7 @@ import Values
     func whatWantedTooMuchMemorySaysSo() {
         inWorld { world in
             world.startDaemon()
-            let script = "exec python3 -c 'x = bytearray(200 << 20); import time; time.sleep(60)'"
+            let script = "exec python3 -c 'x = bytearray(200 << 20); import time; time.sleep(1000)'"
             world.apply(World.agent("eater", script, "resources: {limits: {memory: 48Mi}}\nrestartPolicy: Never"))
             why(
                 world, "eater",
@@ -182,7 +182,7 @@ import Values
             mkdir(place, 0o700)
             why(world, "late", says: "is Ready")
             let uid = world.get("late")?[path: "metadata", "uid"]?.string ?? ""
-            World.until("the archive has all events", 30_000) {
+            World.until("the archive has all events") {
                 let events = World.read("\(place)/events").split(separator: "\n").compactMap {
                     JSONReader.read(String($0))
                 }
