@@ -79,7 +79,7 @@ import Values
 
             let pid = world.pid("web")
             World.kill(pid, SIGKILL)
-            World.until("it is started again") { world.phase("web") == "Ready" && world.pid("web") != pid }
+            World.until("it is started again") { world.runsAnew("web", after: pid) }
             world.apply(World.agent("web", World.stays, "priority: 5"))
             let moved = world.run("apply", "--plan", file)
             #expect(moved.code == 7, "\(moved.text)")
@@ -182,7 +182,7 @@ import Values
                 world.get("watch-fleet", kind: "source")?[path: "status", "phase"]?.string == "Ready"
             }
             #expect(world.run("plan", "--source", "watch-fleet").code == 0)
-            for name in ["one", "two"] { unlink("\(directory)/\(name).yaml") }
+            world.atOnce { for name in ["one", "two"] { unlink("\(directory)/\(name).yaml") } }
             World.until("it holds the deletions back") {
                 world.get("watch-fleet", kind: "source")?[path: "status", "pruneWaits"]?.int == 2
             }

