@@ -5,10 +5,13 @@ import Values
 import agentos_apply
 
 @Suite struct ClientTests {
-    private func client(_ server: SocketServer) -> Client {
+    /// - Parameter probeMs: how long a sign of life is waited for after a moment of silence; nil: all is as usual.
+    private func client(_ server: SocketServer, probeMs: Int64? = nil) -> Client {
         var patience = Client.Patience()
-        patience.silenceMs = 100
-        patience.probeMs = 100
+        if let probeMs {
+            patience.silenceMs = 100
+            patience.probeMs = probeMs
+        }
         return Client(.socket(server.path), patience: patience)
     }
 
@@ -35,12 +38,12 @@ import agentos_apply
         var endless = Client.Request("GET", "/x")
         endless.timeoutMs = nil
         for request in [Client.Request("GET", "/x"), endless] {
-            guard case .silent = failure({ _ = try client(server).send(request) }) else {
+            guard case .silent = failure({ _ = try client(server, probeMs: 100).send(request) }) else {
                 Issue.record("a silent daemon is not told")
                 continue
             }
         }
-        guard case .silent = failure({ _ = try client(server).lines(endless) { _ in true } }) else {
+        guard case .silent = failure({ _ = try client(server, probeMs: 100).lines(endless) { _ in true } }) else {
             Issue.record("a silent stream is not told")
             return
         }
@@ -51,7 +54,7 @@ import agentos_apply
         let server = SocketServer { $0 == "/livez" ? SocketServer.http("ok") : nil }
         var request = Client.Request("GET", "/slow")
         request.timeoutMs = 1000
-        #expect(failure { _ = try client(server).send(request) } == .late(afterMs: 1000))
+        #expect(failure { _ = try client(server, probeMs: 60_000).send(request) } == .late(afterMs: 1000))
     }
 
     @Test func aCutAnswerIsAnError() {

@@ -165,6 +165,10 @@ import agentos_apply
                     - {name: KEY, valueFrom: {secretKeyRef: {name: s, key: key}}}
                 """)
             #expect(world.run("apply", "-f", manifest, "--wait").code == 0)
+            World.until("its events are published, and the log is begun") {
+                world.events().contains { $0["event_type"]?.string == "run.ready" }
+                    && world.log.contains("daemon serves")
+            }
             let log = fopen("\(world.state)/daemon.log", "a")
             if let log {
                 fputs("a line about planted-token-of-jane\n", log)
@@ -173,7 +177,7 @@ import agentos_apply
             let path = "\(world.directory)/bundle.tar.gz"
             let made = world.run("support-bundle", path)
             #expect(made.code == 0, "\(made.text)")
-            let taken = world.spawn(["/bin/tar", "-xzvf", path, "-C", world.directory], timeoutMs: 10_000)
+            let taken = world.spawn(["/bin/tar", "-xzvf", path, "-C", world.directory])
             #expect(taken.code == 0 && taken.output.split(separator: "\n").count >= 8, "\(taken.text)")
             let files = World.files("\(world.directory)/agentos-support")
             let text = files.map { World.read($0) }.joined()
@@ -193,7 +197,7 @@ import agentos_apply
             let path = "\(world.directory)/bundle.tar.gz"
             let made = world.run("support-bundle", path)
             #expect(made.code == 0 && made.output.contains("missing.txt"), "\(made.text)")
-            let listed = world.spawn(["/bin/tar", "-tzf", path], timeoutMs: 10_000)
+            let listed = world.spawn(["/bin/tar", "-tzf", path])
             #expect(listed.code == 0 && listed.output.contains("agentos-support/doctor.json\n"), "\(listed.text)")
             #expect(World.names(world.directory).contains("bundle.tar.gz"))
         }

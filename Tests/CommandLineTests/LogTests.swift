@@ -60,11 +60,10 @@ import agentos_apply
                 World.agent("one", loud, "replicas: 2")
                     + World.agent("two", "echo hello; \(World.stays)").replacing(
                         "name: two", with: "name: two, labels: {tier: back}"), "--wait")
-            World.until("all is written") { world.run("logs", "one", "--replica", "1").output.hasSuffix("open") }
-            #expect(
-                world.run("logs", "agent/one").output
-                    == (0...1).map { "[one/\($0)] line 0\n[one/\($0)] line 1\n[one/\($0)] line 2\n[one/\($0)] open\n" }
-                    .joined())
+            let all = (0...1).map { "[one/\($0)] line 0\n[one/\($0)] line 1\n[one/\($0)] line 2\n[one/\($0)] open\n" }
+            World.until("all is written") {
+                world.run("logs", "agent/one").output == all.joined() && world.run("logs", "two").output == "hello\n"
+            }
             #expect(world.run("logs", "one", "--tail", "2", "--replica", "0").output == "line 2\nopen")
             #expect(world.run("logs", "two").output == "hello\n")
             #expect(
@@ -99,15 +98,18 @@ import agentos_apply
                 "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n > n; echo run $n; [ $n -ge 8 ] && exit 0; exit 1"
             let backoff = "backoff: {initialSeconds: 0, maxSeconds: 0}\nrestartPolicy: OnFailure"
             world.startDaemon()
-            world.apply(World.agent("quiet", World.stays))
+            func labelled(_ manifest: String) -> String {
+                manifest.replacing("metadata: {", with: "metadata: {labels: {tier: loud}, ")
+            }
+            world.apply(labelled(World.agent("early", "echo here; \(World.stays)")), "--wait")
             let following = world.begin("logs", "-f", "-l", "tier=loud")
-            World.until("it is asked") { world.run("get", "agents").code == 0 }
-            world.apply(
-                World.agent("loud", counts, backoff).replacing("name: loud", with: "name: loud, labels: {tier: loud}"))
+            World.until("it follows") { World.read(following.output) == "[early/0] here\n" }
+            world.apply(labelled(World.agent("loud", counts, backoff)))
             World.until("all runs are shown") { World.read(following.output).contains("run 8\n") }
-            #expect(World.read(following.output) == (1...8).map { "[loud/0] run \($0)\n" }.joined())
+            #expect(
+                World.read(following.output) == "[early/0] here\n" + (1...8).map { "[loud/0] run \($0)\n" }.joined())
             World.kill(following.pid, SIGTERM)
-            _ = World.wait(following.pid, timeoutMs: 5000)
+            _ = World.wait(following.pid)
 
             // What has ended for good ends the following of it.
             let whole = world.run("logs", "-f", "loud")
@@ -119,7 +121,7 @@ import agentos_apply
             #expect(world.run("scale", "more", "--replicas", "2", "--wait").code == 0)
             World.until("the second is followed") { World.read(growing.output).contains("[more/1] up\n") }
             #expect(world.run("delete", "agent", "more").code == 0)
-            #expect(World.wait(growing.pid, timeoutMs: 15_000) == 0)
+            #expect(World.wait(growing.pid) == 0)
         }
     }
 }

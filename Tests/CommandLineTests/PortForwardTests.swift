@@ -1,5 +1,6 @@
 import Glibc
 import Support
+import Synchronization
 import Testing
 import Values
 import agentos_apply
@@ -16,21 +17,29 @@ import agentos_apply
         }
     }
 
-    /// A port that nobody has at the moment.
+    /// The next one, below those that the kernel gives to whoever asks for any.
+    private static let nextPort = Mutex(20_000 + Int(getpid()) % 100 * 100)
+
+    /// A port that nobody has at the moment, nor gets by chance afterwards.
     static func freePort() -> Int {
         let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { close(fd) }
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = bind(fd, $0, size)
-                getsockname(fd, $0, &size)
+        while true {
+            let port = nextPort.withLock {
+                $0 += 1
+                return $0
             }
+            address.sin_port = UInt16(port).bigEndian
+            let isFree = withUnsafePointer(to: address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+            if isFree { return port }
         }
-        return Int(UInt16(bigEndian: address.sin_port))
     }
 
     /// Says back what it is told, and a last word when that has ended.
@@ -45,7 +54,7 @@ import agentos_apply
             + "S(('127.0.0.1', \(port)), H).serve_forever()\\n"
         return "apiVersion: agentos.dev/v1\nkind: Agent\nmetadata: {name: echo}\nspec:\n"
             + "  command: [python3, -c, \"\(program)\"]\n  terminationGracePeriodSeconds: 0\n"
-            + "  readinessProbe: {tcpSocket: {port: \(port)}, periodSeconds: 1, failureThreshold: 60}\n"
+            + "  readinessProbe: {tcpSocket: {port: \(port)}, periodSeconds: 1, failureThreshold: 600}\n"
     }
 
     /// A client that sends so many bytes, ends its side, and counts what comes back; several at once.
@@ -55,7 +64,7 @@ import agentos_apply
             """
             import socket, threading, sys, os
             def one():
-                s = socket.create_connection(("127.0.0.1", \(port)), timeout=30)
+                s = socket.create_connection(("127.0.0.1", \(port)), timeout=120)
                 data = os.urandom(\(bytes))
                 def send():
                     s.sendall(data); s.shutdown(socket.SHUT_WR)
@@ -86,10 +95,10 @@ import agentos_apply
             World.until("it listens") { World.read(forward.output).hasSuffix("-> 1\n") }
             guard let local = Self.local(forward.output) else { return }
             #expect(World.read(forward.output).contains("Forwarding from 127.0.0.1:\(local) -> \(port)\n"))
-            let small = world.spawn(Self.client(local, bytes: 5), timeoutMs: 60_000)
+            let small = world.spawn(Self.client(local, bytes: 5))
             #expect(small.output == "same\n", "\(small.text)")
             // More than all buffers, both ways at once, and several beside each other.
-            let large = world.spawn(Self.client(local, bytes: 3_000_000, times: 8), timeoutMs: 120_000)
+            let large = world.spawn(Self.client(local, bytes: 3_000_000, times: 8))
             #expect(large.output == String(repeating: "same\n", count: 8), "\(large.text)")
             // The daemon tells of it, and who asked.
             let why = world.run("why", "echo")
@@ -106,7 +115,7 @@ import agentos_apply
             defer { World.kill(forward.pid, SIGKILL) }
             World.until("it listens") { Self.local(forward.output) != nil }
             guard let local = Self.local(forward.output) else { return }
-            let refused = world.spawn(Self.client(local, bytes: 0), timeoutMs: 30_000)
+            let refused = world.spawn(Self.client(local, bytes: 0))
             #expect(refused.output == "0 of 0\n" || refused.error.contains("reset"), "\(refused.text)")
             let errors = forward.output.replacing(".out", with: ".err")
             World.until("it is said") { World.read(errors).contains("Connection refused") }
@@ -145,11 +154,11 @@ import agentos_apply
                         + "time.sleep(1000)",
                 ], world.environment, nil, "\(world.directory)/stuck", "\(world.directory)/stuck.err")
             defer { World.kill(stuck, SIGKILL) }
-            World.until("nothing more is taken", 30_000) { World.read("\(world.directory)/stuck").hasSuffix("\n") }
+            World.until("nothing more is taken") { World.read("\(world.directory)/stuck").hasSuffix("\n") }
             // The buffers of the kernel and of three programs, and no more.
             let taken = Int(World.read("\(world.directory)/stuck").filter(\.isNumber)) ?? .max
             #expect(taken < 64 << 20)
-            let other = world.spawn(Self.client(local, bytes: 100_000), timeoutMs: 30_000)
+            let other = world.spawn(Self.client(local, bytes: 100_000))
             #expect(other.output == "same\n", "\(other.text)")
             #expect(world.run("get", "agents").code == 0)
         }

@@ -146,7 +146,7 @@ import agentos_apply
             let much = (1...100_000).map(String.init).joined(separator: "\n")
             let echoed = remote("exec", "-i", "one", "--", "sh", "-c", "cat; echo; echo end", input: much)
             #expect(echoed.code == 0 && echoed.output == "\(much)\nend\n", "\(echoed.output.utf8.count) bytes")
-            #expect(remote("logs", "one", "--replica", "0").output == "hello\n")
+            World.until("its log is there") { remote("logs", "one", "--replica", "0").output == "hello\n" }
             let file = world.write("there", String(repeating: "0123456789abcdef", count: 40_000))
             #expect(remote("cp", file, "one:copied").code == 0)
             #expect(remote("cp", "one:copied", "\(world.directory)/back").code == 0)
@@ -163,11 +163,11 @@ import agentos_apply
             World.until("it is well") { remote("why", "one").output.contains("agent default/one is Ready") }
             #expect(remote("version").output.hasSuffix("daemon 0.1.0\n"))
             #expect(remote("delete", "agent", "loud").code == 0)
-            #expect(World.wait(attached.pid, timeoutMs: 15_000) == 0)
-            #expect(World.wait(followed.pid, timeoutMs: 15_000) == 0)
+            #expect(World.wait(attached.pid) == 0)
+            #expect(World.wait(followed.pid) == 0)
             World.until("the watch tells it") { World.read(watched.output).contains("Stopping") }
             World.kill(watched.pid, SIGTERM)
-            _ = World.wait(watched.pid, timeoutMs: 10_000)
+            _ = World.wait(watched.pid)
         }
     }
 

@@ -87,9 +87,9 @@ import Values
             world.killDaemon()
             world.startDaemon()
             #expect(world.pid("one", 0) == pid)
-            _ = world.spawn(["/bin/kill", "-9", String(pid)], timeoutMs: 5000)
-            World.until("it is back") { world.phase("one") == "Ready" && world.pid("one", 0) != pid }
-            let line = world.spawn(["/bin/cat", "/proc/\(world.pid("one", 0))/cmdline"], timeoutMs: 5000).output
+            _ = world.spawn(["/bin/kill", "-9", String(pid)])
+            World.until("it is back") { world.runsAnew("one", after: pid) }
+            let line = world.spawn(["/bin/cat", "/proc/\(world.pid("one", 0))/cmdline"]).output
             #expect(line.contains("1001"), "\(line)")
             #expect(world.run("rollout", "resume", "one").output == "agent.agentos.dev/one resumed\n")
             #expect(world.run("rollout", "status", "one").code == 0)

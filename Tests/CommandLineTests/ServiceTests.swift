@@ -47,12 +47,16 @@ import agentos_apply
             }
             let reload = World.read(told).split(separator: "\n").first { $0.hasPrefix("RELOADING=1 MONOTONIC_USEC=") }
             #expect(reload != nil, "\(World.read(told))")
-            let log = World.read("\(world.directory)/daemon.err")
-            #expect(log.contains(#""message":"the settings were read again","changed":"logFormat""#), "\(log)")
-            #expect(log.contains(#""settings":"watch""#), "\(log)")
+            World.until("the log says what has changed, and what waits") {
+                let log = World.read("\(world.directory)/daemon.err")
+                return log.contains(#""message":"the settings were read again","changed":"logFormat""#)
+                    && log.contains(#""settings":"watch""#)
+            }
             World.kill(daemon, SIGTERM)
-            #expect(World.wait(daemon, timeoutMs: 20_000) == 0)
-            #expect(World.read(told).contains("STOPPING=1 STATUS=finishes what is under way (SIGTERM)"))
+            #expect(World.wait(daemon) == 0)
+            World.until("the end was told") {
+                World.read(told).contains("STOPPING=1 STATUS=finishes what is under way (SIGTERM)")
+            }
         }
     }
 
@@ -72,17 +76,20 @@ import agentos_apply
             #expect(world.run("backup", "\(world.directory)/copy").code == 0)
             #expect(world.run("restore", "\(world.directory)/copy").code == 0)
             World.until("it serves the restored database") { World.read(told).split(separator: "READY=1").count == 3 }
-            let steps = World.read(told).split(separator: "\n").map { line in
-                line.split(separator: " ").filter { !$0.hasPrefix("MONOTONIC") }.prefix(2).joined(separator: " ")
+            let expected = [
+                "bound", "READY=1 STATUS=serves", "WATCHDOG_USEC=20000000 WATCHDOG=1", "RELOADING=1 STATUS=starts",
+                "EXTEND_TIMEOUT_USEC=600000000", "WATCHDOG_USEC=600000000 WATCHDOG=1", "READY=1 STATUS=serves",
+                "WATCHDOG_USEC=20000000 WATCHDOG=1",
+            ]
+            func steps() -> [String] {
+                World.read(told).split(separator: "\n").map { line in
+                    line.split(separator: " ").filter { !$0.hasPrefix("MONOTONIC") }.prefix(2).joined(separator: " ")
+                }.filter { $0 != "WATCHDOG=1" }
             }
-            #expect(
-                steps.filter { $0 != "WATCHDOG=1" } == [
-                    "bound", "READY=1 STATUS=serves", "WATCHDOG_USEC=20000000 WATCHDOG=1", "RELOADING=1 STATUS=starts",
-                    "EXTEND_TIMEOUT_USEC=600000000", "WATCHDOG_USEC=600000000 WATCHDOG=1", "READY=1 STATUS=serves",
-                    "WATCHDOG_USEC=20000000 WATCHDOG=1",
-                ], "\(World.read(told))")
+            World.until("the last step is told") { steps().count >= expected.count }
+            #expect(steps() == expected, "\(World.read(told))")
             World.kill(daemon, SIGTERM)
-            #expect(World.wait(daemon, timeoutMs: 20_000) == 0)
+            #expect(World.wait(daemon) == 0)
         }
     }
 
@@ -115,8 +122,8 @@ import agentos_apply
             let variables = ["AGENTOS_STATE_DIR", "HOME", "PATH"].flatMap { ["-E", $0] }
             let daemon = begin(
                 world, "daemon", [Self.activate, "-l", world.socket] + variables + [World.program, "daemon"])
-            World.until("somebody listens") { World.exists(world.socket) }
-            #expect(world.run("daemon", "status").code == 0, "\(World.read("\(world.directory)/daemon.err"))")
+            // The name is there a moment before anybody listens.
+            World.until("it is served") { World.exists(world.socket) && world.run("daemon", "status").code == 0 }
             #expect(world.daemonPID == daemon)
             let inode = Self.inode(world.socket)
             #expect(world.run("backup", "\(world.directory)/copy").code == 0)
@@ -128,7 +135,7 @@ import agentos_apply
             #expect(world.run("status").code == 0)
             #expect(Self.inode(world.socket) == inode && world.daemonPID == daemon)
             World.kill(daemon, SIGTERM)
-            #expect(World.wait(daemon, timeoutMs: 20_000) == 0)
+            #expect(World.wait(daemon) == 0)
             #expect(Self.inode(world.socket) == inode, "the manager's socket stays")
         }
     }
@@ -154,8 +161,9 @@ import agentos_apply
             let kind = options.contains("-d") ? "DGRAM" : "STREAM"
             let call =
                 "import socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_\(kind)); s.connect('\(place)'); s.send(b'x')"
-            _ = world.spawn(["/usr/bin/python3", "-c", call], timeoutMs: 10_000)
-            #expect(World.wait(daemon, timeoutMs: 20_000) == 64)
+            // The name is there a moment before anybody listens.
+            World.until("it is called") { world.spawn(["/usr/bin/python3", "-c", call]).code == 0 }
+            #expect(World.wait(daemon) == 64)
             let error = World.read("\(world.directory)/daemon.err")
             #expect(error.contains(message), "\(error)")
         }
@@ -199,7 +207,7 @@ import agentos_apply
                 mkdir("\(world.directory)/run", 0o700)
                 world.moreEnvironment = ["XDG_RUNTIME_DIR=\(world.directory)/run"]
                 let result = world.spawn(
-                    ["/usr/bin/systemd-analyze", "verify", scope, "--man=no"] + files, timeoutMs: 30_000)
+                    ["/usr/bin/systemd-analyze", "verify", scope, "--man=no"] + files)
                 #expect(result.code == 0 && result.error.isEmpty, "\(result.text)")
             }
         }
@@ -213,7 +221,7 @@ import agentos_apply
                 [
                     "/usr/bin/systemd-analyze", "security", "--offline=true",
                     "--security-policy=\(place)/security-policy.json", "--threshold=50", "\(place)/agentos.service",
-                ], timeoutMs: 30_000)
+                ])
             #expect(result.code == 0, "\(result.text)")
             for line in World.read("\(place)/security-policy.json").split(separator: "\n")
             where line.contains("\"weight\"") {

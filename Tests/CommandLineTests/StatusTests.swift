@@ -128,7 +128,9 @@ import agentos_apply
     @Test func whatCrashedIsToldWithItsLastLines() {
         inWorld { world in
             world.apply(
-                World.agent("bad", "echo one; echo 'the \u{1b}[31mreason'; exit 3") + World.agent("good", World.stays))
+                World.agent(
+                    "bad", "echo one; echo 'the \u{1b}[31mreason'; exit 3",
+                    "backoff: {initialSeconds: 86400, maxSeconds: 86400}") + World.agent("good", World.stays))
             World.until("one has crashed") { world.phase("bad") == "BackingOff" && world.phase("good") == "Ready" }
             let plain = world.run("status")
             #expect(plain.code == 0 && plain.output.contains("\ndefault/bad: "), "\(plain.text)")
@@ -139,23 +141,26 @@ import agentos_apply
             #expect(world.run("status", "nobody", "good").code == 1)
             #expect(world.run("status", "--tree", "-o", "json").code == 64 && world.run("status", "cm/x").code == 64)
 
-            func terminal(_ columns: Int, _ command: String, _ variables: String = "") -> String {
-                world.spawn(
-                    [
-                        "script", "-qec",
-                        "stty cols \(columns) rows 10; \(variables) TERM=xterm \(World.program) \(command)",
-                        "/dev/null",
-                    ], timeoutMs: 20_000
-                ).output
+            func onTerminal(_ columns: Int, _ command: String, _ variables: String = "") -> [String] {
+                [
+                    "script", "-qec",
+                    "stty cols \(columns) rows 10; \(variables) TERM=xterm \(World.program) \(command)", "/dev/null",
+                ]
             }
             for columns in [60, 200] {
-                #expect(terminal(columns, "status").contains("\u{1b}[32mReady\u{1b}[0m"))
-                #expect(!terminal(columns, "status", "NO_COLOR=1").contains("\u{1b}"))
+                #expect(world.spawn(onTerminal(columns, "status")).output.contains("\u{1b}[32mReady\u{1b}[0m"))
+                #expect(!world.spawn(onTerminal(columns, "status", "NO_COLOR=1")).output.contains("\u{1b}"))
             }
             // Drawn in place until it is asked to end; what has no room is counted.
-            let watched = terminal(60, "status -w --tree", "timeout --foreground 2 env")
-            #expect(watched.contains("\u{1b}[?7l\u{1b}[2J\u{1b}[Hdefault\u{1b}[K"), "\(watched)")
-            #expect(watched.contains("2 agents: 1 broken, 0 on their way, 1 as they should be"), "\(watched)")
+            let watched = "\(world.directory)/watched"
+            let watching = World.start(
+                onTerminal(60, "status -w --tree"), world.environment, nil, watched, "\(watched).err")
+            World.until("it is drawn") {
+                World.read(watched).contains("2 agents: 1 broken, 0 on their way, 1 as they should be")
+            }
+            #expect(World.read(watched).contains("\u{1b}[?7l\u{1b}[2J\u{1b}[Hdefault\u{1b}[K"))
+            World.kill(watching, SIGTERM)
+            _ = World.wait(watching)
         }
     }
 }
