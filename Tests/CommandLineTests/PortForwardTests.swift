@@ -1,6 +1,5 @@
 import Glibc
 import Support
-import Synchronization
 import Testing
 import Values
 import agentos_apply
@@ -14,31 +13,6 @@ import agentos_apply
         ] { #expect(PortPair(word) == pair) }
         for word in ["", ":", "0", "80:", "0:80", "80:0", "65536", "1:2:3", "a:80", "-1", " 80", "8080:http"] {
             #expect(PortPair(word) == nil, "\(word)")
-        }
-    }
-
-    /// The next one, below those that the kernel gives to whoever asks for any.
-    private static let nextPort = Mutex(20_000 + Int(getpid()) % 100 * 100)
-
-    /// A port that nobody has at the moment, nor gets by chance afterwards.
-    static func freePort() -> Int {
-        let fd = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(fd) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        while true {
-            let port = nextPort.withLock {
-                $0 += 1
-                return $0
-            }
-            address.sin_port = UInt16(port).bigEndian
-            let isFree = withUnsafePointer(to: address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    bind(fd, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-                }
-            }
-            if isFree { return port }
         }
     }
 
@@ -88,7 +62,7 @@ import agentos_apply
 
     @Test func bytesGoToAPortAndBack() {
         inWorld { world in
-            let port = Self.freePort()
+            let port = World.freePort()
             world.apply(Self.echo(port), "--wait")
             let forward = world.begin("port-forward", "agent/echo", ":\(port)", ":1")
             defer { World.kill(forward.pid, SIGKILL) }
@@ -110,7 +84,7 @@ import agentos_apply
         inWorld { world in
             world.apply(World.agent("one", World.stays) + World.agent("off", World.stays, "suspend: true"))
             World.until("it is ready") { world.phase("one") == "Ready" }
-            let closed = Self.freePort()
+            let closed = World.freePort()
             let forward = world.begin("port-forward", "one", ":\(closed)")
             defer { World.kill(forward.pid, SIGKILL) }
             World.until("it listens") { Self.local(forward.output) != nil }
@@ -140,7 +114,7 @@ import agentos_apply
     /// Whoever stops reading holds his own connection up, and no more is kept for him than buffers hold.
     @Test func aReaderThatStopsHoldsNobodyElseUp() {
         inWorld { world in
-            let port = Self.freePort()
+            let port = World.freePort()
             world.apply(Self.echo(port), "--wait")
             let forward = world.begin("port-forward", "echo", ":\(port)")
             defer { World.kill(forward.pid, SIGKILL) }
