@@ -36,7 +36,7 @@ import Testing
             #expect(config.code == 0, "\(config.text)")
             let path = world.write("kubeconfig.yaml", config.output)
             let code = "\(World.root)/Tests/ClientMatrix/\(script).py"
-            let result = world.spawn([python, "-B", code] + words + [path], timeoutMs: 400_000)
+            let result = world.spawn([python, "-B", code] + words + [path], timeoutMs: 800_000)
             let lines = result.output.split(separator: "\n")
             for line in lines where line.hasPrefix("failed ") { Issue.record("\(script): \(line)") }
             let cases = lines.filter { $0.hasPrefix("ok ") || $0.hasPrefix("failed ") }.count

@@ -30,7 +30,7 @@ def case(body):
     return body
 
 
-def until(what, condition, seconds=20):
+def until(what, condition, seconds=120):
     end = time.monotonic() + seconds
     while not (found := condition()):
         if time.monotonic() > end:

@@ -54,7 +54,7 @@ operator.start()
 
 @case
 def starts():
-    assert ready.wait(20)
+    assert ready.wait(120)
 
 
 @case
@@ -95,7 +95,7 @@ def lets_a_deletion_go():
 @case
 def stops():
     stop.set()
-    operator.join(20)
+    operator.join(120)
     assert not operator.is_alive()
 
 

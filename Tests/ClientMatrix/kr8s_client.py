@@ -41,7 +41,7 @@ def create():
 
 @case
 def wait():
-    make("one").wait("condition=Ready", timeout=20)
+    make("one").wait("condition=Ready", timeout=120)
 
 
 @case
@@ -120,7 +120,7 @@ def pods():
 @case
 def logs():
     pod = Pod.get("one-0", namespace=N, api=api)
-    assert "first line" in list(pod.logs())
+    until("the line is there", lambda: "first line" in list(pod.logs()))
 
 
 @case
@@ -164,7 +164,7 @@ def whoami():
 def delete():
     one = Agent.get("one", namespace=N, api=api)
     one.delete()
-    one.wait("delete", timeout=20)
+    one.wait("delete", timeout=120)
     assert not one.exists()
 
 

@@ -8,7 +8,7 @@ HOME = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(CONFIG)))  # kubectl
 ENVIRONMENT = {"HOME": HOME, "KUBECONFIG": CONFIG, "PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "EDITOR": "sed -i s/blue/green/"}
 
 
-def run(*words, stdin=None, seconds=40, environment=None):
+def run(*words, stdin=None, seconds=180, environment=None):
     return subprocess.run(
         [KUBECTL, *words], input=stdin, capture_output=True, text=True, timeout=seconds,
         env={**ENVIRONMENT, **(environment or {})})
@@ -17,9 +17,9 @@ def run(*words, stdin=None, seconds=40, environment=None):
 VERSION = int(re.search(r'"minor": *"(\d+)', run("version", "--client", "-o", "json").stdout).group(1))
 
 
-def check(name, *words, code=0, needs=(), lacks=(), stdin=None, since=0, until=99, seconds=40):
+def check(name, *words, code=0, needs=(), lacks=(), stdin=None, since=0, seconds=180):
     """One command: its code, and what its output says."""
-    if not since <= VERSION <= until:
+    if VERSION < since:
         return
     try:
         result = run(*words, stdin=stdin, seconds=seconds)
@@ -35,6 +35,25 @@ def check(name, *words, code=0, needs=(), lacks=(), stdin=None, since=0, until=9
         if re.search(lack, text, re.S | re.M):
             return told(name, f"{lack!r} in: {text}")
     told(name)
+
+
+def shows(name, *words, line):
+    """A command that goes on: until it has shown a line."""
+    path = f"{HOME}/shown"
+    with open(path, "w") as shown:
+        process = subprocess.Popen([KUBECTL, *words], stdout=shown, stderr=subprocess.STDOUT, env=ENVIRONMENT)
+
+    def text():
+        with open(path) as shown:
+            return shown.read()
+    try:
+        until(name, lambda: re.search(line, text(), re.M) or process.poll() is not None)
+        told(name, None if re.search(line, text(), re.M) else f"no {line!r} in: {text()}")
+    except TimeoutError as problem:
+        told(name, f"{problem}: {text()}")
+    finally:
+        process.kill()
+        process.wait()
 
 
 def write(name, *objects):
@@ -125,12 +144,12 @@ check("scale of another number", "scale", "ag", "two", "--current-replicas=5", "
 check("set nothing away", "get", "ag", "two", "-o", "jsonpath={.spec.replicas}", needs="^1$")
 
 # Wait
-check("wait for a condition", "wait", "--for=condition=Ready", "agent/one", "agent/two", "--timeout=20s", needs=("one condition met", "two condition met"))
-check("wait --all", "wait", "--for=condition=Ready", "agents", "--all", "--timeout=20s", needs="three condition met")
-check("wait -l", "wait", "--for=condition=Ready", "ag", "-l", "app=one", "--timeout=20s", needs="one condition met")
-check("wait for a path", "wait", "--for=jsonpath={.status.phase}=Ready", "ag/one", "--timeout=20s", needs="one condition met", since=23)
-check("wait for what does not come", "wait", "--for=condition=Nothing", "ag/one", "--timeout=1s", code=1, needs="timed out")
-check("wait for a missing one", "wait", "--for=condition=Ready", "ag/nobody", "--timeout=1s", code=1, needs="not ?found")
+check("wait for a condition", "wait", "--for=condition=Ready", "agent/one", "agent/two", "--timeout=120s", needs=("one condition met", "two condition met"))
+check("wait --all", "wait", "--for=condition=Ready", "agents", "--all", "--timeout=120s", needs="three condition met")
+check("wait -l", "wait", "--for=condition=Ready", "ag", "-l", "app=one", "--timeout=120s", needs="one condition met")
+check("wait for a path", "wait", "--for=jsonpath={.status.phase}=Ready", "ag/one", "--timeout=120s", needs="one condition met", since=23)
+check("wait for what does not come", "wait", "--for=condition=Nothing", "ag/one", "--timeout=1s", code=1, needs="timed out|deadline exceeded")
+check("wait for a missing one", "wait", "--for=condition=Ready", "ag/nobody", "--timeout=60s", code=1, needs="not ?found")
 
 # Get
 check("get", "get", "agents", needs=("NAME", "READY", "AGE", "one +"))
@@ -154,7 +173,7 @@ check("get of a missing one", "get", "ag", "nobody", code=1, needs="NotFound")
 check("get of a missing one --ignore-not-found", "get", "ag", "nobody", "--ignore-not-found", code=0)
 check("get of an unknown kind", "get", "unicorns", code=1, needs="resource type")
 check("get --raw", "get", "--raw", "/apis/agentos.dev/v1/namespaces/m1/agents/one", needs='"kind":')
-check("get -w", "get", "ag", "one", "-w", "--request-timeout=2s", code=(0, 1), needs="one ")
+shows("get -w", "get", "ag", "one", "-w", line="^one ")
 check("get secret", "get", "secret", "keys", "-o", "jsonpath={.data.token}", needs="^aHVudGVyMg==$")
 check("get pods", "get", "pods", needs=("NAME +READY +STATUS +RESTARTS +AGE", r"one-0 +1/1 +Running"))
 check("get pod -o wide", "get", "pod", "one-0", "-o", "wide", needs="NODE")
@@ -176,6 +195,7 @@ check("explain of a field", "explain", "agents.spec.replicas", needs="(?i)replic
 check("explain --recursive", "explain", "agents", "--recursive", needs="terminationGracePeriodSeconds")
 
 # Logs, exec, cp, attach, top, rollout
+until("its lines are there", lambda: "second line" in run("logs", "one-0").stdout)
 check("logs", "logs", "one-0", needs=("first line", "second line"))
 check("logs --tail", "logs", "one-0", "--tail=1", needs="second line", lacks="first line")
 check("logs --timestamps", "logs", "one-0", "--timestamps", needs=r"^\d{4}-\d\d-\d\dT\S+ first line")
@@ -189,14 +209,15 @@ check("exec", "exec", "one-0", "--", "echo", "hello", needs="^hello$")
 check("exec -i", "exec", "-i", "one-0", "--", "cat", stdin="through\n", needs="^through$")
 check("exec of a code", "exec", "one-0", "--", "sh", "-c", "echo out; echo err >&2; exit 7", code=7, needs=("out", "err"))
 check("exec of nothing", "exec", "one-0", "--", "/no/such/program", code=(1, 126, 127))
-check("exec of much output", "exec", "one-0", "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x | tail -c 2000000; echo; echo end", needs="end$", seconds=60)
+check("exec of much output", "exec", "one-0", "--", "sh", "-c", "head -c 3000000 /dev/zero | tr '\\0' x | tail -c 2000000; echo; echo end", needs="end$")
 check("exec into a deployment", "exec", "deploy/one", "--", "echo", "there", needs="^there$")
 check("cp out", "cp", "one-0:/etc/hostname", f"{HOME}/copied")
+until("its use was seen", lambda: "one-0" in run("top", "pod").stdout)
 check("top pod", "top", "pod", needs=("NAME", "one-0"))
-check("rollout status", "rollout", "status", "deploy/one", "--timeout=20s", needs="successfully rolled out")
+check("rollout status", "rollout", "status", "deploy/one", "--timeout=120s", needs="successfully rolled out")
 check("rollout history", "rollout", "history", "deploy/one", needs=("REVISION", "CHANGE-CAUSE"))
 check("rollout restart", "rollout", "restart", "deploy/one", needs="restarted")
-check("rollout status of a restart", "rollout", "status", "deploy/one", "--timeout=40s", needs="successfully rolled out")
+check("rollout status of a restart", "rollout", "status", "deploy/one", "--timeout=120s", needs="successfully rolled out")
 check("rollout pause", "rollout", "pause", "deploy/one", needs="paused")
 check("rollout restart while paused", "rollout", "restart", "deploy/one", code=1, needs="paused")
 check("rollout resume", "rollout", "resume", "deploy/one", needs="resumed")
@@ -212,21 +233,21 @@ check("auth can-i as another", "auth", "can-i", "get", "agents", "--as=system:se
 # Delete
 check("delete --dry-run=server", "delete", "ag", "four", "--dry-run=server", needs="four")
 check("deletes nothing", "get", "ag", "four", needs="four")
-check("delete", "delete", "ag", "four", "--timeout=20s", needs="deleted")
+check("delete", "delete", "ag", "four", "--timeout=120s", needs="deleted")
 check("delete of a missing one", "delete", "ag", "four", code=1, needs="NotFound")
 check("delete --ignore-not-found", "delete", "ag", "four", "--ignore-not-found")
-check("delete -f", "delete", "-f", f"{HOME}/three.json", "--timeout=20s", needs="three.* deleted")
+check("delete -f", "delete", "-f", f"{HOME}/three.json", "--timeout=120s", needs="three.* deleted")
 check("delete --wait=false", "delete", "ag", "two", "--wait=false", needs="two.* deleted")
-check("wait for a deletion", "wait", "--for=delete", "ag/two", "--timeout=20s", code=(0, 1))
+check("wait for a deletion", "wait", "--for=delete", "ag/two", "--timeout=120s", code=(0, 1))
 check("create five", "create", "-f", write("five.json", agent("five"), agent("six"), agent("seven")), needs="seven created")
-check("delete --now", "delete", "ag", "five", "--now", "--timeout=20s", needs="five.* deleted")
-check("delete --grace-period=0 --force", "delete", "ag", "six", "--grace-period=0", "--force", "--timeout=20s", needs="six.* (force )?deleted")
-check("delete --cascade=orphan", "delete", "ag", "seven", "--cascade=orphan", "--timeout=20s", needs="seven.* deleted")
-check("delete -l", "delete", "ag", "-l", "app=one", "--timeout=20s", needs="one.* deleted")
-check("delete --all", "delete", "ag", "--all", "--timeout=20s", needs="g-.* deleted")
+check("delete --now", "delete", "ag", "five", "--now", "--timeout=120s", needs="five.* deleted")
+check("delete --grace-period=0 --force", "delete", "ag", "six", "--grace-period=0", "--force", "--timeout=120s", needs="six.* (force )?deleted")
+check("delete --cascade=orphan", "delete", "ag", "seven", "--cascade=orphan", "--timeout=120s", needs="seven.* deleted")
+check("delete -l", "delete", "ag", "-l", "app=one", "--timeout=120s", needs="one.* deleted")
+check("delete --all", "delete", "ag", "--all", "--timeout=120s", needs="g-.* deleted")
 check("delete of several kinds", "delete", "configmap/settings", "secret/keys", needs=("settings", "keys"))
 check("nothing is left", "get", "ag", code=0, needs="No resources found")
-check("delete namespace", "delete", "namespace", "m1", "--timeout=30s", needs="m1.* deleted")
+check("delete namespace", "delete", "namespace", "m1", "--timeout=120s", needs="m1.* deleted")
 check("the namespace is gone", "get", "ns", "m1", code=1, needs="NotFound")
 check("delete clusterrole", "delete", "clusterrole/watcher", "clusterrolebinding/jane-watches", needs="watcher")
 end()

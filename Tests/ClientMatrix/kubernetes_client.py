@@ -191,7 +191,7 @@ def watches():
     thread = threading.Thread(target=change)
     thread.start()
     for event in watch.Watch().stream(
-            custom.list_namespaced_custom_object, **PLACE, resource_version=version, timeout_seconds=15,
+            custom.list_namespaced_custom_object, **PLACE, resource_version=version, timeout_seconds=120,
             field_selector="metadata.name=seen"):
         seen.append(event["type"])
         if event["type"] == "DELETED":
@@ -273,7 +273,7 @@ def execs():
         core.connect_get_namespaced_pod_exec, "one-0", N, command=["sh", "-c", "read x; echo got $x; exit 3"],
         stdin=True, stdout=True, stderr=True, _preload_content=False)
     peer.write_stdin("word\n")
-    peer.run_forever(timeout=10)
+    peer.run_forever(timeout=120)
     assert "got word" in peer.read_stdout() and peer.returncode == 3
     peer.close()
 
@@ -292,7 +292,7 @@ def ports():
     def answer():
         peer = portforward(core.connect_get_namespaced_pod_portforward, "listens-0", N, ports=str(port))
         with contextlib.closing(peer.socket(port)) as connection:
-            connection.settimeout(10)
+            connection.settimeout(60)
             connection.sendall(b"hello")
             return connection.recv(100), peer.error(port)
     until("it answers", lambda: answer() == (b"got hello", None))
@@ -346,7 +346,7 @@ def leader_election():
         ConfigMapLock("election", N, str(uuid.uuid4())), lease_duration=17, renew_deadline=15, retry_period=5,
         onstarted_leading=led.set, onstopped_leading=None)
     threading.Thread(target=leaderelection.LeaderElection(chosen).run, daemon=True).start()
-    assert led.wait(15)
+    assert led.wait(120)
 
 
 @case

@@ -128,7 +128,7 @@ def watch():
 @case
 def pods_and_logs():
     assert client.get(Pod, "one-0").status.phase == "Running"
-    assert "first line" in [line.strip() for line in client.log("one-0")]
+    until("the line is there", lambda: "first line" in [line.strip() for line in client.log("one-0")])
 
 
 @case

@@ -1,7 +1,7 @@
 """kubectl as a person with one Role in one namespace: reader.py KUBECTL KUBECONFIG-OF-AN-ADMINISTRATOR"""
 import json, os, re, subprocess, sys, tempfile
 
-from cases import agent, end, told
+from cases import agent, end, told, until
 
 KUBECTL, ADMIN = sys.argv[1], sys.argv[2]
 HOME = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(ADMIN)))
@@ -11,7 +11,7 @@ N = "m6"
 
 def run(config, *words, stdin=None):
     return subprocess.run(
-        [KUBECTL, *words], input=stdin, capture_output=True, text=True, timeout=40, env={**WORLD, "KUBECONFIG": config})
+        [KUBECTL, *words], input=stdin, capture_output=True, text=True, timeout=180, env={**WORLD, "KUBECONFIG": config})
 
 
 def prepare(*words, stdin=None):
@@ -41,8 +41,9 @@ prepare("create", "secret", "generic", "-n", N, "keys", "--from-literal=token=hu
 prepare("create", "serviceaccount", "-n", N, "robot")
 prepare("create", "role", "-n", N, "reader", "--verb=get,list,watch", "--resource=agents.agentos.dev,pods,pods/log,events")
 prepare("create", "rolebinding", "-n", N, "robot-reads", "--role=reader", f"--serviceaccount={N}:robot")
-prepare("wait", "-n", N, "--for=condition=Ready", "agent/one", "--timeout=20s")
+prepare("wait", "-n", N, "--for=condition=Ready", "agent/one", "--timeout=120s")
 READER = kubeconfig()
+until("its line is there", lambda: "first line" in run(ADMIN, "logs", "-n", N, "one-0").stdout)
 
 
 def check(name, *words, code=0, needs=(), lacks=(), stdin=None):
@@ -68,7 +69,7 @@ check("describe", "describe", "agent", "one", needs="Name: +one")
 check("get pods", "get", "pods", needs="one-0")
 check("logs", "logs", "one-0", needs="first line")
 check("explain", "explain", "agents", needs="spec")
-check("wait", "wait", "--for=condition=Ready", "agent/one", "--timeout=10s", needs="condition met")
+check("wait", "wait", "--for=condition=Ready", "agent/one", "--timeout=120s", needs="condition met")
 check("can-i yes", "auth", "can-i", "list", "agents.agentos.dev", needs="^yes")
 check("can-i no", "auth", "can-i", "delete", "agents.agentos.dev", code=1, needs="^no")
 check("can-i --list", "auth", "can-i", "--list", needs="agents.agentos.dev", lacks=r"^\*\.\*")
