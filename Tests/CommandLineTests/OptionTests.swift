@@ -74,6 +74,24 @@ private struct Carrier: Verb {
     }
 
     @Test(arguments: [
+        (["patch", "agent", "x"], "unknown command \"patch\"; 'agentos-apply edit'"),
+        (["ps"], "unknown command \"ps\"; 'agentos-apply status' shows what runs"),
+        (["apply", "--server-side"], "unknown option --server-side; every apply is one of the server's side"),
+        (["delete", "agent", "x", "--wait=false"], "unknown option --wait; it waits without it, and --no-wait"),
+        (["apply", "--dry-run=client"], "--dry-run: expected server, or no value; found \"client\""),
+        (["delete", "agent", "x", "--dry-run=none"], "--dry-run: expected server, or no value; found \"none\""),
+        (["help", "drain"], "unknown command \"drain\"; there is one machine"),
+        (["get", "pods"], "agents are what runs, and kubectl sees them as pods"),
+        (["get", "agents,secrets", "x"], "several kinds: give no names with them"),
+    ]) func wordsOfKubectlLeadOn(words: [String], hint: String) {
+        do {
+            let invocation = try Invocation(words)
+            _ = try invocation.verb.run(invocation)
+            Issue.record("\(words) was taken")
+        } catch { #expect("\(error)".contains(hint), "\(error)") }
+    }
+
+    @Test(arguments: [
         (["x", "ls", "-la"], ["x", "ls", "-la"]), (["x", "--", "ls", "-la"], ["x", "ls", "-la"]),
         (["-i", "x", "sh", "-c", "echo", "--", "-i"], ["x", "sh", "-c", "echo", "--", "-i"]),
         (["x", "-i", "--", "sh"], ["x", "sh"]),

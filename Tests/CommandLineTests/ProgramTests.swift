@@ -63,6 +63,19 @@ import Values
         }
     }
 
+    @Test func severalKindsAreShownAndADryRunDeletesNothing() {
+        inWorld { world in
+            world.startDaemon()
+            let map = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m}\n---\n"
+            #expect(world.apply(map + World.agent("one", "x", "suspend: true")).code == 0)
+            #expect(world.run("get", "agents,cm", "-o", "name").output == "agent.agentos.dev/one\nconfigmap/m\n")
+            #expect(world.run("get", "all", "-o", "name").output == "agent.agentos.dev/one\n")
+            let dry = world.run("delete", "agent", "one", "--dry-run=server")
+            #expect(dry.code == 0 && dry.output == "agent.agentos.dev \"one\" deleted (dry run)\n", "\(dry.text)")
+            #expect(world.run("get", "agents", "-o", "name").output == "agent.agentos.dev/one\n")
+        }
+    }
+
     /// More than one JSON text may hold: all of it is shown, waited for and deleted.
     @Test func aListLargerThanAnyManifestIsWhole() {
         inWorld { world in

@@ -33,7 +33,7 @@ package struct Invocation {
                 return
             }
             guard let type = Verbs.named(words[place]) else {
-                let hint = Verbs.suggestion(for: words[place])
+                let hint = KubectlWords.hint(verb: words[place]) ?? Verbs.suggestion(for: words[place])
                 throw CommandProblem(
                     .usage, "unknown command \"\(words[place])\"\(hint)\nSee 'agentos-apply --help'.")
             }
@@ -86,7 +86,10 @@ package struct Invocation {
                 let name = option.description.name
                 if parts.count == 2, parts[1] != "true", !option.description.flagWords.contains(parts[1]) {
                     let words = option.description.flagWords.joined(separator: " or ")
-                    throw usage(words.isEmpty ? "--\(name) takes no value" : "--\(name): expected \(words)")
+                    throw usage(
+                        words.isEmpty
+                            ? "--\(name) takes no value"
+                            : "--\(name): expected \(words), or no value; found \"\(parts[1])\"")
                 }
                 try take("true", option)
             } else if parts.count == 2 {
@@ -105,7 +108,9 @@ package struct Invocation {
         if word.hasPrefix("--") {
             let name = String(word.dropFirst(2))
             if let option = options.first(where: { $0.description.name == name }) { return option }
-            let hint = Suggestion.text(for: name, among: options.map(\.description.name))
+            let known = options.map(\.description.name)
+            let hint =
+                KubectlWords.hint(option: name, of: type(of: verb).name) ?? Suggestion.text(for: name, among: known)
             throw usage("unknown option --\(name)\(hint)\(commandHint)")
         }
         let letters = Array(word.dropFirst())

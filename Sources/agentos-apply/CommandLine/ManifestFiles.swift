@@ -61,7 +61,7 @@ enum ManifestFiles {
 func kind(_ word: String, _ invocation: Invocation) throws -> Kind {
     if let kind = Kind.named(word) { return kind }
     let words = Kind.allCases.flatMap { [$0.singular, $0.resource] }
-    throw invocation.usage(
-        "unknown kind \"\(word)\": expected \(Kind.allCases.map(\.singular).joined(separator: ", "))\(Suggestion.text(for: word, among: words))"
-    )
+    let known = Kind.allCases.map(\.singular).joined(separator: ", ")
+    let hint = KubectlWords.hint(kind: word) ?? Suggestion.text(for: word, among: words)
+    throw invocation.usage("unknown kind \"\(word)\": expected \(known)\(hint)")
 }

@@ -14,7 +14,7 @@ struct Apply: Verb {
     let manifests = ManifestOptions()
     @Option("plan", value: "FILE", "do exactly what this plan says, or nothing when things have moved since")
     var plan: String?
-    @Flag("dry-run", "say what would happen, change nothing") var isDryRun
+    @Flag("dry-run", also: ["server"], "say what would happen, change nothing") var isDryRun
     @Flag("wait", "wait until all agents are Ready or have failed for good") var waits
     @Option(
         "fail-after", value: "N", in: 1...1_000_000, "with --wait: crashes of a replica that are enough (default: 3)")

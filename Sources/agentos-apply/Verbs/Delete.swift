@@ -13,6 +13,7 @@ struct Delete: Verb {
     let timeout = TimeoutOption()
     @Option("grace-period", value: "SECONDS", in: 0...86_400, "instead of the agent's own; 0 kills at once")
     var graceSeconds: Int?
+    @Flag("dry-run", also: ["server"], "say what would be deleted, delete nothing") var isDryRun
     @Flag("no-wait", "return when the deletion is accepted") var hasNoWait
     @Flag("ignore-not-found", "a missing object is no error") var ignoresMissing
 
@@ -28,7 +29,8 @@ struct Delete: Verb {
             let answers = session.client.perform(
                 wave.map {
                     Client.Request(
-                        "DELETE", Session.path($0.kind, namespace: $0.namespace, name: $0.name), body: body)
+                        "DELETE", Session.path($0.kind, namespace: $0.namespace, name: $0.name),
+                        query: isDryRun ? [("dryRun", "All")] : [], body: body)
                 })
             for (target, answer) in zip(wave, answers) {
                 let response: Client.Response
@@ -37,8 +39,9 @@ struct Delete: Verb {
                 case .failure(let failure): throw session.problem(failure)
                 }
                 if response.isSuccess {
-                    try Terminal.print("\(target.kind.qualifiedSingular) \"\(target.name)\" deleted")
-                    awaited.append(target)
+                    let note = isDryRun ? " (dry run)" : ""
+                    try Terminal.print("\(target.kind.qualifiedSingular) \"\(target.name)\" deleted\(note)")
+                    if !isDryRun { awaited.append(target) }
                 } else if response.status != 404 || !ignoresMissing {
                     let problem = session.problem(response)
                     Terminal.printError(problem.message)

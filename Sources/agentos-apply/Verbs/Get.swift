@@ -4,8 +4,8 @@ import Values
 
 struct Get: Verb {
     static let name = "get"
-    static let usage = "get KIND [NAME…] | -f PATH…"
-    static let text = "Show objects."
+    static let usage = "get KIND [NAME…] | KIND,KIND… | all | -f PATH…"
+    static let text = "Show objects; all is agents and Sources."
     static let operands = Operands.objects
 
     let manifests = ManifestOptions()
@@ -42,6 +42,21 @@ struct Get: Verb {
         var namespace: String?
     }
 
+    /// The kinds that are shown whole; nil when objects are named.
+    private func kinds(_ first: String, _ invocation: Invocation) throws -> [Kind]? {
+        let words = first == "all" ? ["agent", "source"] : first.split(separator: ",").map(String.init)
+        if words.count > 1, invocation.words.count > 1 {
+            throw invocation.usage("several kinds: give no names with them")
+        }
+        guard invocation.words.count == 1, !first.contains("/") else { return nil }
+        var kinds: [Kind] = []
+        for word in words {
+            let kind = try kind(word, invocation)
+            if !kinds.contains(kind) { kinds.append(kind) }
+        }
+        return kinds
+    }
+
     private func groups(_ invocation: Invocation) throws -> [Group] {
         let namespace = isEverywhere ? nil : manifests.namespace ?? "default"
         let targets: [Target]
@@ -49,8 +64,10 @@ struct Get: Verb {
             guard let first = invocation.words.first else {
                 throw invocation.usage("give a KIND: agents, sources, namespaces, secrets, configmaps; or -f PATH")
             }
+            if let kinds = try kinds(first, invocation) {
+                return kinds.map { Group(kind: $0, names: [], namespace: namespace) }
+            }
             targets = try invocation.targets(invocation.words)
-            if targets.isEmpty { return [Group(kind: try kind(first, invocation), names: [], namespace: namespace)] }
         } else {
             if !invocation.words.isEmpty || selector.isGiven || isEverywhere {
                 throw invocation.usage("give either words, or -f PATH")

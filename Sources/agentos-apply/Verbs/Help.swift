@@ -20,7 +20,8 @@ struct Help: Verb {
             return .success
         }
         guard let verb = Verbs.named(name) else {
-            throw invocation.usage("unknown command \"\(name)\"\(Verbs.suggestion(for: name))")
+            let hint = KubectlWords.hint(verb: name) ?? Verbs.suggestion(for: name)
+            throw invocation.usage("unknown command \"\(name)\"\(hint)")
         }
         try Terminal.print(isManual ? ManualPage.page(verb) : Verbs.overview(name))
         return .success
