@@ -122,6 +122,8 @@ extension Life {
         pending = []
         inFlight = []
         storeAt = 0
+        // Whoever loses Ready and regains it later has not become Ready then.
+        readyAnew = []
         // Operations of the life before are no longer ours to guard; what they do is seen.
         conductor = Conductor(engine: startedEngine())
         configureSinks()
