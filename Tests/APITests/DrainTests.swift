@@ -57,7 +57,7 @@ import Values
             #expect(seen.hasSuffix("\r\n0\r\n\r\n"), "the watch ends as an answer that is whole: \(seen.suffix(80))")
             let exec = crowd.others[2].read { $0.contains("the daemon stops") }
             #expect(exec.contains("the daemon stops"), "\(exec)")
-            #expect(World.wait(pid, timeoutMs: 60_000) == 0, "\(World.read("\(world.directory)/daemon.err"))")
+            #expect(World.wait(pid) == 0, "\(World.read("\(world.directory)/daemon.err"))")
             #expect(World.isAlive(agent), "agents run on")
         }
     }
@@ -69,7 +69,7 @@ import Values
             let crowd = Crowd(world)
             // Somebody takes the state directory away: what this daemon writes would be nobody's.
             #expect(rename("\(world.state)/lock", "\(world.state)/lock.gone") == 0)
-            #expect(World.wait(pid, timeoutMs: 60_000) == 74, "\(World.read("\(world.directory)/daemon.err"))")
+            #expect(World.wait(pid) == 74, "\(World.read("\(world.directory)/daemon.err"))")
             _ = crowd.others.count
         }
     }

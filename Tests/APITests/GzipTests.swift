@@ -31,7 +31,7 @@ import Values
             ("socket", .text(world.socket)), ("lines", .list(lines.map { .list($0.map(Node.text)) })),
         ])
         let result = world.spawn(
-            ["/usr/bin/python3", "-c", code], input: JSONWriter.text(work), timeoutMs: 180_000)
+            ["/usr/bin/python3", "-c", code], input: JSONWriter.text(work))
         let answers = JSONReader.read(result.output)?.list ?? []
         #expect(answers.count == lines.count, "\(result.text)")
         return answers.count == lines.count ? answers : lines.map { _ in .emptyMap }

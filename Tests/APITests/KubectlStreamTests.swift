@@ -30,7 +30,7 @@ import Values
         let program = try Self.program(variable)
         try Self.served { world, config in
             func kubectl(_ words: [String], input: String? = nil) -> World.Result {
-                world.spawn([program, "--kubeconfig=\(config)"] + words, input: input, timeoutMs: 240_000)
+                world.spawn([program, "--kubeconfig=\(config)"] + words, input: input)
             }
             let failed = kubectl(["exec", "one-0", "--", "sh", "-c", "echo out; echo err >&2; exit 7"])
             #expect(failed.code == 7 && failed.output == "out\n" && failed.error.hasPrefix("err\n"), "\(failed.text)")
@@ -55,11 +55,10 @@ import Values
         let program = try Self.program(variable)
         try Self.served { world, config in
             func kubectl(_ words: [String], input: String? = nil) -> World.Result {
-                world.spawn([program, "--kubeconfig=\(config)"] + words, input: input, timeoutMs: 240_000)
+                world.spawn([program, "--kubeconfig=\(config)"] + words, input: input)
             }
             let terminal = world.spawn(
-                ["/usr/bin/python3", world.write("terminal.py", Self.terminal), program, "--kubeconfig=\(config)"],
-                timeoutMs: 240_000)
+                ["/usr/bin/python3", world.write("terminal.py", Self.terminal), program, "--kubeconfig=\(config)"])
             #expect(terminal.code == 9, "\(terminal.text)")
             // There and back, as tar has it.
             let file = world.write("there", String(repeating: "0123456789abcdef", count: 40_000))
@@ -73,14 +72,14 @@ import Values
                 "\(output).err")
             World.until("it shows what is written") { World.read(output).contains("tick\n") }
             World.kill(attached, SIGKILL)
-            _ = World.wait(attached, timeoutMs: 60_000)
+            _ = World.wait(attached)
         }
     }
 
     @Test func pythonsClientRunsCommandsBesideAgents() throws {
         let python = try Self.program("AGENTOS_TEST_CLIENTS")
         try Self.served { world, config in
-            let result = world.spawn([python, world.write("client.py", Self.python), config], timeoutMs: 240_000)
+            let result = world.spawn([python, world.write("client.py", Self.python), config])
             #expect(result.code == 0, "\(result.text)")
         }
     }

@@ -64,11 +64,11 @@ struct Kubectl {
     }
 
     func run(_ words: [String]) -> World.Result {
-        world.spawn([program, "--server=http://127.0.0.1:\(port)"] + words, timeoutMs: 180_000)
+        world.spawn([program, "--server=http://127.0.0.1:\(port)"] + words)
     }
 
     func close() {
         World.kill(relay, SIGKILL)
-        _ = World.wait(relay, timeoutMs: 60_000)
+        _ = World.wait(relay)
     }
 }

@@ -326,7 +326,7 @@ final class TLSClient {
             ("key", .text(credential.map { world.write("client.key", $0.key) } ?? "")),
         ])
         let result = world.spawn(
-            ["/usr/bin/python3", "-c", Self.code], input: JSONWriter.text(work), timeoutMs: 300_000)
+            ["/usr/bin/python3", "-c", Self.code], input: JSONWriter.text(work))
         let answers = JSONReader.read(result.output)?.list?.compactMap(\.string)
         #expect(answers?.count == lines.count, "\(result.text)")
         return answers ?? lines.map { _ in "no answer" }
@@ -346,7 +346,7 @@ final class TLSClient {
         #expect(made.code == 0, "\(made.text)")
         let file = world.write("kubeconfig-\(configurations)", made.output)
         return { [world] words in
-            world.spawn([program, "--kubeconfig=\(file)"] + words, timeoutMs: 180_000)
+            world.spawn([program, "--kubeconfig=\(file)"] + words)
         }
     }
 }

@@ -129,7 +129,7 @@ import Values
                 print("valid")
                 """
             let paths = documents.indices.map { "\(world.directory)/document-\($0).json" }
-            let result = world.spawn([Self.python, "-c", code] + paths, timeoutMs: 300_000)
+            let result = world.spawn([Self.python, "-c", code] + paths)
             #expect(result.code == 0 && result.output == "valid\n", "\(result.text)")
         }
     }

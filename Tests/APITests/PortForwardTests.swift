@@ -153,7 +153,7 @@ import Values
                 nil, output, "\(world.directory)/forward.err")
             defer {
                 World.kill(forward, SIGKILL)
-                _ = World.wait(forward, timeoutMs: 60_000)
+                _ = World.wait(forward)
             }
             func local(_ remote: Int) -> Int? {
                 World.read(output).split(separator: "\n").first {
@@ -162,11 +162,10 @@ import Values
             }
             World.until("it listens: \(World.read("\(world.directory)/forward.err"))") { local(1) != nil }
             guard let here = local(port), let closed = local(1) else { return }
-            let result = world.spawn(Self.client(here), timeoutMs: 300_000)
+            let result = world.spawn(Self.client(here))
             #expect(result.output == String(repeating: "same\n", count: 16), "\(result.text)")
             _ = world.spawn(
-                ["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', \(closed))).recv(1)"],
-                timeoutMs: 120_000)
+                ["python3", "-c", "import socket; socket.create_connection(('127.0.0.1', \(closed))).recv(1)"])
             World.until("kubectl tells why") {
                 World.read("\(world.directory)/forward.err").contains("Connection refused")
             }

@@ -104,7 +104,7 @@ import Values
             /// One more than the highest descriptor that is open.
             func open() -> Int { (World.names("/proc/\(pid)/fd").compactMap { Int($0) }.max() ?? 0) + 1 }
             func limit(_ count: Int) {
-                #expect(world.spawn(["prlimit", "--pid", "\(pid)", "--nofile=\(count):"], timeoutMs: 60_000).code == 0)
+                #expect(world.spawn(["prlimit", "--pid", "\(pid)", "--nofile=\(count):"]).code == 0)
             }
             limit(open() + 8)
             var clients: [RawClient] = []

@@ -217,7 +217,7 @@ import Values
                 "--wait")
             for (name, code) in Self.cases {
                 let path = world.write("case.py", Self.client + code)
-                let result = world.spawn(["/usr/bin/python3", path, world.socket], timeoutMs: 240_000)
+                let result = world.spawn(["/usr/bin/python3", path, world.socket])
                 #expect(result.code == 0, "\(name): \(result.text)")
             }
             #expect(world.phase("one") == "Ready" && world.runOf("one")?["restarts"]?.int == 0)

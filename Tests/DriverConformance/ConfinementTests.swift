@@ -151,7 +151,7 @@ import Values
                         "forker", isolation,
                         "i=0; while [ $i -lt 40 ]; do sleep 100 & i=$((i+1)); done; echo all; wait",
                         "restartPolicy: Never\nresources: {limits: {pids: 20}}"))
-            World.until("too much memory ends it", 60_000) { world.phase("eater") == "Failed" }
+            World.until("too much memory ends it") { world.phase("eater") == "Failed" }
             #expect(
                 world.lastExit("eater")?["reason"]?.string == "OOMKilled",
                 "\(world.run("describe", "agent", "eater").text)")

@@ -27,8 +27,7 @@ import Testing
             #expect(exec("/etc/passwd").code == 126)
             // Who reads slowly gets the last bytes, too.
             let slow = world.spawn(
-                ["/bin/sh", "-c", "\(World.program) exec one -- seq 1 300000 | (sleep 3; tail -n 1)"],
-                timeoutMs: 180_000)
+                ["/bin/sh", "-c", "\(World.program) exec one -- seq 1 300000 | (sleep 3; tail -n 1)"])
             #expect(slow.output == "300000\n", "\(slow.text)")
             // What the command leaves behind does not hold it up, and does not stay.
             let left = "sleep 31\(getpid())"
@@ -111,7 +110,7 @@ import Testing
                 """
             world.write("terminal.py", script)
             let result = world.spawn(
-                ["/usr/bin/python3", "\(world.directory)/terminal.py", World.program], timeoutMs: 300_000)
+                ["/usr/bin/python3", "\(world.directory)/terminal.py", World.program])
             #expect(result.code == 9, "\(result.text)")
         }
     }

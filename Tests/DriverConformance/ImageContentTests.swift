@@ -44,11 +44,11 @@ import Values
             }
             world.apply(manifests)
             for (number, (user, expected)) in rows.enumerated() {
-                World.until("\(user) ran", 120_000) { world.phase("user-\(number)") == "Completed" }
+                World.until("\(user) ran") { world.phase("user-\(number)") == "Completed" }
                 #expect(world.log("user-\(number)") == [expected], "\(user)")
             }
             for (name, unknown) in [("no-user", "\"ghost\""), ("no-group", "\"ghosts\"")] {
-                World.until("\(name) is refused", 120_000) { world.phase(name) == "Failed" }
+                World.until("\(name) is refused") { world.phase(name) == "Failed" }
                 let exit = world.lastExit(name)
                 #expect(exit?["reason"]?.string == "StartError")
                 #expect(exit?["message"]?.string?.contains(unknown) == true, "\(String(describing: exit))")
@@ -105,7 +105,7 @@ import Values
                     "one", script,
                     "driver: \(isolation.driver)\nimageArchive: \(image)\nrestartPolicy: Never\nsecurityContext: {runAsUser: 0}"
                 ))
-            World.until("it ran", 120_000) { ["Completed", "Failed"].contains(world.phase("one")) }
+            World.until("it ran") { ["Completed", "Failed"].contains(world.phase("one")) }
             let lines = world.log("one")
             #expect(lines.dropLast().sorted() == Self.tree, "\(world.run("describe", "agent", "one").text)")
             #expect(lines.last == "deepnewplainnifu")
@@ -125,7 +125,7 @@ import Values
                 world.apply(
                     World.agent(
                         name, "true", "driver: \(isolation.driver)\nimageArchive: \(image)\nrestartPolicy: Never"))
-                World.until("\(name) is refused", 120_000) { world.phase(name) == "Failed" }
+                World.until("\(name) is refused") { world.phase(name) == "Failed" }
                 let exit = world.lastExit(name)
                 #expect(exit?["reason"]?.string == "StartError", "\(name): \(String(describing: exit))")
                 #expect(exit?["message"]?.string?.isEmpty == false)
@@ -182,8 +182,7 @@ extension World {
         let path = "\(directory)/\(name).tar"
         let script = #filePath.replacing("ImageContentTests.swift", with: "image.py")
         let result = spawn(
-            ["/usr/bin/python3", script, Containerd.image, path], input: JSONWriter.text(description),
-            timeoutMs: 180_000)
+            ["/usr/bin/python3", script, Containerd.image, path], input: JSONWriter.text(description))
         try #require(result.code == 0, "\(result.text)")
         return path
     }

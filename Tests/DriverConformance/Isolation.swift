@@ -61,7 +61,7 @@ final class Containerd {
         let script = #filePath.replacing("Tests/DriverConformance/Isolation.swift", with: "scripts/make-image")
         let maker = World.start(
             ["/usr/bin/python3", script, path], ["PATH=/usr/bin:/bin:/usr/sbin"], nil, "/dev/null", "\(path).log")
-        #expect(World.wait(maker, timeoutMs: 180_000) == 0, "make-image: \(World.read("\(path).log"))")
+        #expect(World.wait(maker) == 0, "make-image: \(World.read("\(path).log"))")
         unlink("\(path).log")
         return path
     }()
@@ -123,7 +123,7 @@ final class Containerd {
         let process = World.start(
             ["ctr", "-a", socket, "-n", namespace] + words, ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], nil, output,
             "/dev/null")
-        return World.wait(process, timeoutMs: 120_000) == 0 ? World.read(output) : nil
+        return World.wait(process) == 0 ? World.read(output) : nil
     }
 
     private func lines(_ text: String?) -> [String] { (text ?? "").split(separator: "\n").map(String.init) }
@@ -194,7 +194,7 @@ extension World {
         for name in World.names("\(state)/network") { umount2("\(state)/network/\(name)", 2) }
         for link in bridges {
             _ = World.wait(
-                World.start(["ip", "link", "del", link], environment, nil, "/dev/null", "/dev/null"), timeoutMs: 60_000)
+                World.start(["ip", "link", "del", link], environment, nil, "/dev/null", "/dev/null"))
         }
     }
 
@@ -219,8 +219,8 @@ extension World {
             .filter { !$0.isEmpty }
     }
 
-    func untilLog(_ name: String, _ text: String, _ timeoutMs: Int = 60_000) {
-        World.until("\(name) says \(text): \(log(name).suffix(5))", timeoutMs) {
+    func untilLog(_ name: String, _ text: String) {
+        World.until("\(name) says \(text): \(log(name).suffix(5))") {
             log(name).contains { $0.contains(text) }
         }
     }

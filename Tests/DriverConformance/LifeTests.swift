@@ -41,7 +41,7 @@ import Testing
                         "[sh, -c, \"x\"]", with: "[/no/such/program]"))
             World.until("it runs") { world.pid("killed") > 1 }
             World.kill(world.pid("killed"), SIGKILL)
-            World.until("all ended", 120_000) {
+            World.until("all ended") {
                 ["three", "killed", "missing"].allSatisfy { world.phase($0) == "Failed" }
                     && world.phase("zero") == "Completed"
             }
@@ -73,7 +73,7 @@ import Testing
                     + world.agent(
                         "polite", isolation, "trap 'echo bye; exit 0' TERM; echo here; while :; do sleep 0.1; done",
                         "suspend: true"))
-            World.until("both stopped", 120_000) {
+            World.until("both stopped") {
                 world.phase("deaf") == "Suspended" && world.phase("polite") == "Suspended"
             }
             #expect(world.lastExit("deaf")?["signal"]?.string == "SIGKILL")
@@ -86,7 +86,7 @@ import Testing
         try inIsolation(isolation) { world, _ in
             let script = "i=0; while [ $i -lt 5000 ]; do echo \"line $i\"; i=$((i+1)); done; printf 'no newline'"
             world.apply(world.agent("talker", isolation, script, "restartPolicy: Never"))
-            World.until("it has talked", 120_000) { world.phase("talker") == "Completed" }
+            World.until("it has talked") { world.phase("talker") == "Completed" }
             let lines = world.log("talker")
             #expect(lines == (0..<5000).map { "line \($0)" } + ["no newline"])
         }
@@ -139,7 +139,7 @@ import Testing
             }
             #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
             try containerd.start()
-            World.until("the other starts", 120_000) { world.phase("two") == "Ready" }
+            World.until("the other starts") { world.phase("two") == "Ready" }
             #expect(before == (world.runOf("one")?["id"]?.string, world.pid("one")))
             let ticks = world.log("one").compactMap { Int($0.dropFirst(5)) }
             #expect(ticks == Array(0..<ticks.count))
@@ -155,9 +155,9 @@ import Testing
             World.kill(containerd.pid, SIGSTOP)
             world.apply(world.agent("two", isolation, World.stays) + World.agent("beside", World.stays))
             World.until("processes start all the same") { world.phase("beside") == "Ready" }
-            World.until("the outage is told", 120_000) { world.reason("two") == "DriverUnavailable" }
+            World.until("the outage is told") { world.reason("two") == "DriverUnavailable" }
             World.kill(containerd.pid, SIGCONT)
-            World.until("all run", 120_000) { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
+            World.until("all run") { world.phase("two") == "Ready" && world.phase("one") == "Ready" }
             #expect(containerd.tasks.count == 2, "nothing was started twice")
         }
     }
@@ -196,12 +196,12 @@ import Testing
             }
             World.until("it listens") { !World.read(output).isEmpty }
             world.apply(world.agent("two", .containerd, World.stays))
-            World.until("the outage is told", 120_000) { world.reason("two") == "DriverUnavailable" }
+            World.until("the outage is told") { world.reason("two") == "DriverUnavailable" }
             #expect(world.condition("one", "Ready")?["status"]?.string == "True", "what runs is not in doubt")
             World.kill(fake, SIGKILL)
             unlink(containerd.socket)
             try containerd.start()
-            World.until("the other starts", 120_000) { world.phase("two") == "Ready" }
+            World.until("the other starts") { world.phase("two") == "Ready" }
             #expect(world.pid("one") == before && containerd.tasks.count == 2)
         }
     }
@@ -256,7 +256,7 @@ import Testing
             let pid = world.pid("one")
             defer { World.kill(pid, SIGKILL) }
             world.killDaemon()
-            _ = world.spawn(["/bin/rm", "-rf", "\(world.state)/store", "\(world.state)/journal"], timeoutMs: 60_000)
+            _ = world.spawn(["/bin/rm", "-rf", "\(world.state)/store", "\(world.state)/journal"])
             world.startDaemon()
             World.until("it is told") {
                 let log = world.log

@@ -36,7 +36,7 @@ import Values
             world.killDaemon()
             world.startDaemon()
             exec("touch $HOME/dead")
-            World.until("another run", 120_000) {
+            World.until("another run") {
                 world.runOf("one")?["id"]?.string != run && world.phase("one") == "Ready"
             }
             #expect(

@@ -25,7 +25,7 @@ final class LinePeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 60_000)
+            _ = World.wait(pid)
         } else {
             unlink("\(world.directory)/socket")
             pid = World.start(

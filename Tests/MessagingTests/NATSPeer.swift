@@ -56,7 +56,7 @@ final class NATSPeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 60_000)
+            _ = World.wait(pid)
         } else {
             start(configuration)
         }
@@ -90,7 +90,7 @@ final class NATSPeer: PeerConformance.Peer, @unchecked Sendable {  // the world 
         let python = try #require(
             World.variable("AGENTOS_TEST_CLIENTS"), "AGENTOS_TEST_CLIENTS names no Python; scripts/test gets it")
         let path = "\(World.root)/Tests/MessagingTests/\(script).py"
-        let result = world.spawn([python, "-B", path] + words, timeoutMs: 240_000)
+        let result = world.spawn([python, "-B", path] + words)
         #expect(result.code == 0, "\(result.text.suffix(2000))")
         return result
     }

@@ -63,7 +63,7 @@ final class WebhookPeer: PeerConformance.Peer, @unchecked Sendable {  // the wor
     func setAway(_ isAway: Bool) throws {
         if isAway {
             World.kill(pid, SIGKILL)
-            _ = World.wait(pid, timeoutMs: 60_000)
+            _ = World.wait(pid)
         } else {
             unlink("\(directory)/port")
             pid = World.start(

@@ -178,7 +178,7 @@ extension World {
                 "-days", "2",
                 "-subj", "/CN=test", "-addext", "subjectAltName=\(name)", "-keyout", "\(base).key", "-out",
                 "\(base).crt",
-            ], timeoutMs: 120_000)
+            ])
         try #require(result.code == 0, "\(result.text)")
         chmod("\(base).key", 0o600)
         return ("\(base).crt", "\(base).key")

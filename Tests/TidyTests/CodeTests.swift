@@ -243,7 +243,7 @@ import Testing
             let places = ["Sources", "Tests", "Package.swift"].map { "\(House.root)/\($0)" }
             let path = "PATH=\(World.variable("PATH") ?? "/usr/bin:/bin")"
             let lint = world.spawn(
-                ["env", path, "swift", "format", "lint", "--strict", "-r"] + places, timeoutMs: 300_000)
+                ["env", path, "swift", "format", "lint", "--strict", "-r"] + places)
             #expect(lint.code == 0, "\(lint.error.prefix(4000))")
         }
     }

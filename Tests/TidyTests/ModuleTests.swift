@@ -132,7 +132,7 @@ import Testing
 
     @Test func thePictureOfTheModulesIsCurrent() {
         inWorld { world in
-            let check = world.spawn(["\(House.root)/scripts/modules", "--check"], timeoutMs: 180_000)
+            let check = world.spawn(["\(House.root)/scripts/modules", "--check"])
             #expect(check.code == 0, "\(check.error)")
         }
     }

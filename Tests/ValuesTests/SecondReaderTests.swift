@@ -65,7 +65,7 @@ import Values
         var output = ""
         inWorld { world in
             let path = world.write("lines", lines.joined(separator: "\n") + "\n")
-            let result = world.spawn(["/usr/bin/python3", "-c", code, path], timeoutMs: 300_000)
+            let result = world.spawn(["/usr/bin/python3", "-c", code, path])
             #expect(result.code == 0, "python3 with yaml is needed: scripts/setup --tests; \(result.error)")
             output = result.output
         }
