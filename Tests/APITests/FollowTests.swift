@@ -76,9 +76,9 @@ import Values
                 return client
             }
             func ids(_ text: String) -> [Int] {
-                text.replacing("\r\n", with: "\n").split(separator: "\n").filter { $0.hasPrefix("id: ") }.compactMap {
-                    Int($0.dropFirst(4))
-                }
+                // What follows the last end of a line has not come whole.
+                text.replacing("\r\n", with: "\n").split(separator: "\n", omittingEmptySubsequences: false).dropLast()
+                    .filter { $0.hasPrefix("id: ") }.compactMap { Int($0.dropFirst(4)) }
             }
             let path = "/apis/agentos.dev/v1/events/stream"
             let first = stream(path)
