@@ -95,7 +95,8 @@ import agentos_apply
     @Test func followingLosesNothing() {
         inWorld { world in
             let counts =
-                "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n > n; echo run $n; [ $n -ge 8 ] && exit 0; exit 1"
+                "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n > n; echo run $n; "
+                + "while [ ! -e go ]; do sleep 0.05; done; [ $n -ge 8 ] && exit 0; exit 1"
             let backoff = "backoff: {initialSeconds: 0, maxSeconds: 0}\nrestartPolicy: OnFailure"
             world.startDaemon()
             func labelled(_ manifest: String) -> String {
@@ -105,6 +106,9 @@ import agentos_apply
             let following = world.begin("logs", "-f", "-l", "tier=loud")
             World.until("it follows") { World.read(following.output) == "[early/0] here\n" }
             world.apply(labelled(World.agent("loud", counts, backoff)))
+            // Who comes when a run is over begins with the next.
+            World.until("the first run is followed") { World.read(following.output).contains("run 1\n") }
+            world.write("\(World.openPath(world.pid("loud"), "cwd"))/go", "")
             World.until("all runs are shown") { World.read(following.output).contains("run 8\n") }
             #expect(
                 World.read(following.output) == "[early/0] here\n" + (1...8).map { "[loud/0] run \($0)\n" }.joined())

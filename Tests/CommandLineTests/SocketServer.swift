@@ -14,7 +14,7 @@ final class SocketServer: @unchecked Sendable {  // its fields do not change aft
         self.directory = directory
         let path = "\(directory)/s.sock"
         self.path = path
-        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        let server = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
@@ -42,7 +42,11 @@ final class SocketServer: @unchecked Sendable {  // its fields do not change aft
     }
 
     private static func serve(_ connection: Int32, _ answer: @Sendable (String) -> [UInt8]?) {
-        defer { close(connection) }
+        defer {
+            // Programs that other tests have started may hold it, too.
+            shutdown(connection, Int32(SHUT_RDWR))
+            close(connection)
+        }
         var head: [UInt8] = []
         var byte: UInt8 = 0
         while !head.suffix(4).elementsEqual("\r\n\r\n".utf8) {

@@ -173,7 +173,7 @@ import Values
         world.apply(
             World.agent("one", "while :; do \(writes); done", "terminationGracePeriodSeconds: 0"), "--wait")
         let pid = world.pid("one")
-        let fill = open(full, O_WRONLY | O_CREAT, 0o600)
+        let fill = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         let block = [UInt8](repeating: 1, count: 65_536)
         while write(fill, block, block.count) > 0 {}
         close(fill)

@@ -191,7 +191,7 @@ import Testing
             let pid = world.pid("one")
             world.run("daemon", "stop")
             let path = "\(world.state)/store/agentos.db"
-            let fd = open(path, O_WRONLY)
+            let fd = open(path, O_WRONLY | O_CLOEXEC)
             let garbage = [UInt8](repeating: 0xa5, count: 20_000)
             pwrite(fd, garbage, garbage.count, 3000)
             close(fd)

@@ -151,7 +151,7 @@ extension SourceTests {
     /// A server that takes the connection and says nothing.
     @Test func aServerThatNeverAnswersIsToldSoon() {
         inWorld { world in
-            let listen = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+            let listen = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
             defer { close(listen) }
             var address = sockaddr_in()
             address.sin_family = sa_family_t(AF_INET)

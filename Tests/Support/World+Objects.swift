@@ -7,7 +7,7 @@ extension World {
     @discardableResult
     package func write(_ name: String, _ text: String) -> String {
         let path = name.hasPrefix("/") ? name : "\(directory)/\(name)"
-        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o644)
+        let fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(fd, $0.baseAddress, $0.count) }
