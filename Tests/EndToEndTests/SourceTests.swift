@@ -117,12 +117,13 @@ import Values
             for round in 0..<30 where rounds < 3 {
                 let before = uid()
                 _ = readers.haveRead
-                world.write("\(directory)/both.yaml", settings(1))
                 var unreadMs = World.now()
+                world.write("\(directory)/both.yaml", settings(1))
                 World.until("the half is read") {
                     let now = World.now()
-                    if !readers.haveRead { unreadMs = now }
-                    return unreadMs < now
+                    if readers.haveRead { return true }
+                    unreadMs = now
+                    return false
                 }
                 world.write("\(directory)/both.yaml", settings(1, "\(round)") + "---\n" + settings(2, "\(round)"))
                 // What has been so for a second is believed: a writer that was held up for so long proves nothing.
