@@ -67,19 +67,15 @@ public final class EventLoop {
         var fds = [Int32](repeating: 0, count: 256)
         var events = [UInt32](repeating: 0, count: 256)
         while isRunning {
-            let count = agentos_epoll_wait(epoll, &fds, &events, 256, timeout())
+            // A timer of after this moment is due in the next turn: what came until it was due has been looked at by then,
+            // however long the thread, or the machine, stood still.
+            let now = agentos_boot_ms()
+            let wait = timers.next().map { Int32(clamping: max(0, $0 - now)) } ?? -1
+            let count = agentos_epoll_wait(epoll, &fds, &events, 256, wait)
             for index in 0..<max(0, Int(count)) { handlers[fds[index]]?(events[index]) }
-            runTimers()
+            // One of them may have cancelled another.
+            for id in timers.due(now) { bodies.removeValue(forKey: id)?() }
         }
-    }
-
-    private func timeout() -> Int32 {
-        timers.next().map { Int32(clamping: max(0, $0 - agentos_boot_ms())) } ?? -1
-    }
-
-    private func runTimers() {
-        // One of them may have cancelled another.
-        for id in timers.due(agentos_boot_ms()) { bodies.removeValue(forKey: id)?() }
     }
 }
 
