@@ -169,10 +169,10 @@ import Values
     @Test func whatNeverWasIsNotFound() {
         inWorld { world in
             world.startDaemon()
-            let result = world.run("wait", "--for", "Ready", "agent", "nobody", "--timeout", "5s")
+            let result = world.run("wait", "--for", "Ready", "agent", "nobody", "--timeout", "120s")
             #expect(
                 result.code == 1 && result.error.contains("agents.agentos.dev \"nobody\" not found"), "\(result.text)")
-            #expect(world.run("wait", "--for", "deleted", "agent", "nobody", "--timeout", "5s").code == 0)
+            #expect(world.run("wait", "--for", "deleted", "agent", "nobody", "--timeout", "120s").code == 0)
         }
     }
 

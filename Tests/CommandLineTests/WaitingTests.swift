@@ -79,12 +79,16 @@ import agentos_apply
             #expect(mended.code == 0, "\(mended.text)")
 
             let loop = world.apply(
-                World.agent("loop", "echo why; exit 9", "backoff: {initialSeconds: 0, maxSeconds: 0}"), "--wait",
+                World.agent(
+                    "loop", "echo why; exit 9", "backoff: {initialSeconds: 0, maxSeconds: 0}\n\(World.neverReady)"),
+                "--wait",
                 "--fail-after", "2", "--timeout", "280s")
             #expect(loop.code == 6 && loop.output.contains("code 9"), "\(loop.text)")
             // Its last lines are those of the last run: here no other begins before they are asked for.
             let once = world.apply(
-                World.agent("once", "echo why; exit 9", "backoff: {initialSeconds: 86400, maxSeconds: 86400}"),
+                World.agent(
+                    "once", "echo why; exit 9",
+                    "backoff: {initialSeconds: 86400, maxSeconds: 86400}\n\(World.neverReady)"),
                 "--wait",
                 "--fail-after", "1", "--timeout", "280s")
             #expect(once.code == 6 && once.output.contains("its last lines:\n  | why\n"), "\(once.text)")

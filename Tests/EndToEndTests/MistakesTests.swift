@@ -101,7 +101,7 @@ import Testing
 
     @Test func waitEndsAtDefiniteFailureAndAtTheTimeout() {
         inWorld { world in
-            let failed = world.apply(World.agent("a", "exit 7", "restartPolicy: Never"), "--wait")
+            let failed = world.apply(World.agent("a", "exit 7", "restartPolicy: Never\n\(World.neverReady)"), "--wait")
             #expect(failed.code == 6, "\(failed.text)")
             #expect(failed.output.contains("exited with code 7"), "\(failed.text)")
             let late = world.apply(

@@ -35,6 +35,9 @@ extension World {
     /// A script that stays until it is asked to stop.
     package static let stays = "trap 'exit 0' TERM; while :; do sleep 0.2; done"
 
+    /// A line of the spec of an agent that ends by itself: without it, one that is slow to end is Ready until then.
+    package static let neverReady = "readinessProbe: {exec: {command: [\"false\"]}}"
+
     @discardableResult
     package func apply(_ manifest: String, _ more: String...) -> Result {
         let path = write("manifest-\(commands).yaml", manifest)
