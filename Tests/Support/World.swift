@@ -139,9 +139,27 @@ package final class World: @unchecked Sendable {  // used by one test at a time
 
     @discardableResult
     package func startDaemon() -> pid_t {
-        let result = run("daemon", "start")
+        var result = run("daemon", "start")
+        // The command waits for half a minute; a machine may need longer.
+        _ = World.becomes(within: World.patienceMs) {
+            if !result.error.contains("the daemon does not answer") { return true }
+            result = run("daemon", "start")
+            return false
+        }
         #expect(result.code == 0, "\(result.text)\n\(log)")
         return daemonPID
+    }
+
+    /// Restores a backup, and waits for the daemon that takes it for longer than the command does.
+    package func restore(_ path: String) -> Result {
+        var result = run("restore", path)
+        if result.error.contains("the daemon did not come back") {
+            World.until("it comes back") {
+                !World.exists("\(state)/store/restore.db") && run("daemon", "status").code == 0
+            }
+            result.code = 0
+        }
+        return result
     }
 
     package var log: String { World.read("\(state)/daemon.log") }
