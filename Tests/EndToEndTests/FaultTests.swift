@@ -7,8 +7,10 @@ import Values
 @Suite(.serialized) struct FaultTests {
     @Test func aSampleOfFailedSystemCallsIsMended() {
         inWorld { world in
+            let script = "\(World.root)/scripts/fault-injection"
             let result = world.spawn(
-                ["python3", "\(World.root)/scripts/fault-injection", "--programs", World.programs, "--sample", "24"])
+                ["python3", script, "--programs", World.programs, "--sample", "24", "--patience", "6"],
+                timeoutMs: 800_000)
             #expect(result.code == 0, "\(result.text)")
         }
     }
