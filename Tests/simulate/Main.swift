@@ -5,7 +5,6 @@ import Simulation
 @main
 struct Main {
     static func main() {
-        setvbuf(stdout, nil, Int32(_IOLBF), 0)  // who stops it has what was found until then
         let words = CommandLine.arguments.dropFirst()
         let known = ["--seeds", "--from", "--seed", "--mutant", "--fingerprints"]
         if let unknown = words.first(where: { $0.hasPrefix("-") && !known.contains($0) }) {
@@ -26,6 +25,7 @@ struct Main {
             if let violation = result.violation {
                 failures += 1
                 print("seed \(seed): \(violation)")
+                fflush(nil)  // who stops it has what was found until then
             }
         }
         print("\(count - failures) of \(count) seeds passed")
