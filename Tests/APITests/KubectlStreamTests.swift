@@ -16,7 +16,7 @@ import Values
     /// A daemon that listens, two agents, and how a client reaches it.
     private static func served(_ body: (World, _ config: String) throws -> Void) throws {
         try inWorld { world in
-            let start = world.run("daemon", "start", "--listen", "127.0.0.1:0")
+            let start = world.start("--listen", "127.0.0.1:0")
             #expect(start.code == 0, "\(start.text)")
             let config = world.write("kubeconfig.yaml", world.run("kubeconfig").output)
             world.apply(

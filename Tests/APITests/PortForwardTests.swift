@@ -142,7 +142,7 @@ import Values
             World.variable(variable).flatMap { World.isExecutable($0) ? $0 : nil },
             "\(variable) names no program; scripts/test gets it")
         inWorld { world in
-            let start = world.run("daemon", "start", "--listen", "127.0.0.1:0")
+            let start = world.start("--listen", "127.0.0.1:0")
             #expect(start.code == 0, "\(start.text)")
             let config = world.write("kubeconfig.yaml", world.run("kubeconfig").output)
             let port = World.freePort()

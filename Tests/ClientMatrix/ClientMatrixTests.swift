@@ -30,7 +30,7 @@ import Testing
 
     private static func run(_ script: String, with python: String, _ words: [String]) {
         inWorld { world in
-            let start = world.run("daemon", "start", "--listen", "127.0.0.1:0")
+            let start = world.start("--listen", "127.0.0.1:0")
             #expect(start.code == 0, "\(start.text)\n\(world.log)")
             let config = world.run("kubeconfig")
             #expect(config.code == 0, "\(config.text)")

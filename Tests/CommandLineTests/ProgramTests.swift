@@ -238,7 +238,7 @@ import Values
             let printed = world.run("daemon", "--config", path, "--print-config", "--runsc-platform", "systrap")
             #expect(printed.code == 0 && printed.output.contains("# \(path):1:12: logFormat\nlogFormat: json\n"))
             #expect(printed.output.contains("# --runsc-platform\nrunscPlatform: systrap\n"), "\(printed.text)")
-            #expect(world.run("daemon", "start", "--config", path).code == 0)
+            #expect(world.start("--config", path).code == 0)
             World.until("the log says so") { world.log.contains("\"message\":\"daemon serves\"") }
             World.until("the Source is declared") { world.get("watch-fleet", kind: "source") != nil }
             world.write("d.yaml", "logFormat: xml\nwacth: [/x]\n")
@@ -267,7 +267,7 @@ import Values
     @Test func aReloadTakesWhatCanChangeAndNamesWhatWaits() {
         inWorld { world in
             let path = world.write("d.yaml", "logFormat: text\n")
-            #expect(world.run("daemon", "start", "--config", path).code == 0)
+            #expect(world.start("--config", path).code == 0)
             world.write("d.yaml", "logFormat: json\nsourceNamespaces: ['*=*']\nhostPaths: [/srv]\n")
             let taken = world.run("daemon", "reload")
             #expect(taken.code == 0, "\(taken.text)")

@@ -119,7 +119,7 @@ import agentos_apply
 
     private func served(_ body: (World, _ config: String) throws -> Void) rethrows {
         try inWorld { world in
-            let start = world.run("daemon", "start", "--listen", "127.0.0.1:0")
+            let start = world.start("--listen", "127.0.0.1:0")
             #expect(start.code == 0, "\(start.text)")
             let config = world.run("kubeconfig")
             #expect(config.code == 0, "\(config.text)")
@@ -224,7 +224,7 @@ import agentos_apply
         served { world, config in
             // Of another daemon's authority.
             inWorld { other in
-                other.run("daemon", "start", "--listen", "127.0.0.1:0")
+                other.start("--listen", "127.0.0.1:0")
                 let theirs = other.run("kubeconfig").output
                 let authority = theirs.split(separator: "\n").first { $0.contains("certificate-authority-data") } ?? ""
                 let own =

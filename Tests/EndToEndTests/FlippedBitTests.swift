@@ -32,7 +32,7 @@ import Values
                 let offset = random.below(size(path))
                 flip(path, offset, random.below(8))
                 let what = "\(path) at \(offset)"
-                let start = world.run("daemon", "start")
+                let start = world.start()
                 if start.code == 0 {
                     #expect(world.pid("one") == pid, "\(what)")
                     #expect(world.get("map-7", kind: "configmap") != nil, "\(what)")

@@ -34,7 +34,7 @@ import Values
                     guard killsItself(world, call, time) else { break }
                     kills += 1
                     let what = "killed at \(call) \(time)"
-                    let start = world.run("daemon", "start")
+                    let start = world.start()
                     #expect(start.code == 0, "\(what): \(start.text)\n\(world.log.suffix(1000))")
                     #expect(world.get("early", kind: "configmap") != nil, "\(what)")
                     #expect(world.get("late", kind: "configmap") == nil, "\(what)")

@@ -55,7 +55,7 @@ import Values
             let (a, b) = (String(repeating: "a1", count: 32), String(repeating: "b2", count: 32))
             let file = world.write("key", "\(a)\n")
             chmod(file, 0o600)
-            func start() -> World.Result { world.run("daemon", "start", "--secrets-key-file", file) }
+            func start() -> World.Result { world.start("--secrets-key-file", file) }
             let code = """
                 import sqlite3, sys
                 database = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
@@ -85,7 +85,7 @@ import Values
             let pid = world.pid("one")
             #expect(world.run("daemon", "stop").code == 0)
             rename("\(world.state)/secrets.key", "\(world.directory)/away")
-            let refused = world.run("daemon", "start")
+            let refused = world.start()
             #expect(refused.error.contains("default/llm") && refused.error.contains("put it back"), "\(refused.text)")
             #expect(World.isAlive(pid))
             rename("\(world.directory)/away", "\(world.state)/secrets.key")
@@ -99,7 +99,7 @@ import Values
             let (a, b) = (String(repeating: "a1", count: 32), String(repeating: "b2", count: 32))
             let file = world.write("key", "\(a)\n")
             chmod(file, 0o600)
-            #expect(world.run("daemon", "start", "--secrets-key-file", file).code == 0)
+            #expect(world.start("--secrets-key-file", file).code == 0)
             #expect(world.apply(Self.secret, "--wait").code == 0)
             #expect(!World.exists("\(world.state)/secrets.key"))
             // Whoever gives the key gives the next one, too.
@@ -109,10 +109,10 @@ import Values
             #expect(world.run("secrets", "rotate").code == 0)
             world.write("key", "\(b)\n")
             #expect(world.run("daemon", "stop").code == 0)
-            #expect(world.run("daemon", "start", "--secrets-key-command", "cat \(file)").code == 0)
+            #expect(world.start("--secrets-key-command", "cat \(file)").code == 0)
             #expect(world.get("llm", kind: "secret") != nil)
             #expect(world.run("daemon", "stop").code == 0)
-            let failed = world.run("daemon", "start", "--secrets-key-command", "echo no key here >&2; exit 3")
+            let failed = world.start("--secrets-key-command", "echo no key here >&2; exit 3")
             #expect(failed.code == 4 && failed.error.contains("no key here"), "\(failed.text)")
         }
     }

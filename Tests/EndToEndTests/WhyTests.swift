@@ -167,7 +167,7 @@ import Values
             let place = world.write("archive", "in the way of a directory")
             let sinks = "sinks:\n- name: archive\n  required: true\n  file: {path: \(place)/events}\n"
             let config = world.write("daemon.yaml", sinks)
-            #expect(world.run("daemon", "start", "--config", config).code == 0, "\(world.log)")
+            #expect(world.start("--config", config).code == 0, "\(world.log)")
             world.apply(World.agent("late", World.stays))
             for _ in 0..<2 {
                 why(
@@ -176,7 +176,7 @@ import Values
                     "archive", "see what the sink lacks: agentos-apply outbox sinks")
                 #expect(world.run("outbox", "sinks").output.contains("archive"))
                 world.killDaemon()
-                #expect(world.run("daemon", "start", "--config", config).code == 0, "\(world.log)")
+                #expect(world.start("--config", config).code == 0, "\(world.log)")
             }
             unlink(place)
             mkdir(place, 0o700)

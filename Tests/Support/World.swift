@@ -139,15 +139,21 @@ package final class World: @unchecked Sendable {  // used by one test at a time
 
     @discardableResult
     package func startDaemon() -> pid_t {
-        var result = run("daemon", "start")
-        // The command waits for half a minute; a machine may need longer.
-        _ = World.becomes(within: World.patienceMs) {
-            if !result.error.contains("the daemon does not answer") { return true }
-            result = run("daemon", "start")
-            return false
-        }
+        let result = start()
         #expect(result.code == 0, "\(result.text)\n\(log)")
         return daemonPID
+    }
+
+    /// `daemon start` with these options. The command waits for half a minute; a machine may need longer.
+    @discardableResult
+    package func start(_ options: String...) -> Result {
+        var result = run(["daemon", "start"] + options)
+        _ = World.becomes(within: World.patienceMs) {
+            if !result.error.contains("the daemon does not answer") { return true }
+            result = run(["daemon", "start"] + options)
+            return false
+        }
+        return result
     }
 
     /// Restores a backup, and waits for the daemon that takes it for longer than the command does.
