@@ -176,6 +176,18 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(plan.operations.map(\.kind) == [.signal])
     }
 
+    /// It would wait for ever, and nobody would know why.
+    @Test func whatAPauseAndRecreateHoldUpIsTold() {
+        let spec = effective([("replicas", 2), ("paused", true), ("updateStrategy", .map([("type", "Recreate")]))])
+        let old = run(0, spec)
+        var snapshot = snapshot(spec, [replica(0, .ready(old)), Replica(ordinal: 1)])
+        snapshot.revision = 2
+        snapshot.instances[old.id] = .running(pid: 7, startedAtMs: 0)
+        let plan = plan(snapshot, now)
+        #expect(plan.isEmpty && plan.waiting?.reason == .waitingForEarlierRevision)
+        #expect(conditions(snapshot, plan)[.scheduled]?.status == false)
+    }
+
     @Test(arguments: [(0, 900...1100), (1, 1800...2200), (2, 3600...4400), (20, 270_000...330_000)])
     func backoffGrowsToItsCapWithJitter(_ step: Int, _ expected: ClosedRange<Int64>) {
         let spec = effective()

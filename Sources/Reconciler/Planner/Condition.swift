@@ -22,6 +22,7 @@ public struct Condition: Sendable, Equatable {
         case waitingForStartSlot = "WaitingForStartSlot"
         case waitingForObservation = "WaitingForObservation"
         case driverUnavailable = "DriverUnavailable"
+        case waitingForEarlierRevision = "WaitingForEarlierRevision"
         case invalidSpec = "InvalidSpec"
         // Published
         case published = "Published"

@@ -4,7 +4,12 @@ import Values
 /// What a start needs, and what it makes.
 extension Planner {
     mutating func admit(_ index: Int, blocked: Bool) {
-        if blocked || snapshot.spec.problem != nil { return }
+        if snapshot.spec.problem != nil { return }
+        if blocked {
+            // Otherwise what blocks it is about to end.
+            if snapshot.spec.paused { wait(.earlierRevision) }
+            return
+        }
         if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
         guard snapshot.isObserved else { return wait(.observation) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {

@@ -109,6 +109,8 @@ public enum Waiting: Sendable, Equatable {
     case slot
     case observation
     case driver(String)
+    /// With strategy Recreate, replicas of an earlier revision, which a pause keeps.
+    case earlierRevision
     /// What the description of the kind refuses in the stored spec.
     case invalid(String)
 
@@ -121,6 +123,7 @@ public enum Waiting: Sendable, Equatable {
         case .slot: .waitingForStartSlot
         case .observation: .waitingForObservation
         case .driver: .driverUnavailable
+        case .earlierRevision: .waitingForEarlierRevision
         case .invalid: .invalidSpec
         }
     }
@@ -138,6 +141,8 @@ public enum Waiting: Sendable, Equatable {
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
         case .driver(let what): what
+        case .earlierRevision:
+            "strategy Recreate: replicas of an earlier revision run, and must stop first; paused keeps them"
         case .invalid(let what): what
         }
     }

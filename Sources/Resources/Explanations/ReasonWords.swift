@@ -31,6 +31,8 @@ public enum ReasonWords {
         case .waitingForStartSlot: "other agents start first; only so many start at once"
         case .waitingForObservation: "the daemon has just started and still looks at what runs"
         case .driverUnavailable: "the runtime of its driver cannot be used"
+        case .waitingForEarlierRevision:
+            "replicas of an earlier revision must stop before another starts (strategy Recreate), and spec.paused keeps them"
         case .invalidSpec: "this version of the program does not accept its stored spec"
         case .published: "no start waits for its events"
         case .waitingForDelivery: "its start waits until the events that tell of it are delivered"
@@ -89,7 +91,8 @@ public enum ReasonWords {
         case .waitingForFinalizers: "end the program that holds it, or remove the finalizer with a patch"
         case .waitingForDependents, .deleting: "delete with --grace-period 0 to end it at once"
         case .progressDeadlineExceeded: "see what it waits for above"
-        case .paused, .pausedWithChanges: "let its changes go on: agentos-apply rollout resume \(name)"
+        case .paused, .pausedWithChanges, .waitingForEarlierRevision:
+            "let its changes go on: agentos-apply rollout resume \(name)"
         case .syncFailed: "correct the file that is named"
         case .pruneLimit: "look at agentos-apply plan --source \(name) --force; then agentos-apply sync \(name) --force"
         case .drifted: "set spec.drift to Correct, or take the change into the files"
