@@ -1,5 +1,7 @@
+import CLinux
 import Glibc
 import HTTPClient
+import Values
 
 struct Restore: Verb {
     static let name = "restore"
@@ -7,6 +9,8 @@ struct Restore: Verb {
     static let doesHarm = true
     static let operands = Operands.files
     static let text = "Go back to a backup; the replaced database is kept."
+
+    let timeout = TimeoutOption()
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         guard invocation.words.count == 1 else { throw invocation.usage("give one FILE") }
@@ -37,14 +41,16 @@ struct Restore: Verb {
             throw error
         }
         // The daemon restarts; it is back when it answers and the file has been taken.
-        for _ in 0..<200 {
+        let end = agentos_boot_ms().addingSaturated(timeout.ms)
+        repeat {
             if access("\(store)/restore.db", F_OK) != 0, isReady(session) {
                 try Terminal.print("restored; the replaced database is kept in \(store)")
                 return .success
             }
             usleep(50_000)
-        }
-        throw CommandProblem(.timeout, "the daemon did not come back; see \(paths.state)/daemon.log")
+        } while agentos_boot_ms() < end
+        throw CommandProblem(
+            .timeout, "the daemon has not come back yet, and may still read the backup; see \(paths.state)/daemon.log")
     }
 
     private func isReady(_ session: Session) -> Bool {
