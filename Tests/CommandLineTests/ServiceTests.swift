@@ -74,7 +74,7 @@ import agentos_apply
             let daemon = begin(world, "daemon", [World.program, "daemon"])
             World.until("it is ready") { World.read(told).contains("READY=1") }
             #expect(world.run("backup", "\(world.directory)/copy").code == 0)
-            #expect(world.restore("\(world.directory)/copy").code == 0)
+            #expect(world.run("restore", "\(world.directory)/copy").code == 0)
             World.until("it serves the restored database") { World.read(told).split(separator: "READY=1").count == 3 }
             let expected = [
                 "bound", "READY=1 STATUS=serves", "WATCHDOG_USEC=20000000 WATCHDOG=1", "RELOADING=1 STATUS=starts",
@@ -127,7 +127,7 @@ import agentos_apply
             #expect(world.daemonPID == daemon)
             let inode = Self.inode(world.socket)
             #expect(world.run("backup", "\(world.directory)/copy").code == 0)
-            #expect(world.restore("\(world.directory)/copy").code == 0)
+            #expect(world.run("restore", "\(world.directory)/copy").code == 0)
             World.until("it serves the restored database") {
                 let log = World.read("\(world.directory)/daemon.err")
                 return log.split(separator: "daemon serves").count == 3

@@ -165,7 +165,7 @@ import Testing
             world.apply(World.agent("late", World.stays), "--wait")
             let pid = world.pid("late")
             let early = world.pid("early")
-            let restored = world.restore("\(world.directory)/backup.db")
+            let restored = world.run("restore", "\(world.directory)/backup.db")
             #expect(restored.code == 0, "\(restored.text) \(world.log)")
             World.until("the stray is ended") { !World.isAlive(pid) }
             #expect(world.get("late") == nil)

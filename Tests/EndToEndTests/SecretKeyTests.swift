@@ -45,7 +45,7 @@ import Values
             let refused = world.run("restore", "\(world.directory)/old.db")
             #expect(refused.code == 3 && refused.error.contains("sealed with the key"), "\(refused.text)")
             rename("\(world.directory)/away", old)
-            #expect(world.restore("\(world.directory)/old.db").code == 0)
+            #expect(world.run("restore", "\(world.directory)/old.db").code == 0)
             #expect(world.get("llm", kind: "secret") != nil)
         }
     }

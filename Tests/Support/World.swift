@@ -144,29 +144,9 @@ package final class World: @unchecked Sendable {  // used by one test at a time
         return daemonPID
     }
 
-    /// `daemon start` with these options. The command waits for half a minute; a machine may need longer.
+    /// `daemon start` with these options.
     @discardableResult
-    package func start(_ options: String...) -> Result {
-        var result = run(["daemon", "start"] + options)
-        _ = World.becomes(within: World.patienceMs) {
-            if !result.error.contains("the daemon does not answer") { return true }
-            result = run(["daemon", "start"] + options)
-            return false
-        }
-        return result
-    }
-
-    /// Restores a backup, and waits for the daemon that takes it for longer than the command does.
-    package func restore(_ path: String) -> Result {
-        var result = run("restore", path)
-        if result.error.contains("the daemon did not come back") {
-            World.until("it comes back") {
-                !World.exists("\(state)/store/restore.db") && run("daemon", "status").code == 0
-            }
-            result.code = 0
-        }
-        return result
-    }
+    package func start(_ options: String...) -> Result { run(["daemon", "start"] + options) }
 
     package var log: String { World.read("\(state)/daemon.log") }
     package var daemonPID: pid_t { pid_t(World.read("\(state)/lock").prefix { $0.isNumber }) ?? -1 }

@@ -4,7 +4,8 @@ import HTTPClient
 
 /// A daemon in the background, as the command line starts and stops it.
 enum BackgroundDaemon {
-    private static let startMs: Int64 = 30_000
+    /// One that ends is told at once; one that lives may have much to load.
+    private static let startMs: Int64 = 120_000
     private static let stopMs: Int64 = 30_000
 
     /// Makes sure that a daemon answers; starts one for this user unless that is not wanted.
@@ -67,7 +68,7 @@ enum BackgroundDaemon {
             if pid < 0, attempt % 20 == 0 { pid = try spawn() }
             usleep(25_000)
         }
-        throw CommandProblem(.noDaemon, "the daemon does not answer; see \(logPath)")
+        throw CommandProblem(.noDaemon, "the daemon was started and does not answer yet; see \(logPath)")
     }
 
     /// What a daemon has written to its log since then.
