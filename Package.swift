@@ -31,14 +31,14 @@ let package = Package(
         .executable(name: "sink-rate", targets: ["sink-rate"]),
     ],
     targets: [
+        // Those without pkgConfig are loaded when they are needed, and not linked (decisions 028 and 040).
         .systemLibrary(name: "CYAML", pkgConfig: "yaml-0.1", providers: [.apt(["libyaml-dev"])]),
         .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
-        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
-        .systemLibrary(name: "CTLS", pkgConfig: "libssl", providers: [.apt(["libssl-dev"])]),
-        // Two libraries are loaded when they are needed, and not linked: each start of the command line would pay for them.
+        .systemLibrary(name: "CCrypto", providers: [.apt(["libssl-dev"])]),
+        .systemLibrary(name: "CTLS", providers: [.apt(["libssl-dev"])]),
         .systemLibrary(name: "CMicroHTTPD", providers: [.apt(["libmicrohttpd-dev"])]),
-        .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
-        .systemLibrary(name: "CNATS", pkgConfig: "libnats", providers: [.apt(["libnats-dev"])]),
+        .systemLibrary(name: "CCurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+        .systemLibrary(name: "CNATS", providers: [.apt(["libnats-dev"])]),
         .systemLibrary(name: "CNGHTTP2", pkgConfig: "libnghttp2", providers: [.apt(["libnghttp2-dev"])]),
         .systemLibrary(name: "CSeccomp", pkgConfig: "libseccomp", providers: [.apt(["libseccomp-dev"])]),
         .systemLibrary(name: "CZ", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -46,7 +46,7 @@ let package = Package(
         .target(name: "CPages", dependencies: ["CSQLite"], path: "Sources/CPages"),
         .target(name: "CLinux", path: "Sources/CLinux", cSettings: [.define("_GNU_SOURCE")]),
 
-        library("Values", ["CYAML", "CCrypto"]),
+        library("Values", ["CYAML", "CCrypto", "CLinux"]),
         library("Machine", ["Values", "CLinux"]),
         library("HTTP", ["Machine", "Values", "CMicroHTTPD", "CTLS", "CZ", "CLinux"]),
         library("HTTPClient", ["Machine", "Values", "CCurl", "CLinux"]),

@@ -1,16 +1,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include "../lazy.h"
+
 // libarchive, loaded when the first layer is unpacked: it brings a dozen libraries along.
 
-extern void *agentos_library_function(const char *library, const char *name);
-extern const char *agentos_library_problem(const char *library);
-
 #define AGENTOS_ARCHIVE "libarchive.so.13"
-#define AGENTOS_LAZY(name) __extension__({ \
-    static __typeof__(name) *found; \
-    if (!found) found = (__typeof__(name) *)agentos_library_function(AGENTOS_ARCHIVE, #name); \
-    found; })
+#define AGENTOS_LAZY(name) AGENTOS_LAZY_FROM(AGENTOS_ARCHIVE, name)
 
 /// Why it cannot be used; NULL when it can. To be asked before anything else.
 static inline const char *agentos_archive_problem(void) { return agentos_library_problem(AGENTOS_ARCHIVE); }

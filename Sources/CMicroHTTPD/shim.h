@@ -5,14 +5,10 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "../lazy.h"
+
 // libmicrohttpd, loaded by the daemon alone: it brings the libraries of another TLS along.
-
-extern void *agentos_library_function(const char *library, const char *name);
-
-#define AGENTOS_LAZY(name) __extension__({ \
-    static __typeof__(name) *found; \
-    if (!found) found = (__typeof__(name) *)agentos_library_function("libmicrohttpd.so.12", #name); \
-    found; })
+#define AGENTOS_LAZY(name) AGENTOS_LAZY_FROM("libmicrohttpd.so.12", name)
 
 typedef void *(*MHD_URI_Log)(void *user, const char *target, struct MHD_Connection *connection);
 

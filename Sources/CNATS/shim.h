@@ -1,4 +1,147 @@
 #include <nats/nats.h>
+
+#include "../lazy.h"
+
+// libnats, loaded by the daemon when a sink is for NATS. Its name has two numbers of its version.
+#define AGENTOS_TEXT(number) #number
+#define AGENTOS_NAME(major, minor) "libnats.so." AGENTOS_TEXT(major) "." AGENTOS_TEXT(minor)
+#define AGENTOS_NATS(name) AGENTOS_LAZY_FROM(AGENTOS_NAME(NATS_VERSION_MAJOR, NATS_VERSION_MINOR), name)
+#define jsCtx_Destroy AGENTOS_NATS(jsCtx_Destroy)
+#define jsOptions_Init AGENTOS_NATS(jsOptions_Init)
+#define jsPubOptions_Init AGENTOS_NATS(jsPubOptions_Init)
+#define jsStreamConfig_Init AGENTOS_NATS(jsStreamConfig_Init)
+#define jsStreamInfo_Destroy AGENTOS_NATS(jsStreamInfo_Destroy)
+#define js_AddStream AGENTOS_NATS(js_AddStream)
+#define js_GetStreamInfo AGENTOS_NATS(js_GetStreamInfo)
+#define js_PublishAsyncGetPendingList AGENTOS_NATS(js_PublishAsyncGetPendingList)
+#define js_PublishMsgAsync AGENTOS_NATS(js_PublishMsgAsync)
+#define natsConnection_Connect AGENTOS_NATS(natsConnection_Connect)
+#define natsConnection_Destroy AGENTOS_NATS(natsConnection_Destroy)
+#define natsConnection_GetLastError AGENTOS_NATS(natsConnection_GetLastError)
+#define natsConnection_IsClosed AGENTOS_NATS(natsConnection_IsClosed)
+#define natsConnection_JetStream AGENTOS_NATS(natsConnection_JetStream)
+#define natsConnection_Status AGENTOS_NATS(natsConnection_Status)
+#define natsMsgHeader_Set AGENTOS_NATS(natsMsgHeader_Set)
+#define natsMsgList_Destroy AGENTOS_NATS(natsMsgList_Destroy)
+#define natsMsg_Create AGENTOS_NATS(natsMsg_Create)
+#define natsMsg_Destroy AGENTOS_NATS(natsMsg_Destroy)
+#define natsOptions_Create AGENTOS_NATS(natsOptions_Create)
+#define natsOptions_Destroy AGENTOS_NATS(natsOptions_Destroy)
+#define natsOptions_LoadCATrustedCertificates AGENTOS_NATS(natsOptions_LoadCATrustedCertificates)
+#define natsOptions_LoadCertificatesChain AGENTOS_NATS(natsOptions_LoadCertificatesChain)
+#define natsOptions_SetAllowReconnect AGENTOS_NATS(natsOptions_SetAllowReconnect)
+#define natsOptions_SetDisconnectedCB AGENTOS_NATS(natsOptions_SetDisconnectedCB)
+#define natsOptions_SetErrorHandler AGENTOS_NATS(natsOptions_SetErrorHandler)
+#define natsOptions_SetFailRequestsOnDisconnect AGENTOS_NATS(natsOptions_SetFailRequestsOnDisconnect)
+#define natsOptions_SetMaxPingsOut AGENTOS_NATS(natsOptions_SetMaxPingsOut)
+#define natsOptions_SetMaxReconnect AGENTOS_NATS(natsOptions_SetMaxReconnect)
+#define natsOptions_SetNKeyFromSeed AGENTOS_NATS(natsOptions_SetNKeyFromSeed)
+#define natsOptions_SetName AGENTOS_NATS(natsOptions_SetName)
+#define natsOptions_SetPingInterval AGENTOS_NATS(natsOptions_SetPingInterval)
+#define natsOptions_SetReconnectJitter AGENTOS_NATS(natsOptions_SetReconnectJitter)
+#define natsOptions_SetReconnectWait AGENTOS_NATS(natsOptions_SetReconnectWait)
+#define natsOptions_SetReconnectedCB AGENTOS_NATS(natsOptions_SetReconnectedCB)
+#define natsOptions_SetSecure AGENTOS_NATS(natsOptions_SetSecure)
+#define natsOptions_SetSendAsap AGENTOS_NATS(natsOptions_SetSendAsap)
+#define natsOptions_SetServers AGENTOS_NATS(natsOptions_SetServers)
+#define natsOptions_SetTimeout AGENTOS_NATS(natsOptions_SetTimeout)
+#define natsOptions_SetUserCredentialsFromFiles AGENTOS_NATS(natsOptions_SetUserCredentialsFromFiles)
+#define natsOptions_SetUserInfo AGENTOS_NATS(natsOptions_SetUserInfo)
+#define natsOptions_SetWriteDeadline AGENTOS_NATS(natsOptions_SetWriteDeadline)
+#define natsStatus_GetText AGENTOS_NATS(natsStatus_GetText)
+
+/// Why it cannot be used; NULL when it can. To be asked before anything else.
+static inline const char *agentos_nats_problem(void) {
+    return agentos_library_problem(AGENTOS_NAME(NATS_VERSION_MAJOR, NATS_VERSION_MINOR));
+}
+
+static inline void agentos_natsMsg_Destroy(natsMsg *msg) { natsMsg_Destroy(msg); }
+static inline const char *agentos_natsStatus_GetText(natsStatus s) { return natsStatus_GetText(s); }
+static inline natsStatus agentos_natsConnection_GetLastError(natsConnection *nc, const char **lastError) {
+    return natsConnection_GetLastError(nc, lastError);
+}
+static inline natsStatus agentos_js_GetStreamInfo(
+    jsStreamInfo **si, jsCtx *js, const char *stream, jsOptions *opts, jsErrCode *errCode) {
+    return js_GetStreamInfo(si, js, stream, opts, errCode);
+}
+static inline void agentos_jsStreamInfo_Destroy(jsStreamInfo *si) { jsStreamInfo_Destroy(si); }
+static inline void agentos_jsCtx_Destroy(jsCtx *js) { jsCtx_Destroy(js); }
+static inline void agentos_natsConnection_Destroy(natsConnection *nc) { natsConnection_Destroy(nc); }
+static inline natsConnStatus agentos_natsConnection_Status(natsConnection *nc) { return natsConnection_Status(nc); }
+static inline bool agentos_natsConnection_IsClosed(natsConnection *nc) { return natsConnection_IsClosed(nc); }
+static inline natsStatus agentos_natsOptions_Create(natsOptions **newOpts) { return natsOptions_Create(newOpts); }
+static inline void agentos_natsOptions_Destroy(natsOptions *opts) { natsOptions_Destroy(opts); }
+static inline natsStatus agentos_natsConnection_Connect(natsConnection **nc, natsOptions *options) {
+    return natsConnection_Connect(nc, options);
+}
+static inline natsStatus agentos_natsOptions_SetServers(natsOptions *opts, const char **servers, int serversCount) {
+    return natsOptions_SetServers(opts, servers, serversCount);
+}
+static inline natsStatus agentos_natsOptions_SetName(natsOptions *opts, const char *name) {
+    return natsOptions_SetName(opts, name);
+}
+static inline natsStatus agentos_natsOptions_SetTimeout(natsOptions *opts, int64_t timeout) {
+    return natsOptions_SetTimeout(opts, timeout);
+}
+static inline natsStatus agentos_natsOptions_SetAllowReconnect(natsOptions *opts, bool allow) {
+    return natsOptions_SetAllowReconnect(opts, allow);
+}
+static inline natsStatus agentos_natsOptions_SetMaxReconnect(natsOptions *opts, int maxReconnect) {
+    return natsOptions_SetMaxReconnect(opts, maxReconnect);
+}
+static inline natsStatus agentos_natsOptions_SetReconnectWait(natsOptions *opts, int64_t reconnectWait) {
+    return natsOptions_SetReconnectWait(opts, reconnectWait);
+}
+static inline natsStatus agentos_natsOptions_SetReconnectJitter(natsOptions *opts, int64_t jitter, int64_t jitterTLS) {
+    return natsOptions_SetReconnectJitter(opts, jitter, jitterTLS);
+}
+static inline natsStatus agentos_natsOptions_SetPingInterval(natsOptions *opts, int64_t interval) {
+    return natsOptions_SetPingInterval(opts, interval);
+}
+static inline natsStatus agentos_natsOptions_SetMaxPingsOut(natsOptions *opts, int maxPingsOut) {
+    return natsOptions_SetMaxPingsOut(opts, maxPingsOut);
+}
+static inline natsStatus agentos_natsOptions_SetWriteDeadline(natsOptions *opts, int64_t deadline) {
+    return natsOptions_SetWriteDeadline(opts, deadline);
+}
+static inline natsStatus agentos_natsOptions_SetFailRequestsOnDisconnect(natsOptions *opts, bool failRequests) {
+    return natsOptions_SetFailRequestsOnDisconnect(opts, failRequests);
+}
+static inline natsStatus agentos_natsOptions_SetSendAsap(natsOptions *opts, bool sendAsap) {
+    return natsOptions_SetSendAsap(opts, sendAsap);
+}
+static inline natsStatus agentos_natsOptions_SetDisconnectedCB(
+    natsOptions *opts, natsConnectionHandler disconnectedCb, void *closure) {
+    return natsOptions_SetDisconnectedCB(opts, disconnectedCb, closure);
+}
+static inline natsStatus agentos_natsOptions_SetReconnectedCB(
+    natsOptions *opts, natsConnectionHandler reconnectedCb, void *closure) {
+    return natsOptions_SetReconnectedCB(opts, reconnectedCb, closure);
+}
+static inline natsStatus agentos_natsOptions_SetErrorHandler(natsOptions *opts, natsErrHandler errHandler, void *closure) {
+    return natsOptions_SetErrorHandler(opts, errHandler, closure);
+}
+static inline natsStatus agentos_natsOptions_SetUserCredentialsFromFiles(
+    natsOptions *opts, const char *userOrChainedFile, const char *seedFile) {
+    return natsOptions_SetUserCredentialsFromFiles(opts, userOrChainedFile, seedFile);
+}
+static inline natsStatus agentos_natsOptions_SetNKeyFromSeed(natsOptions *opts, const char *pubKey, const char *seedFile) {
+    return natsOptions_SetNKeyFromSeed(opts, pubKey, seedFile);
+}
+static inline natsStatus agentos_natsOptions_SetUserInfo(natsOptions *opts, const char *user, const char *password) {
+    return natsOptions_SetUserInfo(opts, user, password);
+}
+static inline natsStatus agentos_natsOptions_SetSecure(natsOptions *opts, bool secure) {
+    return natsOptions_SetSecure(opts, secure);
+}
+static inline natsStatus agentos_natsOptions_LoadCATrustedCertificates(natsOptions *opts, const char *fileName) {
+    return natsOptions_LoadCATrustedCertificates(opts, fileName);
+}
+static inline natsStatus agentos_natsOptions_LoadCertificatesChain(
+    natsOptions *opts, const char *certsFileName, const char *keyFileName) {
+    return natsOptions_LoadCertificatesChain(opts, certsFileName, keyFileName);
+}
+
 /// Structures with texts in them, which Swift would have to keep alive.
 
 /// A context whose acknowledgements go to `handler`.

@@ -7,7 +7,95 @@
 #include <string.h>
 #include <time.h>
 
-// Much of OpenSSL is macros, which Swift cannot call. Texts are PEM; nothing here keeps what it is given.
+#include "../lazy.h"
+
+// OpenSSL, loaded by whoever listens for others, or makes certificates. Much of it is macros, which Swift cannot call. Texts
+// are PEM; nothing here keeps what it is given.
+#define AGENTOS_CRYPTO(name) AGENTOS_LAZY_FROM("libcrypto.so.3", name)
+#define AGENTOS_TLS(name) AGENTOS_LAZY_FROM("libssl.so.3", name)
+#define ASN1_STRING_to_UTF8 AGENTOS_CRYPTO(ASN1_STRING_to_UTF8)
+#define ASN1_TIME_to_tm AGENTOS_CRYPTO(ASN1_TIME_to_tm)
+#define BIO_free AGENTOS_CRYPTO(BIO_free)
+#define BIO_new AGENTOS_CRYPTO(BIO_new)
+#define BIO_new_mem_buf AGENTOS_CRYPTO(BIO_new_mem_buf)
+#define BIO_read AGENTOS_CRYPTO(BIO_read)
+#define BIO_s_mem AGENTOS_CRYPTO(BIO_s_mem)
+#define BN_bin2bn AGENTOS_CRYPTO(BN_bin2bn)
+#define BN_free AGENTOS_CRYPTO(BN_free)
+#define BN_to_ASN1_INTEGER AGENTOS_CRYPTO(BN_to_ASN1_INTEGER)
+#define CRYPTO_free AGENTOS_CRYPTO(CRYPTO_free)
+#define ERR_clear_error AGENTOS_CRYPTO(ERR_clear_error)
+#define ERR_peek_last_error AGENTOS_CRYPTO(ERR_peek_last_error)
+#define EVP_PKEY_Q_keygen AGENTOS_CRYPTO(EVP_PKEY_Q_keygen)
+#define EVP_PKEY_free AGENTOS_CRYPTO(EVP_PKEY_free)
+#define EVP_sha256 AGENTOS_CRYPTO(EVP_sha256)
+#define PEM_read_bio_PrivateKey AGENTOS_CRYPTO(PEM_read_bio_PrivateKey)
+#define PEM_read_bio_X509 AGENTOS_CRYPTO(PEM_read_bio_X509)
+#define PEM_write_bio_PKCS8PrivateKey AGENTOS_CRYPTO(PEM_write_bio_PKCS8PrivateKey)
+#define PEM_write_bio_X509 AGENTOS_CRYPTO(PEM_write_bio_X509)
+#define RAND_bytes AGENTOS_CRYPTO(RAND_bytes)
+#define X509V3_EXT_conf_nid AGENTOS_CRYPTO(X509V3_EXT_conf_nid)
+#define X509V3_set_ctx AGENTOS_CRYPTO(X509V3_set_ctx)
+#define X509_EXTENSION_free AGENTOS_CRYPTO(X509_EXTENSION_free)
+#define X509_NAME_ENTRY_get_data AGENTOS_CRYPTO(X509_NAME_ENTRY_get_data)
+#define X509_NAME_add_entry_by_NID AGENTOS_CRYPTO(X509_NAME_add_entry_by_NID)
+#define X509_NAME_get_entry AGENTOS_CRYPTO(X509_NAME_get_entry)
+#define X509_NAME_get_index_by_NID AGENTOS_CRYPTO(X509_NAME_get_index_by_NID)
+#define X509_STORE_add_cert AGENTOS_CRYPTO(X509_STORE_add_cert)
+#define X509_add_ext AGENTOS_CRYPTO(X509_add_ext)
+#define X509_free AGENTOS_CRYPTO(X509_free)
+#define X509_get0_notAfter AGENTOS_CRYPTO(X509_get0_notAfter)
+#define X509_get_serialNumber AGENTOS_CRYPTO(X509_get_serialNumber)
+#define X509_get_subject_name AGENTOS_CRYPTO(X509_get_subject_name)
+#define X509_getm_notAfter AGENTOS_CRYPTO(X509_getm_notAfter)
+#define X509_getm_notBefore AGENTOS_CRYPTO(X509_getm_notBefore)
+#define X509_gmtime_adj AGENTOS_CRYPTO(X509_gmtime_adj)
+#define X509_new AGENTOS_CRYPTO(X509_new)
+#define X509_set_issuer_name AGENTOS_CRYPTO(X509_set_issuer_name)
+#define X509_set_pubkey AGENTOS_CRYPTO(X509_set_pubkey)
+#define X509_set_version AGENTOS_CRYPTO(X509_set_version)
+#define X509_sign AGENTOS_CRYPTO(X509_sign)
+#define SSL_CTX_add_client_CA AGENTOS_TLS(SSL_CTX_add_client_CA)
+#define SSL_CTX_check_private_key AGENTOS_TLS(SSL_CTX_check_private_key)
+#define SSL_CTX_ctrl AGENTOS_TLS(SSL_CTX_ctrl)
+#define SSL_CTX_free AGENTOS_TLS(SSL_CTX_free)
+#define SSL_CTX_get_cert_store AGENTOS_TLS(SSL_CTX_get_cert_store)
+#define SSL_CTX_new AGENTOS_TLS(SSL_CTX_new)
+#define SSL_CTX_set_alpn_select_cb AGENTOS_TLS(SSL_CTX_set_alpn_select_cb)
+#define SSL_CTX_set_cipher_list AGENTOS_TLS(SSL_CTX_set_cipher_list)
+#define SSL_CTX_set_num_tickets AGENTOS_TLS(SSL_CTX_set_num_tickets)
+#define SSL_CTX_set_options AGENTOS_TLS(SSL_CTX_set_options)
+#define SSL_CTX_set_verify AGENTOS_TLS(SSL_CTX_set_verify)
+#define SSL_CTX_set_verify_depth AGENTOS_TLS(SSL_CTX_set_verify_depth)
+#define SSL_CTX_use_PrivateKey AGENTOS_TLS(SSL_CTX_use_PrivateKey)
+#define SSL_CTX_use_certificate AGENTOS_TLS(SSL_CTX_use_certificate)
+#define SSL_do_handshake AGENTOS_TLS(SSL_do_handshake)
+#define SSL_free AGENTOS_TLS(SSL_free)
+#define SSL_get1_peer_certificate AGENTOS_TLS(SSL_get1_peer_certificate)
+#define SSL_get_error AGENTOS_TLS(SSL_get_error)
+#define SSL_get_verify_result AGENTOS_TLS(SSL_get_verify_result)
+#define SSL_new AGENTOS_TLS(SSL_new)
+#define SSL_read AGENTOS_TLS(SSL_read)
+#define SSL_select_next_proto AGENTOS_TLS(SSL_select_next_proto)
+#define SSL_set_accept_state AGENTOS_TLS(SSL_set_accept_state)
+#define SSL_set_fd AGENTOS_TLS(SSL_set_fd)
+#define SSL_shutdown AGENTOS_TLS(SSL_shutdown)
+#define SSL_write AGENTOS_TLS(SSL_write)
+#define TLS_server_method AGENTOS_TLS(TLS_server_method)
+
+static inline void agentos_SSL_CTX_free(SSL_CTX *a) { SSL_CTX_free(a); }
+static inline int agentos_SSL_do_handshake(SSL *s) { return SSL_do_handshake(s); }
+static inline void agentos_SSL_free(SSL *ssl) { SSL_free(ssl); }
+static inline X509 *agentos_SSL_get1_peer_certificate(const SSL *s) { return SSL_get1_peer_certificate(s); }
+static inline int agentos_SSL_get_error(const SSL *s, int ret_code) { return SSL_get_error(s, ret_code); }
+static inline long agentos_SSL_get_verify_result(const SSL *ssl) { return SSL_get_verify_result(ssl); }
+static inline SSL *agentos_SSL_new(SSL_CTX *ctx) { return SSL_new(ctx); }
+static inline int agentos_SSL_read(SSL *ssl, void *buf, int num) { return SSL_read(ssl, buf, num); }
+static inline void agentos_SSL_set_accept_state(SSL *s) { SSL_set_accept_state(s); }
+static inline int agentos_SSL_set_fd(SSL *s, int fd) { return SSL_set_fd(s, fd); }
+static inline int agentos_SSL_shutdown(SSL *s) { return SSL_shutdown(s); }
+static inline int agentos_SSL_write(SSL *ssl, const void *buf, int num) { return SSL_write(ssl, buf, num); }
+static inline void agentos_X509_free(X509 *a) { X509_free(a); }
 
 /// Without it OpenSSL would ask for passwords on the terminal. Where there is an `int` for it, that it was asked is told.
 static inline int agentos_no_password(char *text, int max, int is_writing, void *user) {

@@ -1,4 +1,3 @@
-import CCurl
 import CLinux
 import Glibc
 
@@ -27,7 +26,11 @@ package final class Client {
         package var headers: [String: String] = [:]
         package var body: [UInt8] = []
 
-        package init() {}
+        package init(status: Int = 0, headers: [String: String] = [:], body: [UInt8] = []) {
+            self.status = status
+            self.headers = headers
+            self.body = body
+        }
 
         package var isSuccess: Bool { (200..<300).contains(status) }
     }
@@ -63,10 +66,6 @@ package final class Client {
     package init(_ endpoint: Endpoint, patience: Patience = Patience()) {
         self.endpoint = endpoint
         self.patience = patience
-        switch endpoint {
-        case .socket: curl_global_init(Int(CURL_GLOBAL_NOTHING))
-        case .server: curl_global_init(Int(CURL_GLOBAL_SSL))
-        }
     }
 
     /// Sends one request and reads the whole answer.
@@ -102,15 +101,7 @@ package final class Client {
     }
 
     /// A connection that is to leave HTTP, for the caller to close.
-    package func connection() throws(Failure) -> Int32 {
-        switch endpoint {
-        case .socket(let path):
-            let fd = agentos_connect_unix(path)
-            guard fd >= 0 else { throw Self.refusal(path) }
-            return fd
-        case .server(let server): return try TLSTunnel.open(server)
-        }
-    }
+    package func connection() throws(Failure) -> Connection { try .open(endpoint) }
 
     private func drive(
         _ count: Int, _ concurrency: Int, _ request: (Int) -> (Request, Transfer.Sink?)
@@ -162,62 +153,49 @@ package final class Client {
     private func drive(
         concurrency: Int, next: () -> (Request, Transfer.Sink?)?, end: (Int, Result<Response, Failure>) -> Bool
     ) {
-        guard let multi = curl_multi_init() else { return }
-        defer { curl_multi_cleanup(multi) }
-        var running: [UnsafeMutableRawPointer: (index: Int, transfer: Transfer)] = [:]
-        defer { for handle in running.keys { curl_multi_remove_handle(multi, handle) } }
-        var idle: [Transfer] = []
+        var running: [(index: Int, transfer: Transfer)] = []
+        var kept: [Connection] = []
+        defer { for connection in kept { close(connection.descriptor) } }
         var count = 0
         var silence = Silence(patience)
         while true {
             while running.count < concurrency, let (request, sink) = next() {
-                let transfer = idle.popLast() ?? Transfer()
-                transfer.prepare(request, endpoint, sink: sink)
-                running[transfer.handle] = (count, transfer)
-                curl_multi_add_handle(multi, transfer.handle)
+                let transfer = Transfer(request, endpoint, sink: sink, over: kept.popLast())
+                running.append((count, transfer))
                 count += 1
             }
             if running.isEmpty { return }
-            var active: Int32 = 0
-            curl_multi_perform(multi, &active)
-            var left: Int32 = 0
-            var hasEnded = false
-            while let message = curl_multi_info_read(multi, &left) {
-                guard message.pointee.msg == CURLMSG_DONE, let handle = message.pointee.easy_handle,
-                    let (index, transfer) = running.removeValue(forKey: handle)
-                else { continue }
-                let result = transfer.finish(message.pointee.data.result, endpoint)
-                curl_multi_remove_handle(multi, handle)
-                idle.append(transfer)
+            if running.allSatisfy({ $0.transfer.result == nil }) {
+                Transfer.turn(running.map(\.transfer), waitMs: min(1000, patience.silenceMs))
+            }
+            let ended = running.compactMap { index, transfer in transfer.result.map { (index, transfer, $0) } }
+            running.removeAll { $0.transfer.result != nil }
+            for (index, transfer, result) in ended {
+                if let connection = transfer.takeConnection() { kept.append(connection) }
                 silence.end()
-                hasEnded = true
                 if !end(index, result) { return }
             }
-            if hasEnded { continue }
-            if running.values.contains(where: { $0.transfer.takeNews() }) { silence.end() }
+            if !ended.isEmpty { continue }
+            if running.contains(where: { $0.transfer.takeNews() }) { silence.end() }
             if silence.asksWhetherItLives, let failure = probe(silence.ms) {
-                let indices = running.values.map(\.index).sorted()
-                for handle in running.keys { curl_multi_remove_handle(multi, handle) }
-                running = [:]
-                for index in indices where !end(index, .failure(failure)) { return }
+                for (index, _) in running where !end(index, .failure(failure)) { return }
                 while next() != nil {
                     guard end(count, .failure(failure)) else { return }
                     count += 1
                 }
                 return
             }
-            curl_multi_poll(multi, nil, 0, Int32(min(1000, patience.silenceMs)), nil)
         }
     }
 
     /// Asks on a connection of its own; what is wrong with the daemon, or nil when it is alive.
     private func probe(_ silentMs: Int64) -> Failure? {
-        let transfer = Transfer()
         var request = Request("GET", "/livez")
         request.timeoutMs = patience.probeMs
-        transfer.prepare(request, endpoint, sink: nil)
-        switch transfer.finish(curl_easy_perform(transfer.handle), endpoint) {
-        case .success: return nil
+        let transfer = Transfer(request, endpoint)
+        while transfer.result == nil { Transfer.turn([transfer], waitMs: patience.probeMs) }
+        switch transfer.result {
+        case .success, nil: return nil
         case .failure(.late(let ms)): return .silent(afterMs: silentMs + ms)
         case .failure(let failure): return failure
         }

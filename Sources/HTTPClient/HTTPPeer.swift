@@ -34,7 +34,8 @@ package final class HTTPPeer {
 
     private let target: Target
     private let bodyBytesMax: Int
-    private let handle: UnsafeMutableRawPointer
+    /// Nil: the library could not be loaded.
+    private let handle: UnsafeMutableRawPointer?
     private var answer = Answer(status: 0)
     private var headerBytes = 0
 
@@ -45,15 +46,18 @@ package final class HTTPPeer {
     package init(_ target: Target, bodyBytesMax: Int) {
         self.target = target
         self.bodyBytesMax = bodyBytesMax
-        curl_global_init(Int(CURL_GLOBAL_NOTHING))
-        guard let handle = curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
+        guard agentos_curl_problem() == nil else {
+            handle = nil
+            return
+        }
+        guard let handle = agentos_curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
         self.handle = handle
-        setUp()
+        setUp(handle)
     }
 
-    deinit { curl_easy_cleanup(handle) }
+    deinit { if let handle { agentos_curl_easy_cleanup(handle) } }
 
-    private func setUp() {
+    private func setUp(_ handle: UnsafeMutableRawPointer) {
         _ = agentos_curl_string(handle, CURLOPT_URL, target.url)
         _ = agentos_curl_string(handle, CURLOPT_PROTOCOLS_STR, target.allowsPlain ? "https,http" : "https")
         _ = agentos_curl_string(handle, CURLOPT_PROXY, "")
@@ -86,11 +90,12 @@ package final class HTTPPeer {
     ///
     /// - Parameter timeoutMs: for all of it, from the name of the server to the last byte of the answer.
     package func post(_ body: [UInt8], headers: [String], timeoutMs: Int64) throws(Silence) -> Answer {
+        guard let handle else { throw Silence(words: String(cString: agentos_curl_problem()), isLate: false) }
         answer = Answer(status: 0)
         headerBytes = 0
         var list: UnsafeMutablePointer<curl_slist>?
-        for header in headers + ["Expect:"] { list = curl_slist_append(list, header) }
-        defer { curl_slist_free_all(list) }
+        for header in headers + ["Expect:"] { list = agentos_curl_slist_append(list, header) }
+        defer { agentos_curl_slist_free_all(list) }
         _ = agentos_curl_pointer(handle, CURLOPT_HTTPHEADER, list)
         defer { _ = agentos_curl_pointer(handle, CURLOPT_HTTPHEADER, nil) }
         _ = agentos_curl_long(handle, CURLOPT_TIMEOUT_MS, Int(max(1, timeoutMs)))
@@ -99,7 +104,7 @@ package final class HTTPPeer {
         let code = body.withUnsafeBytes { bytes in
             // Read by curl within this call only.
             _ = agentos_curl_string(handle, CURLOPT_POSTFIELDS, bytes.baseAddress?.assumingMemoryBound(to: CChar.self))
-            return curl_easy_perform(handle)
+            return agentos_curl_easy_perform(handle)
         }
         answer.status = agentos_curl_status(handle)
         switch code {
@@ -108,7 +113,7 @@ package final class HTTPPeer {
         case CURLE_WRITE_ERROR where answer.status >= 200 && headerBytes <= Self.headerBytesMax: return answer
         case CURLE_OPERATION_TIMEDOUT:
             throw Silence(words: "no whole answer within \(timeoutMs) ms", isLate: true)
-        default: throw Silence(words: String(cString: curl_easy_strerror(code)), isLate: false)
+        default: throw Silence(words: String(cString: agentos_curl_easy_strerror(code)), isLate: false)
         }
     }
 

@@ -1,70 +1,67 @@
-import CCurl
 import CLinux
 import Glibc
 import Machine
 import Synchronization
 
-/// A connection over TLS that has left HTTP: its bytes go through a socket pair, so that whoever uses it need not know.
+/// A connection over TLS whose bytes go through a socket pair, so that whoever uses it need not know.
 ///
-/// A thread of its own carries them. It holds one piece in each direction, and reads no more while that waits.
-enum TLSTunnel {
+/// A thread of its own makes it and carries them. It holds one piece in each direction, and reads no more while that waits.
+struct TLSTunnel: Sendable {
     private static let connectMs: Int64 = 20_000
 
-    /// What the thread says of its beginning.
+    /// What the thread says of its end.
     private final class Outcome: Sendable {
         let failure = Mutex<Client.Failure?>(nil)
     }
 
-    /// - Returns: the near end of the connection, for the caller to close.
-    static func open(_ server: RemoteDaemon) throws(Client.Failure) -> Int32 {
+    /// The near end, for the caller to close. It takes bytes at once; when there is no connection, it ends.
+    let near: Int32
+    private let outcome = Outcome()
+
+    /// Why it has ended; nil when the server has ended it.
+    var failure: Client.Failure? { outcome.failure.withLock { $0 } }
+
+    init(_ server: RemoteDaemon) throws(Client.Failure) {
         var pair: [Int32] = [0, 0]
         guard agentos_socket_pair(&pair) == 0 else { throw .cut(String(cString: strerror(errno))) }
-        let (near, far) = (pair[0], pair[1])
-        let outcome = Outcome()
-        agentos_gate_closes_at_exit()
-        startThread(name: "tls") {
+        near = pair[0]
+        let far = pair[1]
+        startThread(name: "tls") { [outcome] in
             // Signals are the main thread's, which may wait for them on a descriptor.
             var all = sigset_t()
             sigfillset(&all)
             pthread_sigmask(SIG_BLOCK, &all, nil)
-            let carrier = TLSCarrier(far)
-            do throws(Client.Failure) { try carrier.run(server, connectMs: connectMs) } catch {
+            do throws(Client.Failure) {
+                let connection = try TLSConnection(server, timeoutMs: Self.connectMs)
+                try TLSCarrier(far, connection).run()
+            } catch {
                 outcome.failure.withLock { $0 = error }
             }
             // Only now: who finds it closed asks why.
             close(far)
         }
-        var ready: UInt8 = 0
-        var count = 0
-        repeat { count = read(near, &ready, 1) } while count < 0 && errno == EINTR
-        if count == 1 { return near }
-        close(near)
-        throw outcome.failure.withLock { $0 } ?? .cut("the connection was closed")
     }
 }
 
 /// Carries bytes between a connection over TLS and a socket, until one of them ends.
 private final class TLSCarrier {
     private let local: Int32
+    private let connection: TLSConnection
     private var outward: ArraySlice<UInt8> = []
     private var inward: ArraySlice<UInt8> = []
     private var chunk = [UInt8](repeating: 0, count: 65_536)
     private var isOver = false
+    private var failure: Client.Failure?
 
-    init(_ local: Int32) { self.local = local }
-
-    func run(_ server: RemoteDaemon, connectMs: Int64) throws(Client.Failure) {
-        try carry(Transfer(connectingTo: server, timeoutMs: connectMs))
+    init(_ local: Int32, _ connection: TLSConnection) {
+        self.local = local
+        self.connection = connection
     }
 
-    private func carry(_ transfer: Transfer) {
-        var ready: UInt8 = 0
-        _ = write(local, &ready, 1)
+    func run() throws(Client.Failure) {
         _ = fcntl(local, F_SETFL, fcntl(local, F_GETFL) | O_NONBLOCK)
-        // Nobody touches the library while the program ends: it takes its own things apart then.
-        agentos_gate_enter()
         while true {
-            let hasMoved = [sendOut(transfer), takeOut(), takeIn(transfer), sendIn()].contains(true)
+            let hasMoved = [sendOut(), takeOut(), takeIn(), sendIn()].contains(true)
             if isOver, inward.isEmpty { break }
             if hasMoved { continue }
             let here = Int16((outward.isEmpty ? POLLIN : 0) | (inward.isEmpty ? 0 : POLLOUT))
@@ -72,14 +69,11 @@ private final class TLSCarrier {
             // Who is neither read nor written is not looked at: that it has ended would be told again and again.
             var polls = [
                 pollfd(fd: here == 0 ? -1 : local, events: here, revents: 0),
-                pollfd(fd: isOver || there == 0 ? -1 : transfer.descriptor, events: there, revents: 0),
+                pollfd(fd: isOver || there == 0 ? -1 : connection.descriptor, events: there, revents: 0),
             ]
-            agentos_gate_leave()
             _ = poll(&polls, nfds_t(polls.count), -1)
-            agentos_gate_enter()
         }
-        transfer.end()
-        agentos_gate_leave()
+        if let failure { throw failure }
     }
 
     private func takeOut() -> Bool {
@@ -96,28 +90,29 @@ private final class TLSCarrier {
         return true
     }
 
-    private func sendOut(_ transfer: Transfer) -> Bool {
+    private func sendOut() -> Bool {
         guard !outward.isEmpty, !isOver else { return false }
-        switch transfer.send(outward) {
-        case .some(let count):
-            outward = outward.dropFirst(count)
-            return count > 0
-        case nil:
-            isOver = true
-            return false
-        }
+        let count = moved { () throws(Client.Failure) in try connection.send(outward) } ?? 0
+        outward = outward.dropFirst(count)
+        return count > 0
     }
 
-    private func takeIn(_ transfer: Transfer) -> Bool {
+    private func takeIn() -> Bool {
         guard inward.isEmpty, !isOver else { return false }
-        switch transfer.receive(into: &chunk) {
-        case .some(let count):
-            inward = chunk[..<count]
-            return count > 0
-        case nil:
-            isOver = true
-            return false
+        let count = moved { () throws(Client.Failure) in try connection.receive(into: &chunk) } ?? 0
+        inward = chunk[..<count]
+        return count > 0
+    }
+
+    /// What the connection has taken or given; nil: it is over. What came before is still handed on.
+    private func moved(_ move: () throws(Client.Failure) -> Int?) -> Int? {
+        do throws(Client.Failure) {
+            if let count = try move() { return count }
+        } catch {
+            failure = error
         }
+        isOver = true
+        return nil
     }
 
     private func sendIn() -> Bool {

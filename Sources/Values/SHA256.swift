@@ -5,20 +5,21 @@ public struct SHA256Digest: ~Copyable {
     private let context: OpaquePointer
 
     public init() {
-        guard let context = EVP_MD_CTX_new(), EVP_DigestInit_ex(context, EVP_sha256(), nil) == 1 else {
+        guard let context = agentos_EVP_MD_CTX_new(), agentos_EVP_DigestInit_ex(context, agentos_EVP_sha256(), nil) == 1
+        else {
             preconditionFailure("no memory for a digest")
         }
         self.context = context
     }
 
-    deinit { EVP_MD_CTX_free(context) }
+    deinit { agentos_EVP_MD_CTX_free(context) }
 
-    public mutating func add(_ bytes: [UInt8]) { EVP_DigestUpdate(context, bytes, bytes.count) }
+    public mutating func add(_ bytes: [UInt8]) { agentos_EVP_DigestUpdate(context, bytes, bytes.count) }
 
     /// 32 bytes.
     public consuming func bytes() -> [UInt8] {
         var digest = [UInt8](repeating: 0, count: 32)
-        EVP_DigestFinal_ex(context, &digest, nil)
+        agentos_EVP_DigestFinal_ex(context, &digest, nil)
         return digest
     }
 

@@ -29,7 +29,9 @@ public struct SealingKey: Sendable, Equatable {
 
     private static func random(_ count: Int) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: count)
-        guard RAND_bytes(&bytes, Int32(count)) == 1 else { preconditionFailure("the machine gives no random bytes") }
+        guard agentos_RAND_bytes(&bytes, Int32(count)) == 1 else {
+            preconditionFailure("the machine gives no random bytes")
+        }
         return bytes
     }
 
@@ -41,13 +43,13 @@ public struct SealingKey: Sendable, Equatable {
         var sealed = [UInt8](repeating: 0, count: plain.count + 1)
         var tag = [UInt8](repeating: 0, count: Self.tagBytes)
         var (length, rest): (Int32, Int32) = (0, 0)
-        let cipher = EVP_CIPHER_CTX_new()
-        defer { EVP_CIPHER_CTX_free(cipher) }
-        guard EVP_EncryptInit_ex(cipher, EVP_aes_256_gcm(), nil, bytes, nonce) == 1,
-            EVP_EncryptUpdate(cipher, nil, &length, context, Int32(context.count)) == 1,
-            EVP_EncryptUpdate(cipher, &sealed, &length, plain, Int32(plain.count)) == 1,
-            EVP_EncryptFinal_ex(cipher, nil, &rest) == 1,
-            EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), &tag) == 1
+        let cipher = agentos_EVP_CIPHER_CTX_new()
+        defer { agentos_EVP_CIPHER_CTX_free(cipher) }
+        guard agentos_EVP_EncryptInit_ex(cipher, agentos_EVP_aes_256_gcm(), nil, bytes, nonce) == 1,
+            agentos_EVP_EncryptUpdate(cipher, nil, &length, context, Int32(context.count)) == 1,
+            agentos_EVP_EncryptUpdate(cipher, &sealed, &length, plain, Int32(plain.count)) == 1,
+            agentos_EVP_EncryptFinal_ex(cipher, nil, &rest) == 1,
+            agentos_EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_GET_TAG, Int32(Self.tagBytes), &tag) == 1
         else { preconditionFailure("no memory to seal") }
         return nonce + sealed[..<Int(length)] + tag
     }
@@ -60,13 +62,13 @@ public struct SealingKey: Sendable, Equatable {
         var tag = Array(sealed[(sealed.count - Self.tagBytes)...])
         var plain = [UInt8](repeating: 0, count: body.count + 1)
         var (length, rest): (Int32, Int32) = (0, 0)
-        let cipher = EVP_CIPHER_CTX_new()
-        defer { EVP_CIPHER_CTX_free(cipher) }
-        guard EVP_DecryptInit_ex(cipher, EVP_aes_256_gcm(), nil, bytes, nonce) == 1,
-            EVP_DecryptUpdate(cipher, nil, &length, context, Int32(context.count)) == 1,
-            EVP_DecryptUpdate(cipher, &plain, &length, body, Int32(body.count)) == 1,
-            EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagBytes), &tag) == 1,
-            EVP_DecryptFinal_ex(cipher, nil, &rest) == 1
+        let cipher = agentos_EVP_CIPHER_CTX_new()
+        defer { agentos_EVP_CIPHER_CTX_free(cipher) }
+        guard agentos_EVP_DecryptInit_ex(cipher, agentos_EVP_aes_256_gcm(), nil, bytes, nonce) == 1,
+            agentos_EVP_DecryptUpdate(cipher, nil, &length, context, Int32(context.count)) == 1,
+            agentos_EVP_DecryptUpdate(cipher, &plain, &length, body, Int32(body.count)) == 1,
+            agentos_EVP_CIPHER_CTX_ctrl(cipher, EVP_CTRL_AEAD_SET_TAG, Int32(Self.tagBytes), &tag) == 1,
+            agentos_EVP_DecryptFinal_ex(cipher, nil, &rest) == 1
         else { return nil }
         return Array(plain[..<Int(length)])
     }

@@ -4,7 +4,10 @@ import Glibc
 struct Main {
     static func main() {
         Terminal.reserve()
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        let code = run(Array(CommandLine.arguments.dropFirst()))
+        // Threads of libraries may be at work: nothing is taken apart under their hands.
+        fflush(nil)
+        _exit(code.rawValue)
     }
 
     private static func run(_ words: [String]) -> ExitCode {

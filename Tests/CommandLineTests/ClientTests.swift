@@ -70,6 +70,23 @@ import agentos_apply
         }
     }
 
+    /// A connection that was kept for the next request, and that the daemon has closed: the request is sent again.
+    @Test func aConnectionThatWasClosedMeanwhileIsMadeAnew() {
+        let answer = Array("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok".utf8)
+        let server = SocketServer { _ in answer }
+        let requests = (0..<5).map { Client.Request("GET", "/\($0)") }
+        let answers = client(server).perform(requests, concurrency: 1)
+        #expect(answers.allSatisfy { (try? $0.get())?.body == Array("ok".utf8) })
+    }
+
+    @Test func whatIsNoHTTPIsAnError() {
+        let server = SocketServer { _ in Array("SSH-2.0-OpenSSH\r\n".utf8) }
+        guard case .notUnderstood = failure({ _ = try client(server).send(Client.Request("GET", "/x")) }) else {
+            Issue.record("it was understood")
+            return
+        }
+    }
+
     @Test func whatIsNotUnderstoodIsAnError() {
         for body in ["", "ok", "{", "[1,]", "{}{}"] {
             guard case .notUnderstood = failure({ _ = try Answer.node(Array(body.utf8)) }) else {

@@ -78,10 +78,6 @@ int agentos_connect_unix(const char *path);
 
 #include <pthread.h>
 void agentos_name_thread(pthread_t thread, const char *name);
-/// Threads that use a library which takes itself apart when the program ends do so behind this gate: it closes then.
-void agentos_gate_enter(void);
-void agentos_gate_leave(void);
-void agentos_gate_closes_at_exit(void);
 
 int agentos_inotify(void);
 /// Tells of all changes in a directory; the descriptor of the watch, the same for the same directory.

@@ -13,7 +13,7 @@ public struct Credential: Sendable, Equatable {
     /// Seconds since 1970 at which the certificate ends; nil when it cannot be read.
     public var endSeconds: Int64? {
         guard let read = agentos_pem_certificate(certificate) else { return nil }
-        defer { X509_free(read) }
+        defer { agentos_X509_free(read) }
         let end = agentos_x509_end(read)
         return end < 0 ? nil : end
     }

@@ -33,9 +33,9 @@ final class TLSLink {
         fd: Int32, context: TLSContext, events: EventLoop, nowMs: Int64,
         arrived: @escaping (PeerCertificate?) -> Int32?, left: @escaping (TLSLink) -> Void
     ) {
-        guard let ssl = SSL_new(context.pointer) else { return nil }
-        SSL_set_fd(ssl, fd)
-        SSL_set_accept_state(ssl)
+        guard let ssl = agentos_SSL_new(context.pointer) else { return nil }
+        agentos_SSL_set_fd(ssl, fd)
+        agentos_SSL_set_accept_state(ssl)
         self.fd = fd
         self.ssl = ssl
         self.events = events
@@ -44,7 +44,7 @@ final class TLSLink {
         sinceMs = nowMs
     }
 
-    deinit { SSL_free(ssl) }
+    deinit { agentos_SSL_free(ssl) }
 
     /// Goes on with whatever can go on.
     func pump(_ scratch: UnsafeMutableRawBufferPointer, nowMs: Int64) {
@@ -72,7 +72,7 @@ final class TLSLink {
 
     func close() {
         guard state != .closed else { return }
-        if state == .open { SSL_shutdown(ssl) }
+        if state == .open { agentos_SSL_shutdown(ssl) }
         state = .closed
         if watched.outer != 0 { events.unwatch(fd) }
         if watched.inner != 0 { events.unwatch(inner) }
@@ -84,9 +84,9 @@ final class TLSLink {
     // MARK: Handshake
 
     private func shakeHands() -> Bool {
-        let result = SSL_do_handshake(ssl)
+        let result = agentos_SSL_do_handshake(ssl)
         guard result == 1 else {
-            switch SSL_get_error(ssl, result) {
+            switch agentos_SSL_get_error(ssl, result) {
             case SSL_ERROR_WANT_READ: wantsWrite = false
             case SSL_ERROR_WANT_WRITE: wantsWrite = true
             default:
@@ -98,11 +98,11 @@ final class TLSLink {
         }
         wantsWrite = false
         var certificate: PeerCertificate?
-        if let shown = SSL_get1_peer_certificate(ssl) {
-            defer { X509_free(shown) }
+        if let shown = agentos_SSL_get1_peer_certificate(ssl) {
+            defer { agentos_X509_free(shown) }
             certificate = PeerCertificate(shown)
             // A certificate that names nobody is no way to be nobody.
-            if certificate == nil || SSL_get_verify_result(ssl) != Int(X509_V_OK) {
+            if certificate == nil || agentos_SSL_get_verify_result(ssl) != Int(X509_V_OK) {
                 close()
                 return false
             }
@@ -122,9 +122,9 @@ final class TLSLink {
     private func moveInward(_ scratch: UnsafeMutableRawBufferPointer) -> Bool {
         if inward.isEmpty {
             wantsWrite = false
-            let count = SSL_read(ssl, scratch.baseAddress, Int32(scratch.count))
+            let count = agentos_SSL_read(ssl, scratch.baseAddress, Int32(scratch.count))
             guard count > 0 else {
-                switch SSL_get_error(ssl, count) {
+                switch agentos_SSL_get_error(ssl, count) {
                 case SSL_ERROR_WANT_READ: break
                 case SSL_ERROR_WANT_WRITE: wantsWrite = true
                 default: close()
@@ -165,10 +165,10 @@ final class TLSLink {
     }
 
     private func write(_ bytes: UnsafeRawBufferPointer) -> Int {
-        let count = SSL_write(ssl, bytes.baseAddress, Int32(bytes.count))
+        let count = agentos_SSL_write(ssl, bytes.baseAddress, Int32(bytes.count))
         wantsWrite = false
         if count > 0 { return Int(count) }
-        switch SSL_get_error(ssl, count) {
+        switch agentos_SSL_get_error(ssl, count) {
         case SSL_ERROR_WANT_WRITE: wantsWrite = true
         case SSL_ERROR_WANT_READ: break
         default: close()

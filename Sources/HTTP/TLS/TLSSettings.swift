@@ -56,5 +56,5 @@ final class TLSContext {
         }
     }
 
-    deinit { SSL_CTX_free(pointer) }
+    deinit { agentos_SSL_CTX_free(pointer) }
 }

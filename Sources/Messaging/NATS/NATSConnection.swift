@@ -18,10 +18,10 @@ final class NATSConnection {
 
     deinit {
         forget()
-        jsCtx_Destroy(stream)
+        agentos_jsCtx_Destroy(stream)
         // Waits for threads of the library, one of which may be connecting.
         startThread(name: "nats-end") { [connection = UInt(bitPattern: connection)] in
-            natsConnection_Destroy(OpaquePointer(bitPattern: connection))
+            agentos_natsConnection_Destroy(OpaquePointer(bitPattern: connection))
         }
     }
 
@@ -31,15 +31,15 @@ final class NATSConnection {
     /// Waits for no acknowledgement any more.
     func forget() { if hasPublished { agentos_nats_forget(stream) } }
 
-    var isConnected: Bool { natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED }
+    var isConnected: Bool { agentos_natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED }
 
     /// It will not come back by itself: the servers have refused the credentials, for one.
-    var isClosed: Bool { natsConnection_IsClosed(connection) }
+    var isClosed: Bool { agentos_natsConnection_IsClosed(connection) }
 
     /// What has become of it, in words.
     var words: String {
         var text: UnsafePointer<CChar>?
-        natsConnection_GetLastError(connection, &text)
+        agentos_natsConnection_GetLastError(connection, &text)
         let words = text.map { String(cString: $0) } ?? ""
         return words.isEmpty ? "" : ": \(words)"
     }
@@ -51,16 +51,17 @@ final class NATSConnection {
 
     /// Connects to one of the servers, within the time for connecting to each of them.
     static func open(_ settings: NATSSettings, _ signals: NATSSignals) throws(SinkFailure) -> NATSConnection {
+        if let problem = agentos_nats_problem() { throw .lost("NATS cannot be used: \(String(cString: problem))") }
         var options: OpaquePointer?
-        guard natsOptions_Create(&options) == NATS_OK, let options else {
+        guard agentos_natsOptions_Create(&options) == NATS_OK, let options else {
             throw .lost("libnats has no memory for a connection")
         }
-        defer { natsOptions_Destroy(options) }
+        defer { agentos_natsOptions_Destroy(options) }
         try setUp(options, settings, signals)
         try authenticate(options, settings)
         try secure(options, settings)
         var connection: OpaquePointer?
-        let status = natsConnection_Connect(&connection, options)
+        let status = agentos_natsConnection_Connect(&connection, options)
         guard status == NATS_OK, let connection else {
             throw .lost("no server of \(settings.servers.joined(separator: ", ")) can be used: \(reason(status))")
         }
@@ -69,7 +70,7 @@ final class NATSConnection {
             &stream, connection, Int64(settings.window) + 1, settings.timeoutMs, NATSSignals.acknowledged,
             signals.closure)
         guard made == NATS_OK, let stream else {
-            natsConnection_Destroy(connection)
+            agentos_natsConnection_Destroy(connection)
             throw .lost("JetStream cannot be used: \(reason(made))")
         }
         return NATSConnection(settings, connection, stream)
@@ -81,33 +82,33 @@ final class NATSConnection {
         let servers = settings.servers.map { strdup($0) }
         defer { for server in servers { free(server) } }
         var pointers: [UnsafePointer<CChar>?] = servers.map { UnsafePointer($0) }
-        try check("servers", natsOptions_SetServers(options, &pointers, Int32(pointers.count)))
-        natsOptions_SetName(options, "agentos-apply")
-        natsOptions_SetTimeout(options, settings.connectTimeoutMs)
-        natsOptions_SetAllowReconnect(options, true)
-        natsOptions_SetMaxReconnect(options, -1)
-        natsOptions_SetReconnectWait(options, reconnectMs)
-        natsOptions_SetReconnectJitter(options, reconnectMs, 2 * reconnectMs)
+        try check("servers", agentos_natsOptions_SetServers(options, &pointers, Int32(pointers.count)))
+        agentos_natsOptions_SetName(options, "agentos-apply")
+        agentos_natsOptions_SetTimeout(options, settings.connectTimeoutMs)
+        agentos_natsOptions_SetAllowReconnect(options, true)
+        agentos_natsOptions_SetMaxReconnect(options, -1)
+        agentos_natsOptions_SetReconnectWait(options, reconnectMs)
+        agentos_natsOptions_SetReconnectJitter(options, reconnectMs, 2 * reconnectMs)
         // A server that says nothing is given up.
-        natsOptions_SetPingInterval(options, pingMs)
-        natsOptions_SetMaxPingsOut(options, 2)
-        natsOptions_SetWriteDeadline(options, settings.timeoutMs)
-        natsOptions_SetFailRequestsOnDisconnect(options, true)
+        agentos_natsOptions_SetPingInterval(options, pingMs)
+        agentos_natsOptions_SetMaxPingsOut(options, 2)
+        agentos_natsOptions_SetWriteDeadline(options, settings.timeoutMs)
+        agentos_natsOptions_SetFailRequestsOnDisconnect(options, true)
         // Without waiting for more: an event of an object follows the acknowledgement of the one before.
-        natsOptions_SetSendAsap(options, true)
-        natsOptions_SetDisconnectedCB(options, NATSSignals.disconnected, signals.closure)
-        natsOptions_SetReconnectedCB(options, NATSSignals.reconnected, signals.closure)
-        natsOptions_SetErrorHandler(options, NATSSignals.failed, signals.closure)
+        agentos_natsOptions_SetSendAsap(options, true)
+        agentos_natsOptions_SetDisconnectedCB(options, NATSSignals.disconnected, signals.closure)
+        agentos_natsOptions_SetReconnectedCB(options, NATSSignals.reconnected, signals.closure)
+        agentos_natsOptions_SetErrorHandler(options, NATSSignals.failed, signals.closure)
     }
 
     private static func authenticate(_ options: OpaquePointer, _ settings: NATSSettings) throws(SinkFailure) {
         if let file = settings.credentialsFile {
             _ = try secret(file, "credentialsFile")
-            try check("credentialsFile", natsOptions_SetUserCredentialsFromFiles(options, file, nil))
+            try check("credentialsFile", agentos_natsOptions_SetUserCredentialsFromFiles(options, file, nil))
         }
         if let key = settings.nkey, let file = settings.nkeySeedFile {
             _ = try secret(file, "nkeySeedFile")
-            try check("nkey", natsOptions_SetNKeyFromSeed(options, key, file))
+            try check("nkey", agentos_natsOptions_SetNKeyFromSeed(options, key, file))
         }
         if let file = settings.userFile {
             let text = String(decoding: try secret(file, "userFile"), as: UTF8.self)
@@ -116,7 +117,7 @@ final class NATSConnection {
                 throw .lost("the userFile \(file) must hold one line, USER:PASSWORD")
             }
             let (user, password) = (String(line[..<colon]), String(line[line.index(after: colon)...]))
-            try check("userFile", natsOptions_SetUserInfo(options, user, password))
+            try check("userFile", agentos_natsOptions_SetUserInfo(options, user, password))
         }
     }
 
@@ -128,13 +129,13 @@ final class NATSConnection {
 
     private static func secure(_ options: OpaquePointer, _ settings: NATSSettings) throws(SinkFailure) {
         guard settings.isSecure else { return }
-        try check("TLS", natsOptions_SetSecure(options, true))
+        try check("TLS", agentos_natsOptions_SetSecure(options, true))
         if let file = settings.authorityFile {
-            try check("caFile \(file)", natsOptions_LoadCATrustedCertificates(options, file))
+            try check("caFile \(file)", agentos_natsOptions_LoadCATrustedCertificates(options, file))
         }
         if let certificate = settings.certificateFile, let key = settings.keyFile {
             _ = try secret(key, "keyFile")
-            try check("certFile \(certificate)", natsOptions_LoadCertificatesChain(options, certificate, key))
+            try check("certFile \(certificate)", agentos_natsOptions_LoadCertificatesChain(options, certificate, key))
         }
     }
 
@@ -142,5 +143,5 @@ final class NATSConnection {
         guard status == NATS_OK else { throw .lost("\(what): \(reason(status))") }
     }
 
-    static func reason(_ status: natsStatus) -> String { String(cString: natsStatus_GetText(status)) }
+    static func reason(_ status: natsStatus) -> String { String(cString: agentos_natsStatus_GetText(status)) }
 }

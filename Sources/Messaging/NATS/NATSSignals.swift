@@ -61,7 +61,7 @@ final class NATSSignals: Sendable {
     }
 
     static func destroy(_ acknowledgement: Acknowledgement) {
-        natsMsg_Destroy(OpaquePointer(bitPattern: acknowledgement.message))
+        agentos_natsMsg_Destroy(OpaquePointer(bitPattern: acknowledgement.message))
     }
 
     // MARK: On threads of libnats
@@ -87,7 +87,7 @@ final class NATSSignals: Sendable {
             Failure(
                 status: $0.pointee.Err, code: $0.pointee.ErrCode,
                 words: $0.pointee.ErrText.map { String(cString: $0) }
-                    ?? String(cString: natsStatus_GetText($0.pointee.Err)))
+                    ?? String(cString: agentos_natsStatus_GetText($0.pointee.Err)))
         }
         let acknowledgement = Acknowledgement(message: UInt(bitPattern: message), failure: failure)
         NATSSignals.of(closure)?.tell { $0.acknowledgements.append(acknowledgement) }
@@ -104,9 +104,9 @@ final class NATSSignals: Sendable {
     /// What the server says of its own accord, such as that a subject may not be published to.
     static let failed: natsErrHandler = { connection, _, status, closure in
         var text: UnsafePointer<CChar>?
-        natsConnection_GetLastError(connection, &text)
+        agentos_natsConnection_GetLastError(connection, &text)
         let words = text.map { String(cString: $0) } ?? ""
-        let said = words.isEmpty ? String(cString: natsStatus_GetText(status)) : words
+        let said = words.isEmpty ? String(cString: agentos_natsStatus_GetText(status)) : words
         NATSSignals.of(closure)?.tell { $0.problem = said }
     }
 }

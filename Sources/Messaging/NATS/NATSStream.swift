@@ -8,8 +8,8 @@ extension NATSConnection {
         if settings.streamPolicy == .none { return }
         var info: UnsafeMutablePointer<jsStreamInfo>?
         var code = jsErrCode(rawValue: 0)
-        let status = js_GetStreamInfo(&info, stream, settings.stream, nil, &code)
-        defer { jsStreamInfo_Destroy(info) }
+        let status = agentos_js_GetStreamInfo(&info, stream, settings.stream, nil, &code)
+        defer { agentos_jsStreamInfo_Destroy(info) }
         if status == NATS_NOT_FOUND || code == JSStreamNotFoundErr {
             guard settings.streamPolicy == .create else {
                 throw .lost("there is no stream \(settings.stream): make it, or set streamPolicy to Create")

@@ -10,8 +10,9 @@ extension Session {
 
     /// A connection that has left HTTP for WebSocket, with a subprotocol.
     func upgrade(_ path: String, to subprotocol: String, body: [UInt8]) throws -> Int32 {
-        let fd: Int32
-        do throws(Client.Failure) { fd = try client.connection() } catch { throw problem(error) }
+        let connection: Connection
+        do throws(Client.Failure) { connection = try client.connection() } catch { throw problem(error) }
+        let fd = connection.descriptor
         var random = SystemRandomNumberGenerator()
         let key = Base64.encode((0..<16).map { _ in UInt8.random(in: 0...255, using: &random) })
         let head =
@@ -24,15 +25,10 @@ extension Session {
         let deadlineMs = agentos_boot_ms() + Self.answerMs
         do {
             try send(bytes[...], to: fd, deadlineMs)
-            let head = try readHead(fd, deadlineMs)
-            if head.status == 101 {
-                if head.accept == WebSocketHandshake.accept(key) { return fd }
+            let response = try readAnswer(connection, deadlineMs)
+            if response.status == 101 {
+                if response.headers["sec-websocket-accept"] == WebSocketHandshake.accept(key) { return fd }
                 throw problem(.notUnderstood("it is no WebSocket"))
-            }
-            var response = Client.Response()
-            response.status = head.status
-            while response.body.count < min(head.length, 1 << 20) {
-                response.body.append(try readByte(fd, deadlineMs))
             }
             throw problem(response)
         } catch {
@@ -45,37 +41,40 @@ extension Session {
         var rest = bytes
         while !rest.isEmpty {
             try wait(fd, POLLOUT, deadlineMs)
-            let count = rest.withUnsafeBytes { write(fd, $0.baseAddress, $0.count) }
-            if count < 0, errno != EINTR, errno != EAGAIN { throw problem(.cut(String(cString: strerror(errno)))) }
+            let count = rest.withUnsafeBytes { Glibc.send(fd, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+            // What was said before the connection was closed is still read.
+            if count < 0, errno != EINTR, errno != EAGAIN { return }
             rest = rest.dropFirst(max(0, count))
         }
     }
 
-    /// Byte by byte up to the empty line: what follows it belongs to the other protocol.
-    private func readHead(_ fd: Int32, _ deadlineMs: Int64) throws -> (status: Int, length: Int, accept: String?) {
-        var head: [UInt8] = []
-        while !head.suffix(4).elementsEqual("\r\n\r\n".utf8), head.count < 16_384 {
-            head.append(try readByte(fd, deadlineMs))
+    /// Byte by byte: what follows the answer belongs to the other protocol. Of one that refuses, the beginning is enough.
+    private func readAnswer(_ connection: Connection, _ deadlineMs: Int64) throws -> Client.Response {
+        var reader = ResponseReader()
+        var body: [UInt8] = []
+        do {
+            while !reader.isComplete, body.count < 1 << 20 {
+                _ = try withUnsafeBytes(of: try readByte(connection, deadlineMs)) { byte in
+                    try reader.read(byte) {
+                        body += $1
+                        return true
+                    }
+                }
+            }
+        } catch let wrong as ResponseProblem {
+            throw problem(.notUnderstood(wrong.words))
         }
-        let lines = String(decoding: head, as: UTF8.self).split(separator: "\r\n")
-        let status = lines.first?.split(separator: " ").dropFirst().first.flatMap { Int($0) }
-        guard let status else { throw problem(.notUnderstood("it is no HTTP")) }
-        func value(_ name: String) -> String? {
-            let line = lines.first { $0.lowercased().hasPrefix("\(name):") }
-            return line.map { String($0.dropFirst(name.utf8.count + 1).drop { $0 == " " }) }
-        }
-        let length = value("content-length").flatMap { Int($0.filter(\.isNumber)) }
-        return (status, length ?? 0, value("sec-websocket-accept"))
+        return Client.Response(status: reader.status, headers: reader.headers, body: body)
     }
 
-    private func readByte(_ fd: Int32, _ deadlineMs: Int64) throws -> UInt8 {
+    private func readByte(_ connection: Connection, _ deadlineMs: Int64) throws -> UInt8 {
         while true {
-            try wait(fd, POLLIN, deadlineMs)
+            try wait(connection.descriptor, POLLIN, deadlineMs)
             var byte: UInt8 = 0
-            let count = read(fd, &byte, 1)
+            let count = read(connection.descriptor, &byte, 1)
             if count == 1 { return byte }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            throw problem(.cut("the connection was closed"))
+            throw problem(connection.failure(count < 0 ? errno : 0))
         }
     }
 

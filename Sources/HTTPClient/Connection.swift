@@ -1,0 +1,39 @@
+import CLinux
+import Glibc
+
+/// A way to the daemon for plain bytes: its socket, or the near end of a tunnel to another machine.
+package struct Connection {
+    /// For whoever opened it to close.
+    package let descriptor: Int32
+    private let tunnel: TLSTunnel?
+
+    /// Sockets of this machine are connected at once; a tunnel takes bytes while it is being made.
+    static func open(_ endpoint: Endpoint) throws(Client.Failure) -> Connection {
+        switch endpoint {
+        case .socket(let path):
+            let descriptor = agentos_connect_unix(path)
+            guard descriptor >= 0 else { throw Client.Failure(connecting: errno) }
+            return Connection(descriptor: descriptor, tunnel: nil)
+        case .server(let server):
+            let tunnel = try TLSTunnel(server)
+            return Connection(descriptor: tunnel.near, tunnel: tunnel)
+        }
+    }
+
+    /// Why no more comes, when reading has ended, or failed with an error of the kernel.
+    package func failure(_ error: Int32 = 0) -> Client.Failure {
+        tunnel?.failure ?? .cut(error == 0 ? "the connection was closed" : String(cString: strerror(error)))
+    }
+}
+
+extension Client.Failure {
+    /// Why nobody could be reached.
+    fileprivate init(connecting error: Int32) {
+        let why = String(cString: strerror(error))
+        switch error {
+        case EAGAIN: self = .silent(afterMs: 0)
+        case EACCES, EPERM: self = .forbidden(why)
+        default: self = .absent(why)
+        }
+    }
+}
