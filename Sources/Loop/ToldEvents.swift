@@ -35,7 +35,8 @@ struct ToldEvents {
 
     /// The name of the event of an object and a type: by arithmetic, so that it is the same after a restart.
     static func key(_ record: EventRecord) -> ObjectKey {
-        let type = record.type.replacing("_", with: "-")
+        let bytes = record.type.utf8.map { $0 == UInt8(ascii: "_") ? UInt8(ascii: "-") : $0 }
+        let type = String(decoding: bytes, as: UTF8.self)
         return ObjectKey(
             .event, namespace: record.namespace.isEmpty ? "default" : record.namespace,
             name: "\(record.uid.text).\(type)")

@@ -44,7 +44,11 @@ public struct NodeMap: Sendable, Equatable {
     public var isEmpty: Bool { entries.isEmpty }
 
     public subscript(key: String) -> Node? {
-        get { entries.first { $0.key == key }?.value }
+        get {
+            // By index: an entry that is looked at is not copied.
+            for index in entries.indices where entries[index].key == key { return entries[index].value }
+            return nil
+        }
         set {
             if let index = entries.firstIndex(where: { $0.key == key }) {
                 if let newValue { entries[index].value = newValue } else { entries.remove(at: index) }

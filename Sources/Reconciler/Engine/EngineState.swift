@@ -41,10 +41,12 @@ public struct EngineState: Sendable {
         for (key, object) in objects {
             if let source = object.source { objects[key]?.source?.readyBy = source.readyBy.anchored(now) }
             guard var agent = object.agent else { continue }
-            agent.progressBy = agent.progressBy.anchored(now)
-            for index in agent.replicas.indices {
-                agent.replicas[index].phase = agent.replicas[index].phase.anchored(now)
-            }
+            let progressBy = agent.progressBy.anchored(now)
+            let phases = agent.replicas.map { $0.phase.anchored(now) }
+            // What stays as it was stays shared with those who read it.
+            guard progressBy != agent.progressBy || phases != agent.replicas.map(\.phase) else { continue }
+            agent.progressBy = progressBy
+            for index in agent.replicas.indices { agent.replicas[index].phase = phases[index] }
             objects[key]?.agent = agent
         }
         for uid in stuck {

@@ -32,12 +32,11 @@ extension StoredObject {
     func revision(since old: StoredObject?, by user: String, _ now: Moment) -> Revision? {
         guard let agent else { return nil }
         let isNew = old?.uid != uid || old?.agent?.revision != agent.revision
+        guard isNew || old?.changeCause != changeCause else { return nil }
+        let template = AgentSpec.template(of: agent.effective.node)
         // The cause that comes with a change which waits is not that of what runs.
-        let isHeld =
-            AgentSpec.template(of: content["spec"] ?? .emptyMap) != AgentSpec.template(of: agent.effective.node)
-        guard isNew || (old?.changeCause != changeCause && !isHeld) else { return nil }
+        guard isNew || AgentSpec.template(of: content["spec"] ?? .emptyMap) == template else { return nil }
         return Revision(
-            uid: uid, number: agent.revision, template: AgentSpec.template(of: agent.effective.node), atMs: now.wallMs,
-            user: user, cause: changeCause)
+            uid: uid, number: agent.revision, template: template, atMs: now.wallMs, user: user, cause: changeCause)
     }
 }

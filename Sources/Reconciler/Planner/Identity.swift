@@ -13,10 +13,13 @@ public struct UID: Hashable, Comparable, Sendable {
 
     /// Reads 32 hex digits, with or without the hyphens of a UUID.
     public init?(_ text: String) {
-        let digits = text.filter { $0 != "-" }
-        guard digits.utf8.count == 32, let high = UInt64(digits.prefix(16), radix: 16),
-            let low = UInt64(digits.suffix(16), radix: 16)
-        else { return nil }
+        var (high, low, count): (UInt64, UInt64, Int) = (0, 0, 0)
+        for byte in text.utf8 where byte != UInt8(ascii: "-") {
+            guard count < 32, let digit = hexDigit(byte) else { return nil }
+            (high, low) = (high << 4 | low >> 60, low << 4 | UInt64(digit))
+            count += 1
+        }
+        guard count == 32 else { return nil }
         self.init(high: high, low: low)
     }
 
@@ -35,17 +38,19 @@ public struct UID: Hashable, Comparable, Sendable {
         UID(high: high ^ derivation.rawValue, low: low &+ number &* 0x9e37_79b9_7f4a_7c15)
     }
 
-    public var hex: String { digits(hyphens: []) }
+    public var hex: String { digits(hyphensBefore: 0) }
 
     /// `metadata.uid`, as a UUID is written.
-    public var text: String { digits(hyphens: [8, 12, 16, 20]) }
+    public var text: String { digits(hyphensBefore: 1 << 8 | 1 << 12 | 1 << 16 | 1 << 20) }
 
     /// Every event, audit entry and answer carries one: it is written without a text in between.
-    private func digits(hyphens: [Int]) -> String {
+    ///
+    /// - Parameter places: a bit for each digit that a hyphen stands before.
+    private func digits(hyphensBefore places: UInt32) -> String {
         String(unsafeUninitializedCapacity: 36) { out in
             var at = 0
             for index in 0..<32 {
-                if hyphens.contains(index) {
+                if places >> UInt32(index) & 1 == 1 {
                     out[at] = UInt8(ascii: "-")
                     at += 1
                 }

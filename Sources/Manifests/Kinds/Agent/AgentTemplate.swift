@@ -2,9 +2,11 @@ public import Values
 
 /// The part of a spec that a revision is made of: the fields described as restart-relevant, as they are written.
 extension AgentSpec {
+    private static let restarting = AgentFields.spec.filter(\.restarts).map(\.name)
+
     /// The restart-relevant fields of a spec: what one revision differs in from the next.
     public static func template(of spec: Node) -> Node {
-        .map(AgentFields.spec.filter(\.restarts).map { ($0.name, spec[$0.name]) })
+        .map(restarting.map { ($0, spec[$0]) })
     }
 
     /// The spec with the template of another one.
