@@ -111,9 +111,17 @@ public final class Loop {
     }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
-    public func stop(_ done: @escaping () -> Void) {
-        onStopped = done
+    ///
+    /// - Parameter afterOperations: what drivers have begun ends, too, or has had `Limits.stopMs`.
+    public func stop(afterOperations: Bool = false, _ done: @escaping () -> Void) {
+        let untilBootMs = clock.now().bootMs + Limits.stopMs
+        onStopped = { [unowned self] in afterOperations ? whenQuiet(untilBootMs, done) : done() }
         report(.stop)
+    }
+
+    private func whenQuiet(_ untilBootMs: Int64, _ done: @escaping () -> Void) {
+        if inFlight.isEmpty || clock.now().bootMs >= untilBootMs { return done() }
+        events.after(ms: 20) { [unowned self] in whenQuiet(untilBootMs, done) }
     }
 
     func nextNumber() -> Int {

@@ -101,6 +101,12 @@ public enum Restore {
             """
         ) { row throws(StoreFailure) in try row.flag(0) }
         guard isOwn.first == true else { return }  // of another store: its events are not ours to deliver
+        // What was started since the backup may be there still: its attempts are not numbered anew.
+        try database.run(
+            """
+            UPDATE replicas SET attempt = max(attempt, coalesce((SELECT attempt FROM replaced.replicas old
+            WHERE old.uid = replicas.uid AND old.ordinal = replicas.ordinal), 0))
+            """)
         try database.run(
             """
             UPDATE outbox SET state = 'Published', published_ms = occurred_ms, retry_at = NULL

@@ -22,8 +22,10 @@ extension Life {
                 for run in machine.living { pending.append(.probed(run, ProbeState(hasStarted: true, isReady: true))) }
             }
             if index % 100 == 0 {
-                if engine.state.objects[directory.source] == nil { applySource() }
-                readDirectory()
+                for directory in directories {
+                    if engine.state.objects[directory.source] == nil { applySource(directory) }
+                    read(directory)
+                }
                 pending.append(.driverState(driver: "process", problem: nil))
                 observe()
                 // An operator replays what was given up.
@@ -52,11 +54,12 @@ extension Life {
         guard result.violation == nil else { return }
         if let why = unconverged ?? unfed ?? unsynced { return fail("not converged: \(why)") }
         checkLedgers()
+        checkState()
         checkSinks()
         checkTold()
         // Far from every deadline, a reconcile of everything writes nothing.
         observe()
-        readDirectory()
+        for directory in directories { read(directory) }
         var once = engine
         let step = once.step(pending, now)
         if !step.changes.isEmpty || !step.operations.isEmpty {

@@ -39,8 +39,10 @@ extension Life {
                 machine.killChild(run)
                 hint(run)
             }
-        case 22: directory.change(&random)
-        case 23...24: readDirectory()
+        case 20: takeBackup()
+        case 21: if random.chance(40) { restoreBackup() }
+        case 22: changeDirectories()
+        case 23...24: read(directories[random.below(directories.count)])
         case 25:
             // Somebody changes by hand what the directory declares, or deletes it.
             let name = SimulatedDirectory.names[random.below(6)]
@@ -49,10 +51,13 @@ extension Life {
             } else {
                 request(.delete(SimulatedDirectory.key(name), graceMs: nil))
             }
-        case 26: if random.chance(15) { request(.delete(directory.source, graceMs: nil)) } else { applySource() }
+        case 26:
+            let directory = directories[random.below(directories.count)]
+            if random.chance(15) { request(.delete(directory.source, graceMs: nil)) } else { applySource(directory) }
         case 18: noteStatus(random.chance(50) ? team : agents[random.below(agents.count)])
         case 19: if random.chance(60) { giveTeamAnOwner() } else { deleteOwner() }
         case 11: if random.chance(70) { applyNamespace() } else { request(.delete(team, graceMs: nil)) }
+        case 27: if random.chance(40) { retain() }
         case 28...30: disturbSinks()
         default: break
         }
@@ -69,6 +74,8 @@ extension Life {
 
     private mutating func reboot() {
         machine.reboot(nowMs: now.wallMs)
+        // A loss of power takes along what was not synced: run directories, and never what was committed.
+        if random.chance(50) { machine.loseRuns(&random) }
         actions = []
         now.boot += 1
         now.bootMs = 500

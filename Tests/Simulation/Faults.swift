@@ -15,6 +15,8 @@ struct Faults {
     /// A named sink that dies in the midst of a batch, and one that does not take an event.
     var sinkDies: Int
     var sinkPostpones: Int
+    /// A piece of the journal that cannot be read at the moment.
+    var journalUnread: Int
     var tornRead: Int
 
     init(_ random: inout SeededRandom) {
@@ -28,6 +30,7 @@ struct Faults {
         journalRefuses = draw(2)
         sinkDies = draw(8)
         sinkPostpones = draw(2)
+        journalUnread = draw(5)
         tornRead = draw(30)
     }
 }

@@ -16,9 +16,10 @@ extension Life {
             freshUID: UID(high: random.next(), low: random.next()))
     }
 
-    mutating func applySource() {
+    mutating func applySource(_ directory: SimulatedDirectory) {
         let spec = Node.map([
-            ("path", "/fleet"), ("pruneLimitPercent", 100), ("timeoutSeconds", .number(random.below(100) + 1)),
+            ("path", .text("/\(directory.source.name)")), ("pruneLimitPercent", 100),
+            ("timeoutSeconds", .number(random.below(100) + 1)),
         ])
         request(.write(apply(directory.source, .map([("spec", spec)]))))
     }

@@ -86,7 +86,7 @@ extension Life {
         }
         release(operations)
         for uid in step.changes.tombstones { later(.input(.homesRemoved(uid)), within: 500) }
-        checkState()
+        checkState(Set(step.changes.objects.map(\.object.uid)))
         checkSinkGates(step)
         if happens(\.crash) { crash(.afterEffects) }
     }
@@ -118,6 +118,7 @@ extension Life {
     }
 
     mutating func restart() {
+        takeOver()
         daemonLife += 1
         pending = []
         inFlight = []
@@ -128,10 +129,11 @@ extension Life {
         conductor = Conductor(engine: startedEngine())
         configureSinks()
         checkLedgers()
+        checkState()
         if let difference = shadow?.compare(store.load()) { fail("the real store differs: \(difference)") }
         applyDefaultNamespace()
         observe()
         // In chaos it may never come to it.
-        if isCalm { readDirectory() }
+        if isCalm { for directory in directories { read(directory) } }
     }
 }

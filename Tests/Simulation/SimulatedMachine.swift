@@ -130,6 +130,11 @@ struct SimulatedMachine {
         }
     }
 
+    /// Some of the run directories are gone.
+    mutating func loseRuns(_ random: inout SeededRandom) {
+        for run in runs.keys.sorted() where random.chance(30) { runs[run] = nil }
+    }
+
     /// Only what must end ends still, and soon: the wall clock that its time was read from may have jumped.
     mutating func becomeCalm(nowMs: Int64) {
         for run in runs.keys {

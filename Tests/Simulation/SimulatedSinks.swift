@@ -6,41 +6,77 @@ import Values
 
 /// The journal of a life: what was confirmed, in its order and with doubles; an event's offset is its place.
 package final class SimulatedJournal: EventLog {
-    private let events = Mutex<[EventRecord]>([])
+    private struct Kept {
+        var lines: [EventLine] = []
+        var events: [EventRecord] = []
+        var lastPosition: Int64 = 0
+        var start: Int64 = 0
+        var unread = 0
+        var failsNext = false
+        /// Where each event of an object stands for the first time.
+        var places: [UID: [Int64: Int64]] = [:]
+    }
+
+    private let kept = Mutex(Kept())
 
     package init() {}
 
-    package func append(_ event: EventRecord) { events.withLock { $0.append(event) } }
-
-    package var end: Int64 { events.withLock { Int64($0.count) } }
-    package var lastPosition: Int64 { events.withLock { $0.map(\.position).max() ?? 0 } }
-
-    package func read(from offset: Int64, limit: Int) -> [EventLine] {
-        events.withLock { events in
-            let start = min(max(0, Int(offset)), events.count)
-            // Short pieces, so that batches end anywhere.
-            return events[start...].prefix(min(limit, 7)).enumerated().map { place, event in
-                EventLine(nextOffset: Int64(start + place + 1), position: event.position, text: event.payload)
+    package func append(_ event: EventRecord) {
+        kept.withLock { kept in
+            let place = Int64(kept.events.count)
+            var line = EventLine(nextOffset: place + 1, position: event.position, text: event.payload)
+            // Sinks read it again and again: its text is understood once.
+            line.event = ReadEvent(line)
+            kept.lines.append(line)
+            kept.events.append(event)
+            kept.lastPosition = max(kept.lastPosition, event.position)
+            if kept.places[event.uid]?[event.sequence] == nil {
+                kept.places[event.uid, default: [:]][event.sequence] = place
             }
         }
     }
 
-    package func offset(afterPosition position: Int64) -> Int64 {
-        events.withLock { events in Int64(events.firstIndex { $0.position > position } ?? events.count) }
-    }
+    package var end: Int64 { kept.withLock { Int64($0.events.count) } }
+    package var lastPosition: Int64 { kept.withLock { $0.lastPosition } }
 
-    /// Where an event stands for the first time; nil: nowhere.
-    func place(of uid: UID, _ sequence: Int64) -> Int64? {
-        events.withLock { events in
-            events.firstIndex { $0.uid == uid && $0.sequence == sequence }.map { Int64($0) }
+    package var unread: Int { kept.withLock { $0.unread } }
+
+    /// The offset of the first event that is kept.
+    var start: Int64 { kept.withLock { $0.start } }
+
+    /// What stands before an offset is dropped.
+    func drop(before offset: Int64) { kept.withLock { $0.start = max($0.start, offset) } }
+
+    /// The next time that somebody reads, the disk does not answer.
+    func failNext() { kept.withLock { $0.failsNext = true } }
+
+    package func read(from offset: Int64, limit: Int) -> [EventLine] {
+        kept.withLock { kept in
+            if kept.failsNext {
+                kept.failsNext = false
+                kept.unread += 1
+                return []
+            }
+            let offset = max(offset, kept.start)
+            // Short pieces, so that batches end anywhere.
+            return Array(kept.lines.dropFirst(Int(offset)).prefix(min(limit, 7)))
         }
     }
 
+    package func offset(afterPosition position: Int64) -> Int64 {
+        kept.withLock { kept in
+            Int64(kept.events.firstIndex { $0.position > position } ?? kept.events.count)
+        }
+    }
+
+    /// Where an event stands for the first time; nil: nowhere.
+    func place(of uid: UID, _ sequence: Int64) -> Int64? { kept.withLock { $0.places[uid]?[sequence] } }
+
     /// The last events of each object from an offset on that some filter wants.
     func last(from offset: Int64, _ filter: EventFilter) -> [UID: Int64] {
-        events.withLock { events in
+        kept.withLock { kept in
             var last: [UID: Int64] = [:]
-            for event in events.dropFirst(Int(offset))
+            for event in kept.events.dropFirst(Int(offset))
             where filter.wants(type: event.type, namespace: event.namespace, label: { _ in nil }) {
                 last[event.uid] = max(last[event.uid] ?? 0, event.sequence)
             }
@@ -115,6 +151,19 @@ extension Life {
         }
     }
 
+    /// The journal drops what nobody wants, or, at its hard cap, what somebody has yet to read.
+    mutating func retain() {
+        let end = Int(journal.end)
+        if random.chance(50), end > 0 {
+            journal.drop(before: Int64(random.below(end)))
+        } else {
+            journal.drop(before: min(engine.leastWantedOffset ?? 0, journal.end))
+        }
+        // What nobody is configured to want may be wanted again.
+        if engine.state.sinks.values.contains(where: { $0.leastOffset < journal.start }) { lostBefore = journal.start }
+        later(.input(.retained(from: journal.start)), within: 3000)
+    }
+
     /// An operator has mended the sink, and says so.
     mutating func mend(_ name: String) {
         sinks[name]?.isGone = false
@@ -124,7 +173,12 @@ extension Life {
     mutating func feed(_ asked: SinkRequest, _ life: Int) {
         guard life == daemonLife || random.chance(50) else { return }  // the program died before it was sent
         if let problem = sinkFailure(asked.sink) { return answer(SinkReport(asked, problem), life) }
+        // What was dropped meanwhile is told first.
+        if asked.from < journal.start, life == daemonLife { pending.append(.retained(from: journal.start)) }
+        if happens(\.journalUnread) { journal.failNext() }
         let batch = asked.batch(of: journal)
+        // What a cursor asked for that is gone meanwhile says nothing of the one after it.
+        let isOfNow = sinks[asked.sink]?.start.map { $0 <= asked.from } ?? false
         var verdicts: [DeliveryVerdict] = []
         var held: Set<UID> = []
         let diesAfter = happens(\.sinkDies) ? random.below(batch.events.count + 1) : nil
@@ -140,7 +194,7 @@ extension Life {
                 verdicts.append(DeliveryVerdict(event, random.chance(70) ? .postponed("not now") : .refused("never")))
                 continue
             }
-            if mutant != .sinkForgets || !random.chance(10) { deliver(event, to: asked.sink) }
+            if isOfNow, mutant != .sinkForgets || !random.chance(10) { deliver(event, to: asked.sink) }
             verdicts.append(DeliveryVerdict(event))
         }
         answer(batch.report(.success(verdicts)), life)
@@ -156,7 +210,7 @@ extension Life {
     private mutating func deliver(_ event: EventRecord, to name: String) {
         guard let sink = sinks[name] else { return }
         if let last = sink.taken[event.uid], event.sequence > last + 1, !sink.gaps.contains(event.uid),
-            sink.rule.filter == EventFilter()
+            sink.rule.filter == EventFilter(), journal.place(of: event.uid, last + 1) ?? .max >= lostBefore
         {
             fail("\(name) was given event \(event.sequence) of \(event.uid.hex) after \(last)")
         }
@@ -168,6 +222,12 @@ extension Life {
         if life == daemonLife { self.report(.fed(report)) }
     }
 
+    /// Its cursor is gone: it begins anew where the journal ends by then.
+    mutating func forgetSink(_ name: String) {
+        sinks[name]?.start = nil
+        sinks[name]?.taken = [:]
+    }
+
     // MARK: Promises
 
     /// When a sink was configured first is when its cursor was made.
@@ -175,6 +235,7 @@ extension Life {
         for case .cursor(let cursor) in changes.sinks where sinks[cursor.name]?.start == nil {
             sinks[cursor.name]?.start = cursor.offset
         }
+        for case .removed(let name) in changes.sinks { forgetSink(name) }
         for case .ready(let run) in changes.replicas.map(\.replica.phase) where wereReady.insert(run.id).inserted {
             readyAnew.insert(run.id)
         }
@@ -185,6 +246,7 @@ extension Life {
         let told = Dictionary(
             step.changes.events.filter { $0.type == "run.ready" }.map { ($0.uid, $0.atMs) },
             uniquingKeysWith: { first, _ in first })
+        if told.isEmpty { return }
         for object in engine.state.objects.values where told[object.uid] != nil {
             for replica in object.agent?.replicas ?? [] {
                 // Regaining it waits for nothing, whatever is required by then.
@@ -199,7 +261,7 @@ extension Life {
     private mutating func checkRequired(_ key: ObjectKey, _ uid: UID, _ gate: Int64, _ readyAt: Moment) {
         for rule in engine.sinkRules where rule.isRequired {
             guard let sink = sinks[rule.name], let start = sink.start, let place = journal.place(of: uid, gate),
-                sink.configuredAt.isBefore(readyAt), place >= start, !sink.gaps.contains(uid),
+                sink.configuredAt.isBefore(readyAt), place >= max(start, lostBefore), !sink.gaps.contains(uid),
                 sink.taken[uid] ?? 0 < gate
             else { continue }
             fail("\(key.name) is Ready before \(rule.name) has event \(gate)")
@@ -221,7 +283,7 @@ extension Life {
     mutating func checkSinks() {
         for (name, sink) in sinks.sorted(by: { $0.key < $1.key }) {
             guard sink.isConfigured, let start = sink.start else { continue }
-            for (uid, last) in journal.last(from: start, sink.rule.filter)
+            for (uid, last) in journal.last(from: max(start, lostBefore), sink.rule.filter)
             where sink.taken[uid] ?? 0 < last && !sink.gaps.contains(uid) {
                 return fail("\(name) has \(sink.taken[uid] ?? 0) of \(uid.hex), not \(last)")
             }

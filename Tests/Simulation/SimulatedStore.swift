@@ -1,3 +1,4 @@
+import Manifests
 public import Planner
 public import Reconciler
 import Synchronization
@@ -31,21 +32,21 @@ struct SimulatedStore {
     }
 
     private var objects: [UID: StoredObject] = [:]
-    private var replicas: [UID: [Int: Replica]] = [:]
+    var replicas: [UID: [Int: Replica]] = [:]
     /// Newest first.
     private(set) var revisions: [UID: [Revision]] = [:]
-    private(set) var outbox: [Int64: Row] = [:]
-    private(set) var lastSequence: [UID: Int64] = [:]
-    private var published: [UID: Int64] = [:]
+    var outbox: [Int64: Row] = [:]
+    var lastSequence: [UID: Int64] = [:]
+    var published: [UID: Int64] = [:]
     private var consumers: [String: Consumer] = [:]
-    private var sinks: [String: SinkCursor] = [:]
+    var sinks: [String: SinkCursor] = [:]
     private var answers: [KeptAnswer.ID: KeptAnswer] = [:]
     private var tombstones: Set<UID> = []
-    private var resourceVersion: Int64 = 0
-    private var position: Int64 = 0
+    var resourceVersion: Int64 = 0
+    var position: Int64 = 0
     private(set) var auditedPositions: Set<Int64> = []
     /// Highest attempt ever committed, also of removed objects.
-    private(set) var committedAttempts: [RunKey: Int] = [:]
+    var committedAttempts: [RunKey: Int] = [:]
 
     struct RunKey: Hashable {
         var uid: UID
@@ -175,6 +176,9 @@ struct SimulatedStore {
         var state = EngineState()
         for var object in objects.values {
             object.agent?.replicas = (replicas[object.uid] ?? [:]).values.sorted { $0.ordinal < $1.ordinal }
+            if let node = effectiveNode(object), node != object.agent?.effective.node {
+                object.agent?.effective = EffectiveSpec(node)
+            }
             state.objects[object.key] = object
         }
         for (uid, last) in lastSequence where objects[uid] != nil || published[uid] ?? 0 < last {
@@ -198,6 +202,15 @@ struct SimulatedStore {
         state.position = position
         state.backlog = outbox.values.count { !$0.isDone }
         return state
+    }
+
+    /// What is declared; while that is paused, with the template of the current revision.
+    private func effectiveNode(_ object: StoredObject) -> Node? {
+        guard let agent = object.agent, let spec = object.content["spec"] else { return nil }
+        guard spec["paused"]?.bool == true,
+            let held = revisions[object.uid]?.first(where: { $0.number == agent.revision })
+        else { return spec }
+        return AgentSpec.spec(spec, with: held.template)
     }
 
     func unpublished(limit: Int, excluding: Set<UID>) -> [EventRecord] {

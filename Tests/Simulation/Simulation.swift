@@ -6,7 +6,8 @@ import Values
 
 /// A known-bad variant of the engine's surroundings, which the checks must catch.
 public enum Mutant: String, Sendable, CaseIterable {
-    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim, tornReadIsWhole, sinkForgets
+    case actBeforeCommit, noInFlightGuard, randomIDs, outboxLostInCrash, noClaim, tornReadIsWhole, sinkForgets,
+        restoreForgets
 }
 
 /// Places at which the daemon can die.
@@ -29,6 +30,8 @@ public struct SimulationResult: Sendable {
     public var parked = 0
     /// Orderly ends of the daemon.
     public var stops = 0
+    /// Backups that took the place of the store.
+    public var restores = 0
     /// A hash over all that was committed: equal for equal lives.
     public var fingerprint: UInt64 = 0xcbf2_9ce4_8422_2325
 }
@@ -64,7 +67,7 @@ struct Life {
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     var store = SimulatedStore()
     var machine = SimulatedMachine()
-    var directory = SimulatedDirectory()
+    var directories = [SimulatedDirectory("fleet"), SimulatedDirectory("reserve")]
     var conductor: Conductor
     var engine: Engine { conductor.engine }
     var pending: [Input] = []
@@ -77,6 +80,8 @@ struct Life {
     var storeAt: Int64 = 0
     var journalIsDown = false
     let journal = SimulatedJournal()
+    /// Before this offset, the journal has dropped what somebody may have wanted.
+    var lostBefore: Int64 = 0
     var sinks = Life.sinks()
     /// Runs that have been Ready, and those whose first time nobody has looked at yet.
     var wereReady: Set<RunID> = []
@@ -84,7 +89,11 @@ struct Life {
     var isCalm = false
     var nextRequest = 0
     /// What the journal holds durably.
-    var delivered: [UID: Int64] = [:]
+    var delivered = DeliveredEvents()
+    /// What an operator has copied of the store, and what waits to take its place.
+    var backup: SimulatedStore?
+    var waitingRestore: WaitingRestore?
+    var lastRestore: Moment?
     let team = ObjectKey(.namespace, namespace: "", name: "team")
     let owner = ObjectKey(.namespace, namespace: "", name: "owner")
     let configMap = ObjectKey(.configMap, namespace: "default", name: "common")
@@ -109,7 +118,7 @@ struct Life {
         applyNamespace()
         applyConfigMap()
         for agent in agents { applyAgent(agent) }
-        applySource()
+        for directory in directories { applySource(directory) }
         observe()
         for index in 0..<220 where result.violation == nil {
             chaos(index)
@@ -212,11 +221,7 @@ struct Life {
                 verdicts.append(DeliveryVerdict(event, .postponed("no")))
                 continue
             }
-            let last = delivered[event.uid] ?? 0
-            if event.sequence > last + 1 {
-                fail("event \(event.sequence) of \(event.uid.hex) was delivered after \(last)")
-            }
-            delivered[event.uid] = max(last, event.sequence)
+            if let problem = delivered.take(event) { fail("delivery: \(problem)") }
             journal.append(event)
             verdicts.append(DeliveryVerdict(event))
         }

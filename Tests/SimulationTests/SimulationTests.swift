@@ -22,6 +22,7 @@ private let seeds: Range<UInt64> = 1..<1001
         #expect(results.contains { $0.result.fed > 0 }, "no named sink was given anything")
         #expect(results.contains { $0.result.parked > 0 }, "nothing was parked for a sink")
         #expect(results.contains { $0.result.stops > 0 }, "the daemon was never stopped")
+        #expect(results.contains { $0.result.restores > 0 }, "no backup was restored")
         for boundary in CrashBoundary.allCases {
             let hits = results.reduce(0) { $0 + ($1.result.crashes[boundary] ?? 0) }
             #expect(hits > 0, "no crash at \(boundary)")

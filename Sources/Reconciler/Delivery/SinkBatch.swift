@@ -41,7 +41,7 @@ public struct SinkRequest: Sendable, Equatable {
         for line in lines {
             defer { start = line.nextOffset }
             batch.position = max(batch.position, line.position)
-            guard let event = ReadEvent(line), wants(event, at: start) else { continue }
+            guard let event = line.event ?? ReadEvent(line), wants(event, at: start) else { continue }
             batch.events.append(event.record)
             batch.offsets.append(start)
         }
@@ -69,12 +69,12 @@ public struct SinkRequest: Sendable, Equatable {
 }
 
 /// An event as it is read from the journal.
-struct ReadEvent {
+package struct ReadEvent: Sendable {
     var record: EventRecord
     /// Of its object, when it was made.
     var labels: Node?
 
-    init?(_ line: EventLine) {
+    package init?(_ line: EventLine) {
         guard let event = JSONReader.read(line.text), let type = event["event_type"]?.string,
             let uid = event[path: "object", "uid"]?.string.flatMap(UID.init),
             let sequence = event["sequence"]?.int

@@ -22,13 +22,18 @@ struct Facts: Sendable {
     private(set) var driverProblems: [String: String] = [:]
     /// Instances of this store without a committed intent, and their drivers.
     private(set) var orphans: [RunID: String] = [:]
+    /// Those that live, whether they were asked to end or not, by their objects.
+    private var strays: [UID: [RunID: String]] = [:]
     /// Attempts that exist on the machine and are newer than what is committed, as after a restored backup.
     private(set) var ahead: Set<RunID> = []
     private var lastOperation = 0
 
     subscript(run: RunID) -> OfRun {
         get { runs[run.uid]?[run] ?? OfRun() }
-        set { runs[run.uid, default: [:]][run] = newValue.isEmpty ? nil : newValue }
+        set {
+            runs[run.uid, default: [:]][run] = newValue.isEmpty ? nil : newValue
+            if runs[run.uid]?.isEmpty == true { runs[run.uid] = nil }
+        }
     }
 
     /// A number that no other operation of this life of the daemon has.
@@ -49,11 +54,34 @@ struct Facts: Sendable {
     }
 
     /// An instance without a committed intent: it is ended.
-    mutating func noteStray(_ run: RunID, _ instance: Instance, driver: String) {
+    ///
+    /// - Returns: it is news to its object whether there is one.
+    mutating func noteStray(_ run: RunID, _ instance: Instance, driver: String) -> Bool {
+        let had = hasStray(of: run.uid)
         switch instance {
-        case .running, .starting, .ending: orphans[run] = driver
-        case .exited, .absent: orphans[run] = nil
+        case .running, .starting, .ending:
+            orphans[run] = driver
+            strays[run.uid, default: [:]][run] = driver
+        case .exited, .absent:
+            orphans[run] = nil
+            forgetStray(run)
         }
+        return had != hasStray(of: run.uid)
+    }
+
+    /// Something of the object lives that no committed run explains: nothing of it is started beside that.
+    func hasStray(of uid: UID) -> Bool { strays[uid] != nil }
+
+    /// All of a driver was seen: strays that were not are gone.
+    mutating func forgetStrays(of driver: String, besides seen: [RunID: Instance]) {
+        let gone = strays.values.flatMap { $0 }.filter { $0.value == driver && seen[$0.key] == nil }
+        for (run, _) in gone { forgetStray(run) }
+    }
+
+    private mutating func forgetStray(_ run: RunID) {
+        guard var others = strays[run.uid] else { return }
+        others[run] = nil
+        strays[run.uid] = others.isEmpty ? nil : others
     }
 
     /// The attempt of a stray is never used again.
@@ -72,17 +100,25 @@ struct Facts: Sendable {
         if !ahead.isEmpty { ahead = ahead.filter { !isCaughtUp($0) } }
     }
 
-    /// Keeps what is known of an agent's current runs and drops what is known of those just before them.
+    /// Keeps what is known of an agent's current runs and drops what is known of those just before them; what is under way
+    /// for one of these is known until its driver has answered.
     mutating func keep(_ agent: AgentState, of uid: UID) {
         guard let known = runs[uid], !known.isEmpty else { return }
         let current = Set(agent.replicas.compactMap { $0.phase.run?.id })
         for replica in agent.replicas where replica.attempt > 0 {
             for attempt in max(1, replica.attempt - 1)...replica.attempt {
                 let run = RunID(uid: uid, ordinal: replica.ordinal, attempt: attempt)
+                if case .inFlight? = runs[uid]?[run]?.operation { continue }
                 if !current.contains(run) { runs[uid]?[run] = nil }
             }
         }
     }
 
-    mutating func forget(_ uid: UID) { runs[uid] = nil }
+    /// The object is gone; what is under way for a run of it is known until its driver has answered.
+    mutating func forget(_ uid: UID) {
+        let left = runs[uid]?.compactMapValues { known -> OfRun? in
+            if case .inFlight? = known.operation { OfRun(operation: known.operation) } else { nil }
+        }
+        runs[uid] = left?.isEmpty == false ? left : nil
+    }
 }

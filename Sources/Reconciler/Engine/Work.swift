@@ -107,6 +107,7 @@ struct Work: Sendable {
     private mutating func observe(_ driver: String, _ seen: [RunID: Instance], complete: Bool) {
         if complete {
             facts.noteObserved(driver)
+            facts.forgetStrays(of: driver, besides: seen)
             for object in base.objects.values {
                 guard let agent = object.agent else { continue }
                 for replica in agent.replicas {
@@ -123,7 +124,7 @@ struct Work: Sendable {
                     mark(run)
                 }
             } else {
-                facts.noteStray(run, instance, driver: driver)
+                if facts.noteStray(run, instance, driver: driver) { mark(run) }
                 if let attempt = base.attempt(run), attempt < run.attempt { facts.noteAhead(run) }
             }
         }

@@ -44,7 +44,8 @@ public struct Snapshot: Sendable {
     public var sinkWaits: [RunID: SinkWait] = [:]
 
     // What is observed.
-    /// The first full observation after the start of the daemon is there.
+    /// The first full observation after the start of the daemon is there, and nothing lives of the agent that no committed
+    /// run explains.
     public var isObserved = true
     /// Why the driver cannot be used at the moment.
     public var driverProblem: String?

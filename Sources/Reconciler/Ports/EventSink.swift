@@ -87,6 +87,8 @@ public struct EventLine: Sendable {
     public var position: Int64
     /// The envelope as JSON.
     public var text: String
+    /// What the envelope says, where the log has kept that.
+    package var event: ReadEvent?
 
     public init(nextOffset: Int64, position: Int64, text: String) {
         self.nextOffset = nextOffset

@@ -211,7 +211,8 @@ final class Daemon {
             log.info("daemon stops", [("reason", why)])
             // A manager that is told of the end waits for it, and ends the program that starts again.
             if life.startsAgain { manager.startsAgain() } else { manager.stops(why) }
-            loop.stop { [unowned self] in take(.loopStopped) }
+            // The restored database does not know of what is started now.
+            loop.stop(afterOperations: life.startsAgain) { [unowned self] in take(.loopStopped) }
         case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break
         }

@@ -63,6 +63,7 @@ package struct Lifecycle: Equatable, Sendable {
         }
     }
 
+    /// It ends, or has ended, to start again.
     package var startsAgain: Bool { state == .stopping(.restore) || state == .ended(.restore) }
 
     package var exitCode: ExitCode {
