@@ -102,6 +102,20 @@ private func replica(_ ordinal: Int, _ phase: Phase) -> Replica {
         #expect(plan(proven, now).transitions.map(\.name) == [.lost])
     }
 
+    /// What was removed is seen no more, and that is its end.
+    @Test func aStopEndsWithTheRemoval() {
+        let spec = effective([("replicas", 0)])
+        let run = run(0, spec)
+        var snapshot = snapshot(
+            spec, [replica(0, .stopping(run, .scaledDown, killAt: Deadline(now, afterMs: 1000)))])
+        snapshot.operations[run.id] = .done(.remove, again: Deadline(now, afterMs: 2000))
+        for instance in [Instance.exited(Exit(code: 0, reason: .completed, atMs: 1)), nil] {
+            snapshot.instances[run.id] = instance
+            let plan = plan(snapshot, now)
+            #expect(plan.transitions.map(\.name) == [.stopped] && plan.operations.isEmpty)
+        }
+    }
+
     @Test func nothingIsStartedBeforeTheDriversAreObserved() {
         var snapshot = snapshot(effective())
         snapshot.isObserved = false

@@ -192,7 +192,12 @@ extension Planner {
         case .starting:
             if killAt.isDue(now) { operate(run, .kill) } else { wake(killAt) }
         case nil:
-            if snapshot.isObserved { operate(run, .giveUp) }
+            // What was removed is seen no more.
+            if case .done(.remove, _)? = snapshot.operations[run.id], reason != .unhealthy {
+                remove(index, run, reason: .asked(reason)) { .stopped(reason) }
+            } else if snapshot.isObserved {
+                operate(run, .giveUp)
+            }
         }
     }
 
