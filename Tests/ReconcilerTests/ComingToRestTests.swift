@@ -30,18 +30,39 @@ import Values
         #expect(house[.agent("base")] == nil)
     }
 
+    private mutating func source(_ name: String) throws -> StoredObject {
+        let key = ObjectKey(.source, namespace: "default", name: name)
+        house.write(key, .apply(read(json: #"{"spec":{"path":"/\#(name)","timeoutSeconds":40}}"#), force: true))
+        return try #require(house[key])
+    }
+
+    private let probed = Declared(
+        key: .agent("a"),
+        node: read(
+            json: ##"{"spec":{"command":["run"],"consistency":{"readyRequires":"OutboxWritten"},"##
+                + ##""readinessProbe":{"tcpSocket":{"port":80}}}}"##),
+        file: "a.yaml", line: 1, column: 1, digest: 1, freshUID: UID(high: 9, low: 9))
+
+    private func snapshot(_ revision: String, _ declared: [Declared]) -> SourceSnapshot {
+        SourceSnapshot(revision: revision, declared: declared, errors: [], isWhole: true)
+    }
+
+    @Test mutating func aSourceIsNotJudgedByWhatAnotherHasTakenOver() throws {
+        let (fleet, reserve) = (try source("fleet"), try source("reserve"))
+        house.take([.sourceRead(fleet.uid, snapshot("1", [probed]), nil)])
+        house.settle()
+        #expect(house[fleet.key]?.source?.condition(.ready)?.reason == .progressing)
+        house.take([.sourceRead(reserve.uid, snapshot("1", [probed]), nil)])
+        house.take([.sourceRead(fleet.uid, snapshot("2", []), nil)])
+        #expect(house[.agent("a")]?.origin?.source == reserve.uid)
+        #expect(house[reserve.key]?.source?.condition(.ready)?.reason == .progressing)
+        #expect(house[fleet.key]?.source?.condition(.ready)?.status == true)
+    }
+
     @Test mutating func whoIsUnreadyAgainHasItsWholeTime() throws {
-        let key = ObjectKey(.source, namespace: "default", name: "fleet")
-        house.write(key, .apply(read(json: #"{"spec":{"path":"/fleet","timeoutSeconds":40}}"#), force: true))
-        let source = try #require(house[key])
-        let declared = Declared(
-            key: .agent("a"),
-            node: read(
-                json: ##"{"spec":{"command":["run"],"consistency":{"readyRequires":"OutboxWritten"},"##
-                    + ##""readinessProbe":{"tcpSocket":{"port":80}}}}"##),
-            file: "a.yaml", line: 1, column: 1, digest: 1, freshUID: UID(high: 9, low: 9))
-        let snapshot = SourceSnapshot(revision: "1", declared: [declared], errors: [], isWhole: true)
-        house.take([.sourceRead(source.uid, snapshot, nil)])
+        let source = try source("fleet")
+        let key = source.key
+        house.take([.sourceRead(source.uid, snapshot("1", [probed]), nil)])
         house.settle()
         let run = try #require(house[.agent("a")]?.agent?.replicas.first?.phase.run?.id)
         house.take([.probed(run, ProbeState(hasStarted: true, isReady: true))])

@@ -19,13 +19,15 @@ extension Work {
             guard let user = draft.takeUser(of: users) else { throw .forbidden(write.key, .noUserLeft) }
             applied.object.agent?.ownUser = user
         }
-        let owners = draft[write.key]?.owners ?? []
+        let (owners, former) = (draft[write.key]?.owners ?? [], draft[write.key]?.origin?.source)
         draft.put(applied.object, part(write, applied, principal))
         let object = applied.object
         // An owner that ends in the foreground waits for what it owns, and need not any more.
         if owners != object.owners { queue.mark(owners.compactMap { $0.key(for: object.key) }) }
         object.key.kind.controller.declared(object, in: &self)
         if object.deletion != nil || !object.owners.isEmpty { queue.mark(object.key) }
+        // The Source that had it is no longer judged by it.
+        if let former, former != object.origin?.source { markSource(former) }
         if write.origin == nil, let source = object.origin?.source {
             // What its Source declares may have been changed.
             sources.mark(source)
