@@ -30,6 +30,70 @@ import Values
         }
     }
 
+    /// The files that a start makes in its run's directory, in their order, and what comes when a run ends.
+    private static let written = [".claim.77", "claim", ".exit", ".process", "process", "log", "ending", "exit"]
+
+    private enum Left: String, CaseIterable { case whole, empty, zeros, torn, cut }
+
+    /// What a loss of power leaves of a file: at a whole, none of it, zeros, the first half, all but the last byte.
+    private static func rest(_ text: String, _ left: Left) -> String {
+        switch left {
+        case .whole: text
+        case .empty: ""
+        case .zeros: String(repeating: "\u{0}", count: text.utf8.count)
+        case .torn: String(text.prefix(text.count / 2))
+        case .cut: String(text.dropLast())
+        }
+    }
+
+    /// The power goes after any of the files that a start writes, and that one is there whole, in part or empty.
+    @Test func aRunDirectoryThatIsCutAnywhereIsNotInTheWay() {
+        inWorld { world in
+            let cuts = [(-1, Left.whole)] + Self.written.indices.flatMap { last in Left.allCases.map { (last, $0) } }
+            let names = cuts.indices.map { "agent-\($0)" }
+            let agents = names.map { World.agent($0, World.stays, "backoff: {initialSeconds: 0}") }
+            #expect(world.apply(agents.joined(separator: "---\n"), "--wait", "--timeout", "5m").code == 0)
+            let runs = names.map { (directory: runDirectory(world, $0), pid: world.pid($0)) }
+            world.killDaemon()
+            for run in runs {
+                World.kill(World.parent(of: run.pid), SIGKILL)
+                World.kill(run.pid, SIGKILL)
+            }
+            World.until("all are gone") { runs.allSatisfy { !World.isAlive($0.pid) } }
+            for (index, (last, left)) in cuts.enumerated() { cut(world, runs[index].directory, last, left) }
+            world.startDaemon()
+            World.until("each runs again, once", 120_000) {
+                let live = world.liveRuns()
+                return live.count == cuts.count && live.allSatisfy { $0.value.count == 1 }
+            }
+            for (index, (last, left)) in cuts.enumerated() {
+                World.until("the one that was cut at \(last) (\(left)) is Ready with another process", 60_000) {
+                    world.phase(names[index]) == "Ready" && world.pid(names[index]) != runs[index].pid
+                }
+            }
+            #expect(world.run("delete", "agents", "--all", "--timeout", "2m", timeoutMs: 150_000).code == 0)
+            World.until("no run is left") { World.names("\(world.state)/runs").isEmpty }
+        }
+    }
+
+    /// Leaves of a run's directory what was written up to a file, and of that one only a part.
+    private func cut(_ world: World, _ directory: String, _ last: Int, _ left: Left) {
+        let claim = World.read("\(directory)/claim")
+        let process = World.read("\(directory)/process")
+        #expect(claim.hasSuffix("\n") && process.hasSuffix("\n"))
+        let end = "format 1\nreason Error\ncode 3\nat 1\n"
+        let texts = [
+            ".claim.77": claim, "claim": claim, ".process": process, "process": process, "ending": end, "exit": end,
+        ]
+        for name in World.names(directory) { unlink("\(directory)/\(name)") }
+        for (place, name) in Self.written.enumerated() where place <= last {
+            // A file that was given its name has no other.
+            if place < last, [".claim.77", ".process"].contains(name) { continue }
+            let text = texts[name] ?? ""
+            world.write("\(directory)/\(name)", place == last ? Self.rest(text, left) : text)
+        }
+    }
+
     /// Promise 2: with another database the agents of the old one are strangers.
     @Test func agentsOfAnotherStoreAreLeftAlone() {
         inWorld { world in

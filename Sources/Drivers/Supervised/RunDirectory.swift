@@ -44,7 +44,9 @@ struct RunDirectory {
     }
 
     private var claimWords: [Substring]? {
-        Files.text("\(path)/claim")?.split(whereSeparator: { $0 == " " || $0 == "\n" })
+        guard let text = Files.text("\(path)/claim") else { return nil }
+        // One that was cut off may name half a store.
+        return text.hasSuffix("\n") ? text.split(whereSeparator: { $0 == " " || $0 == "\n" }) : []
     }
 
     /// The store whose run this is; nil when its files do not say, as those of earlier versions.
@@ -142,7 +144,7 @@ struct RunDirectory {
     }
 
     private func fields(_ name: String) -> [String: [String]]? {
-        guard let text = Files.text("\(path)/\(name)") else { return nil }
+        guard let text = Files.text("\(path)/\(name)"), text.hasSuffix("\n") else { return nil }
         var fields: [String: [String]] = [:]
         for line in text.split(separator: "\n") {
             let parts = line.split(separator: " ", maxSplits: 1)
