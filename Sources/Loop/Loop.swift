@@ -229,6 +229,7 @@ public final class Loop {
         case .feed(let request): feed(request)
         case .release: break  // by the caller, with what readers were shown before
         case .refuse(let step):
+            published.refuse(step, engine.state)
             for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
         case .close:
             storeThread.run { [store, inbox] in

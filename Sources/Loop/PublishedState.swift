@@ -16,6 +16,8 @@ public struct PublishedState {
     /// How the daemon's own events are shown; without it they are not.
     public var words: EventWords?
     private var shelves: [Kind: Shelf] = [:]
+    /// Agents that are shown as they are and not as they are stored.
+    private var unstored: Set<ObjectKey> = []
 
     public init(_ state: EngineState) {
         resourceVersion = state.resourceVersion
@@ -53,8 +55,23 @@ public struct PublishedState {
         return keys
     }
 
+    /// Nothing of a step was stored: what was Ready and is not any more is shown so all the same.
+    mutating func refuse(_ step: Step, _ state: EngineState) {
+        for write in step.changes.objects {
+            let key = write.object.key
+            guard var shown = state.objects[key], shown.generation == write.object.generation,
+                shown.agent?.summary.isReady == true, let agent = write.object.agent, !agent.summary.isReady
+            else { continue }
+            shown.agent = agent
+            put(PublishedObject(shown, isCurrent: false))
+            unstored.insert(key)
+        }
+    }
+
     /// Takes what was committed; `keys` are those of `supersede`.
     mutating func take(_ step: Step, _ keys: Set<ObjectKey>, _ state: EngineState) -> [PublishedChange] {
+        let keys = keys.union(unstored)
+        unstored = []
         var before: [ObjectKey: PublishedObject] = [:]
         for key in keys {
             before[key] = shelves[key.kind]?[key.namespace, key.name]

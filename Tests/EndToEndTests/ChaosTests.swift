@@ -173,6 +173,8 @@ import Values
         world.apply(
             World.agent("one", "while :; do \(writes); done", "terminationGracePeriodSeconds: 0"), "--wait")
         let pid = world.pid("one")
+        world.apply(World.agent("brief", World.stays), "--wait")
+        let brief = world.pid("brief")
         let fill = open(full, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)
         let block = [UInt8](repeating: 1, count: 65_536)
         while write(fill, block, block.count) > 0 {}
@@ -190,6 +192,13 @@ import Values
         #expect(refused.error.contains("could not be stored; nothing was changed"), "\(refused.text)")
         #expect(command("daemon", "status").code == 1)
         #expect(World.isAlive(pid))
+        World.kill(brief, SIGKILL)
+        World.until("what has ended is not Ready") {
+            guard let status = JSONReader.read(command("get", "agent", "brief", "-o", "json").output)?["status"] else {
+                return false
+            }
+            return status["phase"]?.string != "Ready" || status["runs"]?.list?.first?["pid"]?.int != Int(brief)
+        }
         #expect(command("status").output.contains("one"))
 
         unlink(full)
