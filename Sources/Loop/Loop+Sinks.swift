@@ -47,7 +47,7 @@ extension Loop {
             report(.fed(SinkReport(request, .lost("no answer within \(Limits.sinkAnswerMs / 1000) s"))))
         }
         feeder.call = (request.number, timer)
-        startThread(name: "sink") { [sink = feeder.sink, journal, inbox] in
+        let hasBegun = tryThread(name: "sink") { [sink = feeder.sink, journal, inbox] in
             // What was dropped meanwhile is told first.
             let start = journal.start
             if request.from < start { inbox.send(.input(.retained(from: start))) }
@@ -57,6 +57,10 @@ extension Loop {
                 answer = .success(batch.events.isEmpty ? [] : try sink.append(batch.events))
             } catch { answer = .failure(error) }
             inbox.send(.ended(sink: request.sink, number: request.number, batch.report(answer)))
+        }
+        if !hasBegun {
+            let report = SinkReport(request, .lost("the machine gives no thread for it now"))
+            inbox.send(.ended(sink: request.sink, number: request.number, report))
         }
     }
 

@@ -136,8 +136,15 @@ public final class Worker: Sendable {
     public func run(_ job: @escaping @Sendable () -> Void) { jobs.send(job) }
 }
 
-/// Starts a detached thread.
+/// Starts a detached thread that the process cannot do without.
 public func startThread(name: String, stackBytes: Int = 512 << 10, _ body: @escaping @Sendable () -> Void) {
+    if !tryThread(name: name, stackBytes: stackBytes, body) { endForWant(of: "pthread_create") }
+}
+
+/// Starts a detached thread for work that can wait.
+///
+/// - Returns: false, with `errno` set, when the machine gives none now; `body` is not run then.
+public func tryThread(name: String, stackBytes: Int = 512 << 10, _ body: @escaping @Sendable () -> Void) -> Bool {
     final class Box: Sendable {
         let body: @Sendable () -> Void
         init(_ body: @escaping @Sendable () -> Void) { self.body = body }
@@ -156,10 +163,12 @@ public func startThread(name: String, stackBytes: Int = 512 << 10, _ body: @esca
             return nil
         }, argument)
     if result != 0 {
+        Unmanaged<Box>.fromOpaque(argument).release()
         errno = result
-        endForWant(of: "pthread_create")
+        return false
     }
     agentos_name_thread(thread, name)
+    return true
 }
 
 /// Ends the process, with its reason, when the kernel does not give what no part of it can do without. The next start may
