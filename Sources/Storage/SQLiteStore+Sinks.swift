@@ -54,7 +54,9 @@ extension SQLiteStore {
         { state.sinks[cursor.name] = cursor }
         let parked = try database.query(
             """
-            SELECT sink, uid, journal_offset, position, sequence, event_type, attempts, state, retry_at, reason FROM parked
+            SELECT sink, uid, journal_offset, position, sequence, event_type, attempts, state, retry_at, reason, coalesce(
+              (SELECT occurred_ms FROM outbox WHERE outbox.position = parked.position),
+              (SELECT occurred_ms FROM outbox ORDER BY position LIMIT 1), 0) FROM parked
             """
         ) { row throws(StoreFailure) in
             let word = try row.value(7, Column.name) as ParkedState
@@ -70,7 +72,7 @@ extension SQLiteStore {
                 sink: try row.text(0), uid: try row.value(1, Column.uid),
                 ParkedObject(
                     offset: try row.int(2), position: try row.int(3), sequence: try row.int(4), type: try row.text(5),
-                    attempts: try row.count(6), reason: try row.text(9), phase: phase)
+                    atMs: try row.int(10), attempts: try row.count(6), reason: try row.text(9), phase: phase)
             )
         }
         for (sink, uid, object) in parked { state.sinks[sink]?.parked[uid] = object }

@@ -167,6 +167,44 @@ extension Answer {
         }
     }
 
+    /// However long ago, also for the next daemon.
+    @Test func aDeadLetterHasItsAge() throws {
+        var wharf = try Wharf([Self.mirror])
+        wharf.outcome = { _, event in event.type == "namespace.updated" ? .refused("never") : .confirmed }
+        for note in ["1", "2"] { try wharf.clerk.note("a", note) }
+        let madeAt = wharf.clerk.now.wallMs
+        try wharf.settle()
+        wharf.clerk.later(3_600_000)
+        for _ in 0..<2 {
+            let lag = wharf.clerk.engine.sinkLag("mirror", nowMs: wharf.clerk.now.wallMs)
+            #expect(lag.ms == wharf.clerk.now.wallMs - madeAt)
+            try wharf.clerk.restart()
+            try wharf.clerk.take([.sinks([Self.mirror])])
+        }
+    }
+
+    /// A call with parked objects alone that fails says nothing of others.
+    @Test func parkedObjectsThatFailHoldNothingNewUp() throws {
+        var wharf = try Wharf([Self.mirror])
+        wharf.outcome = { _, event in event.sequence == 2 ? .postponed("not now") : .confirmed }
+        for note in ["1", "2"] { try wharf.clerk.note("a", note) }
+        try wharf.settle()
+        #expect(wharf.cursor("mirror")?.parked.count == 1)
+        wharf.clerk.later(60_000)
+        let asked = wharf.clerk.engine.sinkRequests(wharf.clerk.now, besides: { _ in false })
+        let request = try #require(asked.first)
+        guard case .parked = request.part else {
+            Issue.record("\(request.part)")
+            return
+        }
+        try wharf.clerk.settle([.fed(SinkReport(request, .lost("500")))])
+        #expect(wharf.clerk.engine.sinkRequests(wharf.clerk.now, besides: { _ in false }).isEmpty, "in its time")
+        #expect(wharf.clerk.engine.nextSinkBootMs(besides: { _ in false }) ?? 0 > wharf.clerk.now.bootMs)
+        try wharf.clerk.note("b", "1")
+        try wharf.settle()
+        #expect(wharf.taken("mirror", of: "b") == ["1"])
+    }
+
     @Test(arguments: ParkedResolution.allCases)
     func aDeadLetterIsReplayedSkippedOrDropped(_ resolution: ParkedResolution) throws {
         var wharf = try Wharf([Self.mirror])

@@ -149,12 +149,14 @@ public struct SinkReport: Sendable, Equatable {
         var position: Int64
         var sequence: Int64
         var type: String
+        var atMs: Int64
         var reason: String
         var forGood: Bool
 
         init(_ event: EventRecord, _ offset: Int64, _ reason: String, forGood: Bool) {
             self.offset = offset
-            (position, sequence, type) = (event.position, event.sequence, event.type)
+            (position, sequence) = (event.position, event.sequence)
+            (type, atMs) = (event.type, event.atMs)
             self.reason = String(reason.prefix(Limits.sinkReasonMax))
             self.forGood = forGood
         }

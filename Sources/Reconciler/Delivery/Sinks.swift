@@ -101,6 +101,8 @@ public struct ParkedObject: Sendable, Equatable {
     /// Events of lower numbers have reached the sink, or were given up.
     public var sequence: Int64
     public var type: String
+    /// When it was made; of an event that the store has no longer, when the oldest was that it has.
+    public var atMs: Int64
     /// How often the sink has not taken it.
     public var attempts: Int
     /// Why it was not taken last.
@@ -108,12 +110,14 @@ public struct ParkedObject: Sendable, Equatable {
     public var phase: Phase
 
     public init(
-        offset: Int64, position: Int64, sequence: Int64, type: String, attempts: Int, reason: String, phase: Phase
+        offset: Int64, position: Int64, sequence: Int64, type: String, atMs: Int64, attempts: Int, reason: String,
+        phase: Phase
     ) {
         self.offset = offset
         self.position = position
         self.sequence = sequence
         self.type = type
+        self.atMs = atMs
         self.attempts = attempts
         self.reason = reason
         self.phase = phase

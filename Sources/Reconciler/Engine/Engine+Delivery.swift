@@ -60,11 +60,14 @@ extension Engine {
         return cursor.offset < state.journalEnd ? .delivering : .upToDate
     }
 
-    /// How far a named sink is behind: in events, those that it does not want included, and in the age of the oldest.
+    /// How far a named sink is behind: in events after its cursor, those that it does not want included, and in the age of
+    /// the oldest that it has not taken, dead letters included.
     public func sinkLag(_ name: String, nowMs: Int64) -> (events: Int64, ms: Int64) {
-        guard let cursor = state.sinks[name], cursor.offset < state.journalEnd else { return (0, 0) }
-        let since = sinkFacts(name).oldestMs
-        return (max(1, state.position - cursor.position), since.map { max(0, nowMs - $0) } ?? 0)
+        guard let cursor = state.sinks[name] else { return (0, 0) }
+        let isBehind = cursor.offset < state.journalEnd
+        let oldest = [isBehind ? sinkFacts(name).oldestMs : nil, cursor.parked.values.map(\.atMs).min()]
+            .compactMap(\.self).min()
+        return (isBehind ? max(1, state.position - cursor.position) : 0, oldest.map { max(0, nowMs - $0) } ?? 0)
     }
 
     /// What is to be handed to named sinks now, but to those that are busy.
@@ -79,7 +82,7 @@ extension Engine {
         let facts = sinkFacts(rule.name)
         guard facts.mayTry(now) else { return nil }
         let hasNews = cursor.offset < state.journalEnd && !cursor.isFull
-        let due = cursor.parked.filter { $0.value.isDue(now) }
+        let due = facts.mayTryParked(now) ? cursor.parked.filter { $0.value.isDue(now) } : [:]
         // In turn, so that neither waits for the end of the other.
         if !due.isEmpty, !(hasNews && facts.wasParked) {
             let places = due.mapValues { SinkRequest.Place(offset: $0.offset, sequence: $0.sequence) }
@@ -96,9 +99,12 @@ extension Engine {
     public func nextSinkBootMs(besides busy: (String) -> Bool) -> Int64? {
         delivery.rules.compactMap { rule -> Int64? in
             guard !busy(rule.name), let cursor = state.sinks[rule.name], cursor.gone == nil else { return nil }
-            let retryAt = sinkFacts(rule.name).retryAt?.bootMs
+            let facts = sinkFacts(rule.name)
+            let retryAt = facts.retryAt?.bootMs
             let news = cursor.offset < state.journalEnd && !cursor.isFull ? retryAt : nil
-            let parked = cursor.parked.values.compactMap(\.dueBootMs).min().map { max($0, retryAt ?? 0) }
+            let parked = cursor.parked.values.compactMap(\.dueBootMs).min().map {
+                max($0, retryAt ?? 0, facts.parkedRetryAt?.bootMs ?? 0)
+            }
             return [news, parked].compactMap(\.self).min()
         }.min()
     }

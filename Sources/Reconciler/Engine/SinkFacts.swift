@@ -11,8 +11,9 @@ public struct SinkFacts: Sendable, Equatable {
     public private(set) var problem: String?
     /// When the oldest event was made that it was asked to take and has not taken; nil: none is known.
     public private(set) var oldestMs: Int64?
-    /// It is left alone until then.
+    /// It is left alone until then; and with parked objects, when a call with them alone has failed.
     private(set) var retryAt: Deadline?
+    private(set) var parkedRetryAt: Deadline?
     /// Calls that have failed since the last that did not.
     private var failuresInARow = 0
     /// What was asked of it last was about parked objects: news come next.
@@ -24,8 +25,8 @@ public struct SinkFacts: Sendable, Equatable {
         guard let failure = report.failure else {
             delivered += report.confirmed
             refusals += report.held.count
-            (problem, retryAt, failuresInARow) = (nil, nil, 0)
-            return
+            problem = nil
+            return forgetPause()
         }
         failures += 1
         failuresInARow += 1
@@ -36,15 +37,24 @@ public struct SinkFacts: Sendable, Equatable {
             case .lost, .gone:
                 Self.pauseMs(failuresInARow, report.request.sink, UInt64(clamping: report.request.from))
             }
-        retryAt = Deadline(now, afterMs: pause)
+        // That parked objects fail says little of others, which are tried before the whole sink is left alone.
+        if case .lost = failure, wasParked {
+            parkedRetryAt = Deadline(now, afterMs: pause)
+        } else {
+            retryAt = Deadline(now, afterMs: pause)
+        }
     }
 
-    mutating func anchor(_ now: Moment) { retryAt = retryAt?.anchored(now) }
+    mutating func anchor(_ now: Moment) {
+        retryAt = retryAt?.anchored(now)
+        parkedRetryAt = parkedRetryAt?.anchored(now)
+    }
 
     /// It is asked again at once.
-    mutating func forgetPause() { (retryAt, failuresInARow) = (nil, 0) }
+    mutating func forgetPause() { (retryAt, parkedRetryAt, failuresInARow) = (nil, nil, 0) }
 
     func mayTry(_ now: Moment) -> Bool { retryAt?.isDue(now) ?? true }
+    func mayTryParked(_ now: Moment) -> Bool { parkedRetryAt?.isDue(now) ?? true }
 
     /// The pause after so many failures: growing, capped, with a jitter of a quarter that depends on the place alone.
     static func pauseMs(_ failures: Int, _ sink: String, _ place: UInt64) -> Int64 {

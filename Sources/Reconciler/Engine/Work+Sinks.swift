@@ -64,8 +64,9 @@ extension Work {
         let isDead = held.forGood || attempts >= Limits.publishAttemptsMax
         let pause = SinkFacts.pauseMs(attempts, sink, UInt64(clamping: held.position))
         return ParkedObject(
-            offset: held.offset, position: held.position, sequence: held.sequence, type: held.type, attempts: attempts,
-            reason: held.reason, phase: isDead ? .deadLettered : .retrying(at: Deadline(now, afterMs: pause)))
+            offset: held.offset, position: held.position, sequence: held.sequence, type: held.type, atMs: held.atMs,
+            attempts: attempts, reason: held.reason,
+            phase: isDead ? .deadLettered : .retrying(at: Deadline(now, afterMs: pause)))
     }
 
     // MARK: Commands
