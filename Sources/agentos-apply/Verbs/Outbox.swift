@@ -21,9 +21,9 @@ struct Outbox: Verb {
         case ("list", 0...1): try list(session)
         case ("sinks", 1): try listSinks(session)
         case ("show", 2):
-            for row in try session.node("GET", Self.place(words[1]), query: query).items() {
-                try Terminal.print(YAMLWriter.text(row))
-            }
+            let record = try session.node("GET", Self.place(words[1]), query: query)
+            if try isShown(record) { break }
+            for row in try record.items() { try Terminal.print(YAMLWriter.text(row)) }
         case ("replay", 2), ("skip", 2),
             ("drop", 2) where sink != nil:
             let path = "\(Self.place(words[1]))/\(words[0])"
@@ -58,9 +58,24 @@ struct Outbox: Verb {
         }
     }
 
+    /// Prints an answer whole where that was asked for; false: a person reads it.
+    private func isShown(_ answer: Node) throws -> Bool {
+        switch output.format {
+        case .json: try Terminal.print(JSONWriter.text(answer))
+        case .yaml: try Terminal.print(YAMLWriter.text(answer))
+        case .name:
+            for row in try answer.items() {
+                try Terminal.print(row["name"]?.string ?? (row["position"]?.int).map(String.init) ?? "")
+            }
+        case .table, .wide: return false
+        }
+        return true
+    }
+
     private func list(_ session: Session) throws {
-        let rows = try session.node("GET", Self.path, query: query + (isAll ? [("all", "true")] : [])).items()
-            .map(OutboxView.init)
+        let records = try session.node("GET", Self.path, query: query + (isAll ? [("all", "true")] : []))
+        if try isShown(records) { return }
+        let rows = try records.items().map(OutboxView.init)
         if rows.isEmpty { return Terminal.note(isAll ? "No events." : "No event is stuck.") }
         let cells = rows.map { row in
             [String(row.position), row.state, String(row.attempts), row.type, row.objectName, row.error]
@@ -70,7 +85,9 @@ struct Outbox: Verb {
     }
 
     private func listSinks(_ session: Session) throws {
-        let sinks = try session.node("GET", Self.sinksPath).items().map(SinkView.init)
+        let found = try session.node("GET", Self.sinksPath)
+        if try isShown(found) { return }
+        let sinks = try found.items().map(SinkView.init)
         if sinks.isEmpty {
             return Terminal.note("No sinks but the journal; the daemon's settings name them: sinks.")
         }
