@@ -17,6 +17,7 @@
 #define js_PublishMsgAsync AGENTOS_NATS(js_PublishMsgAsync)
 #define natsConnection_Connect AGENTOS_NATS(natsConnection_Connect)
 #define natsConnection_Destroy AGENTOS_NATS(natsConnection_Destroy)
+#define natsConnection_FlushTimeout AGENTOS_NATS(natsConnection_FlushTimeout)
 #define natsConnection_GetLastError AGENTOS_NATS(natsConnection_GetLastError)
 #define natsConnection_IsClosed AGENTOS_NATS(natsConnection_IsClosed)
 #define natsConnection_JetStream AGENTOS_NATS(natsConnection_JetStream)
@@ -42,7 +43,6 @@
 #define natsOptions_SetReconnectWait AGENTOS_NATS(natsOptions_SetReconnectWait)
 #define natsOptions_SetReconnectedCB AGENTOS_NATS(natsOptions_SetReconnectedCB)
 #define natsOptions_SetSecure AGENTOS_NATS(natsOptions_SetSecure)
-#define natsOptions_SetSendAsap AGENTOS_NATS(natsOptions_SetSendAsap)
 #define natsOptions_SetServers AGENTOS_NATS(natsOptions_SetServers)
 #define natsOptions_SetTimeout AGENTOS_NATS(natsOptions_SetTimeout)
 #define natsOptions_SetUserCredentialsFromFiles AGENTOS_NATS(natsOptions_SetUserCredentialsFromFiles)
@@ -67,6 +67,9 @@ static inline natsStatus agentos_js_GetStreamInfo(
 static inline void agentos_jsStreamInfo_Destroy(jsStreamInfo *si) { jsStreamInfo_Destroy(si); }
 static inline void agentos_jsCtx_Destroy(jsCtx *js) { jsCtx_Destroy(js); }
 static inline void agentos_natsConnection_Destroy(natsConnection *nc) { natsConnection_Destroy(nc); }
+static inline natsStatus agentos_natsConnection_FlushTimeout(natsConnection *nc, int64_t timeout) {
+    return natsConnection_FlushTimeout(nc, timeout);
+}
 static inline natsConnStatus agentos_natsConnection_Status(natsConnection *nc) { return natsConnection_Status(nc); }
 static inline bool agentos_natsConnection_IsClosed(natsConnection *nc) { return natsConnection_IsClosed(nc); }
 static inline natsStatus agentos_natsOptions_Create(natsOptions **newOpts) { return natsOptions_Create(newOpts); }
@@ -106,9 +109,6 @@ static inline natsStatus agentos_natsOptions_SetWriteDeadline(natsOptions *opts,
 }
 static inline natsStatus agentos_natsOptions_SetFailRequestsOnDisconnect(natsOptions *opts, bool failRequests) {
     return natsOptions_SetFailRequestsOnDisconnect(opts, failRequests);
-}
-static inline natsStatus agentos_natsOptions_SetSendAsap(natsOptions *opts, bool sendAsap) {
-    return natsOptions_SetSendAsap(opts, sendAsap);
 }
 static inline natsStatus agentos_natsOptions_SetDisconnectedCB(
     natsOptions *opts, natsConnectionHandler disconnectedCb, void *closure) {

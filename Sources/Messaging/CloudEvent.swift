@@ -16,18 +16,24 @@ struct CloudEvent {
     /// One event on one line, without a line end.
     ///
     /// - Parameter source: a reference to who tells, as a JSON text in quotes.
-    static func append(_ event: EventRecord, source: [UInt8], to bytes: inout [UInt8]) {
+    ///
+    /// - Returns: its id.
+    @discardableResult
+    static func append(_ event: EventRecord, source: [UInt8], to bytes: inout [UInt8]) -> String {
+        let uid = event.uid.text
+        let id = "\(uid)-\(event.sequence)"
         bytes.append(contentsOf: beginning.utf8)
-        bytes.append(contentsOf: id(event).utf8)
+        bytes.append(contentsOf: id.utf8)
         bytes.append(contentsOf: #"","source":"#.utf8)
         bytes.append(contentsOf: source)
         bytes.append(contentsOf: #","type":"\#(typePrefix)\#(event.type)","time":""#.utf8)
         bytes.append(contentsOf: Timestamp.milliseconds(event.atMs).utf8)
         bytes.append(contentsOf: #"","datacontenttype":"application/json","partitionkey":""#.utf8)
-        bytes.append(contentsOf: event.uid.text.utf8)
+        bytes.append(contentsOf: uid.utf8)
         bytes.append(contentsOf: #"","sequence":"\#(event.sequence)","data":"#.utf8)
         bytes.append(contentsOf: event.payload.utf8)
         bytes.append(UInt8(ascii: "}"))
+        return id
     }
 
     /// A source as it stands in the JSON of its events.

@@ -39,6 +39,18 @@ import Values
         }
     }
 
+    /// The settings of a daemon change as often as somebody likes.
+    @Test func aSinkThatIsReplacedKeepsNoDescriptor() throws {
+        let settings = try NATSSettings.read(.map([("servers", ["nats://127.0.0.1:1"])]), file: "test")
+        let before = World.names("/proc/self/fd").count
+        for _ in 0..<1000 {
+            let sink = NATSSink(settings)
+            #expect(try sink.append([]).isEmpty)
+        }
+        // Other tests of this process open some, too.
+        #expect(World.names("/proc/self/fd").count - before < 500)
+    }
+
     private static func positions(_ nodes: [Node]) -> [Int] { nodes.map { $0["position"]?.int ?? -1 } }
 
     @Test(arguments: NATSPeer.servers) func messagesSayWhatTheyAre(_ server: String) throws {

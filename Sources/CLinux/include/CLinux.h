@@ -24,6 +24,12 @@ int agentos_epoll_remove(int epoll, int fd);
 int agentos_epoll_wait(int epoll, int *fds, uint32_t *events, int count, int timeout_ms);
 
 int agentos_eventfd(void);
+/// A count that one thread waits for and others raise, without a descriptor; 0 when there is no memory.
+uintptr_t agentos_semaphore(void);
+void agentos_semaphore_raise(uintptr_t semaphore);
+/// Waits until it is raised, and lowers it; -1 when so many milliseconds were over before.
+int agentos_semaphore_wait(uintptr_t semaphore, int64_t ms);
+void agentos_semaphore_free(uintptr_t semaphore);
 int agentos_pidfd_open(pid_t pid);
 int agentos_pidfd_signal(int pidfd, int signal);
 int agentos_close_on_exec_pipe(int fds[2]);

@@ -19,14 +19,21 @@ final class NATSConnection {
     deinit {
         forget()
         agentos_jsCtx_Destroy(stream)
-        // Waits for threads of the library, one of which may be connecting.
-        startThread(name: "nats-end") { [connection = UInt(bitPattern: connection)] in
-            agentos_natsConnection_Destroy(OpaquePointer(bitPattern: connection))
+        // Waits for threads of the library, one of which may be connecting: here only where there is no thread for it.
+        let address = UInt(bitPattern: connection)
+        if !tryThread(name: "nats-end", { agentos_natsConnection_Destroy(OpaquePointer(bitPattern: address)) }) {
+            agentos_natsConnection_Destroy(connection)
         }
     }
 
     /// Before the first message libnats 3.4 has no list of them, and would fall over asking for it.
     var hasPublished = false
+
+    private static let flushMsMax: Int64 = 5000
+
+    /// Sends what was published, at once and together; when this returns, the server has seen it. What becomes of it is told
+    /// by the acknowledgements.
+    func flush() { agentos_natsConnection_FlushTimeout(connection, min(settings.timeoutMs, Self.flushMsMax)) }
 
     /// Waits for no acknowledgement any more.
     func forget() { if hasPublished { agentos_nats_forget(stream) } }
@@ -94,8 +101,6 @@ final class NATSConnection {
         agentos_natsOptions_SetMaxPingsOut(options, 2)
         agentos_natsOptions_SetWriteDeadline(options, settings.timeoutMs)
         agentos_natsOptions_SetFailRequestsOnDisconnect(options, true)
-        // Without waiting for more: an event of an object follows the acknowledgement of the one before.
-        agentos_natsOptions_SetSendAsap(options, true)
         agentos_natsOptions_SetDisconnectedCB(options, NATSSignals.disconnected, signals.closure)
         agentos_natsOptions_SetReconnectedCB(options, NATSSignals.reconnected, signals.closure)
         agentos_natsOptions_SetErrorHandler(options, NATSSignals.failed, signals.closure)

@@ -1,6 +1,5 @@
 import CLinux
 import CNATS
-import Glibc
 import Synchronization
 
 /// What libnats tells from threads of its own, for the thread of the sink to take.
@@ -26,14 +25,16 @@ final class NATSSignals: Sendable {
         var problem: String?
         /// Counts the connections that were made.
         var connections = 0
+        /// The thread of the sink is woken when as many acknowledgements are there; nil: it does not wait.
+        var wanted: Int?
     }
 
     private let state = Mutex(State())
-    private let wakeUp = agentos_eventfd()
+    private let wakeUp = agentos_semaphore()
 
     deinit {
         for acknowledgement in state.withLock({ $0.acknowledgements }) { Self.destroy(acknowledgement) }
-        close(wakeUp)
+        agentos_semaphore_free(wakeUp)
     }
 
     // MARK: On the thread of the sink
@@ -43,19 +44,24 @@ final class NATSSignals: Sendable {
 
     /// Forgets what was told about an earlier batch.
     func clear() {
-        for acknowledgement in take(timeoutMs: 0) { Self.destroy(acknowledgement) }
+        for acknowledgement in takeAll() { Self.destroy(acknowledgement) }
         state.withLock { $0.problem = nil }
     }
 
-    /// Waits for news; nothing when the time is up.
-    func take(timeoutMs: Int64) -> [Acknowledgement] {
-        var waiting = pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0)
-        if poll(&waiting, 1, Int32(clamping: timeoutMs)) == 1 {
-            var count: UInt64 = 0
-            read(wakeUp, &count, 8)
+    /// Waits until so many acknowledgements are there, or there is a problem; for what is there when the time is up.
+    func take(atLeast count: Int, timeoutMs: Int64) -> [Acknowledgement] {
+        let isThere = state.withLock { state in
+            let isThere = state.acknowledgements.count >= count || state.problem != nil
+            if !isThere { state.wanted = count }
+            return isThere
         }
-        return state.withLock { state in
-            defer { state.acknowledgements = [] }
+        if !isThere { _ = agentos_semaphore_wait(wakeUp, timeoutMs) }
+        return takeAll()
+    }
+
+    private func takeAll() -> [Acknowledgement] {
+        state.withLock { state in
+            defer { (state.acknowledgements, state.wanted) = ([], nil) }
             return state.acknowledgements
         }
     }
@@ -67,13 +73,19 @@ final class NATSSignals: Sendable {
     // MARK: On threads of libnats
 
     private func tell(_ change: (inout State) -> Void) {
-        state.withLock { change(&$0) }
-        var one: UInt64 = 1
-        write(wakeUp, &one, 8)
+        let isWanted = state.withLock { state in
+            change(&state)
+            guard let wanted = state.wanted, state.acknowledgements.count >= wanted || state.problem != nil else {
+                return false
+            }
+            state.wanted = nil
+            return true
+        }
+        if isWanted { agentos_semaphore_raise(wakeUp) }
     }
 
     /// The closure that the functions below are called with. It is never released: a thread of the library may be in one of
-    /// them when the connection is gone. There is one for each sink of the daemon.
+    /// them when the connection is gone. There is one for each NATS sink that the daemon ever had, with no descriptor in it.
     var closure: UnsafeMutableRawPointer { Unmanaged.passUnretained(self).toOpaque() }
 
     func stayForever() { _ = Unmanaged.passRetained(self) }

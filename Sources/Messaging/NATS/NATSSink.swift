@@ -45,7 +45,7 @@ public final class NATSSink: EventSink, Sendable {
     private func publish(_ events: [EventRecord], _ state: inout State) throws(SinkFailure) -> [DeliveryVerdict] {
         signals.clear()
         let connection = try connect(&state)
-        var window = NATSWindow(events)
+        var window = NATSWindow(events, NATSSubject.Texts(prefix: settings.subject))
         send(&window, connection)
         connection.forget()
         if window.hasLostStream { state.prepared = -1 }
@@ -89,13 +89,16 @@ public final class NATSSink: EventSink, Sendable {
         let start = agentos_boot_ms()
         let last = start + Self.callMsMax + settings.timeoutMs + 1000
         while true {
+            let published = window.published
             while window.inFlight.count < settings.window, agentos_boot_ms() - start < Self.callMsMax,
                 let index = window.next()
             {
                 publish(index, &window, connection)
             }
             if window.inFlight.isEmpty { return }
-            let news = signals.take(timeoutMs: min(1000, max(0, last - agentos_boot_ms())))
+            if window.published > published { connection.flush() }
+            let news = signals.take(
+                atLeast: window.worthWaitingFor, timeoutMs: min(1000, max(0, last - agentos_boot_ms())))
             for acknowledgement in news {
                 window.take(acknowledgement, settings)
                 NATSSignals.destroy(acknowledgement)
@@ -112,19 +115,19 @@ public final class NATSSink: EventSink, Sendable {
         let event = window.events[index]
         var body: [UInt8] = []
         body.reserveCapacity(event.payload.utf8.count + 512)
-        CloudEvent.append(event, source: source, to: &body)
+        let id = CloudEvent.append(event, source: source, to: &body)
         var key: OpaquePointer?
         let status = body.withUnsafeBytes { bytes in
             agentos_nats_publish(
                 connection.stream, settings.streamPolicy == .none ? nil : settings.stream,
-                NATSSubject.text(event, prefix: settings.subject), CloudEvent.id(event),
+                window.subjects.text(event), id,
                 "application/cloudevents+json; charset=utf-8", bytes.baseAddress, Int32(clamping: bytes.count),
                 settings.timeoutMs, &key)
         }
         switch status {
         case NATS_OK:
             connection.hasPublished = true
-            window.inFlight[UInt(bitPattern: key)] = index
+            window.expect(UInt(bitPattern: key), index)
         case NATS_MAX_PAYLOAD: window.refuse(index, "the event has more bytes than the server takes (max_payload)")
         default: window.fail(.lost("it could not be published: \(NATSConnection.reason(status))"))
         }
@@ -134,6 +137,7 @@ public final class NATSSink: EventSink, Sendable {
 /// The events of one call, and what has become of each.
 struct NATSWindow {
     let events: [EventRecord]
+    var subjects: NATSSubject.Texts
     /// The next event of the same object.
     private var following: [Int?]
     /// Events that may be published: of each object one.
@@ -141,13 +145,17 @@ struct NATSWindow {
     private var taken = 0
     private var outcomes: [DeliveryVerdict.Outcome?]
     private var failure: SinkFailure?
-    /// Messages that wait for their acknowledgement.
-    var inFlight: [UInt: Int] = [:]
+    /// Messages that wait for their acknowledgement, and how many of them another event waits for.
+    private(set) var inFlight: [UInt: Int] = [:]
+    private var followed = 0
+    /// How many were published.
+    private(set) var published = 0
     /// No stream takes the subject: it has to be looked at.
     private(set) var hasLostStream = false
 
-    init(_ events: [EventRecord]) {
+    init(_ events: [EventRecord], _ subjects: NATSSubject.Texts) {
         self.events = events
+        self.subjects = subjects
         following = Array(repeating: nil, count: events.count)
         outcomes = Array(repeating: nil, count: events.count)
         var last: [UID: Int] = [:]
@@ -167,8 +175,23 @@ struct NATSWindow {
         return ready[taken - 1]
     }
 
+    /// An event is under way.
+    mutating func expect(_ message: UInt, _ index: Int) {
+        inFlight[message] = index
+        published += 1
+        if following[index] != nil { followed += 1 }
+    }
+
+    /// So many acknowledgements are waited for at once: all when nothing is left to publish, else some, so that neither side
+    /// works one by one.
+    var worthWaitingFor: Int {
+        let hasMore = failure == nil && (taken < ready.count || followed > 0)
+        return hasMore ? max(1, inFlight.count / 4) : inFlight.count
+    }
+
     mutating func take(_ acknowledgement: NATSSignals.Acknowledgement, _ settings: NATSSettings) {
         guard let index = inFlight.removeValue(forKey: acknowledgement.message) else { return }
+        if following[index] != nil { followed -= 1 }
         guard let why = acknowledgement.failure else {
             outcomes[index] = .confirmed
             if let next = following[index] { ready.append(next) }

@@ -6,6 +6,21 @@ enum NATSSubject {
         "\(prefix).\(event.namespace.isEmpty ? "_" : word(event.namespace)).\(type(event.type))"
     }
 
+    /// The subjects of some events; what was made for one of them holds for others.
+    struct Texts {
+        let prefix: String
+        private var made: [String: [String: String]] = [:]
+
+        init(prefix: String) { self.prefix = prefix }
+
+        mutating func text(_ event: EventRecord) -> String {
+            if let text = made[event.namespace]?[event.type] { return text }
+            let text = NATSSubject.text(event, prefix: prefix)
+            made[event.namespace, default: [:]][event.type] = text
+            return text
+        }
+    }
+
     /// The words of a type, each made safe.
     private static func type(_ type: String) -> String {
         type.split(separator: ".", omittingEmptySubsequences: false).map { word(String($0)) }.joined(separator: ".")
