@@ -92,6 +92,59 @@ import Values
         }
     }
 
+    /// The event that it fails at is postponed, and what follows it of its object waits; all others go on.
+    @Test(arguments: WebhookSettings.Format.allCases)
+    func anEventThatTheServerFailsAtHoldsUpItsObjectAlone(_ format: WebhookSettings.Format) throws {
+        try inPeer([("format", .text(format.rawValue))]) { peer in
+            let events = Self.events(1...8, objects: 4)
+            peer.answer([2, 3].map { Self.failing(500, at: events[$0 - 1]) })
+            let sink = try peer.open()
+            for _ in 0..<2 {
+                let found = try sink.append(events).map { verdict in
+                    switch verdict.outcome {
+                    case .confirmed: "\(verdict.position) confirmed"
+                    case .postponed(let why): "\(verdict.position) postponed: \(why)"
+                    case .refused(let why): "\(verdict.position) refused: \(why)"
+                    }
+                }
+                let why = "postponed: the webhook answered 500"
+                #expect(
+                    found == ["1 confirmed", "2 \(why)", "3 \(why)", "4 confirmed", "5 confirmed", "8 confirmed"])
+            }
+            peer.answer([])
+            #expect(try sink.append(events) == events.map { DeliveryVerdict($0) })
+        }
+    }
+
+    /// By itself, an event is believed to be meant when the server was well before; twice in a row tells nothing of it.
+    @Test func aServerThatFailsAtAllIsAway() throws {
+        try inPeer { peer in
+            let sink = try peer.open()
+            let events = Self.events(1...40, objects: 40)
+            peer.answer([.map([("status", 500), ("about", "")])])
+            let failure = Self.failure { _ = try sink.append(events) }
+            guard case .lost? = failure else {
+                Issue.record("\(failure.debugDescription)")
+                return
+            }
+            #expect(peer.requests.count < 20, "it is left alone after some: \(peer.requests.count)")
+            peer.answer([])
+            #expect(try sink.append(Array(events.prefix(2))).count == 2)
+            peer.answer([Self.failing(500, at: events[2])])
+            let verdicts = try sink.append([events[2]])
+            #expect(verdicts.count == 1 && verdicts.first?.outcome != .confirmed)
+            guard case .lost? = Self.failure({ _ = try sink.append([events[2]]) }) else {
+                Issue.record("nothing was taken in between, so that the server may be meant")
+                return
+            }
+        }
+    }
+
+    /// What is answered to requests with an event.
+    private static func failing(_ status: Int, at event: EventRecord) -> Node {
+        .map([("status", .number(status)), ("about", .text("\"id\":\"\(event.uid.text)-\(event.sequence)\""))])
+    }
+
     @Test func aServerThatHangsIsGivenUp() throws {
         try inPeer([("timeout", "1s")]) { peer in
             peer.answer([.map([("status", 204), ("delay", 100_000)])])

@@ -3,8 +3,8 @@
 usage: webhook.py PORT DIRECTORY SECRET [CERTIFICATE KEY]
 
 What it has accepted stands in DIRECTORY/received, one event on a line; what was asked, in DIRECTORY/requests. DIRECTORY/answers
-is a JSON list of answers to give before any other, first come first served, each with status, headers, body and delay. PORT 0
-is any; the one that is served is in DIRECTORY/port.
+is a JSON list of answers to give before any other, first come first served, each with status, headers, body and delay; one with
+`about` is for requests that hold that text, and stays. PORT 0 is any; the one that is served is in DIRECTORY/port.
 """
 import http.server, json, os, pathlib, re, ssl, sys, threading, time
 
@@ -41,18 +41,21 @@ class Receiver(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body.encode())
 
-    def prepared(self):
+    def prepared(self, body):
         path = DIRECTORY / "answers"
         answers = json.loads(path.read_text()) if path.exists() else []
-        if not answers:
-            return None
-        replace(path, json.dumps(answers[1:]))
-        return answers[0]
+        for answer in answers:
+            if answer.get("about", "").encode() in body:
+                if "about" not in answer:
+                    answers.remove(answer)
+                    replace(path, json.dumps(answers))
+                return answer
+        return None
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
         with LOCK:
-            prepared = self.prepared()
+            prepared = self.prepared(body)
             good = is_genuine(self.headers, body, sys.argv[3])
             note = {"id": self.headers["webhook-id"], "signed": good, "bytes": len(body), "path": self.path,
                     "status": prepared["status"] if prepared else 204 if good else 401}

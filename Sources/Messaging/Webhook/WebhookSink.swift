@@ -13,6 +13,8 @@ public final class WebhookSink: EventSink, Sendable {
     private let settings: WebhookSettings
     private let source: [UInt8]
     private let server: Mutex<HTTPPeer>
+    /// The last answer was no error: one after it may be about the event.
+    private let isWell = Mutex(false)
 
     /// No request begins when a call has lasted as long: with the longest deadline of a request it ends in time.
     private static let callMsMax: Int64 = 45_000
@@ -36,18 +38,20 @@ public final class WebhookSink: EventSink, Sendable {
         do throws(Files.Problem) { signer = try WebhookSigner(file: settings.secretFile) } catch {
             throw .lost("the webhook's secretFile \(error.words)")
         }
-        var delivery = Delivery(until: agentos_boot_ms() + Self.callMsMax)
+        var delivery = Delivery(until: agentos_boot_ms() + Self.callMsMax, isWell: isWell.withLock { $0 })
+        defer { isWell.withLock { $0 = delivery.isWell && delivery.doubts.isEmpty } }
         var rest = events[...]
         while !rest.isEmpty, agentos_boot_ms() < delivery.until {
             let batch = next(rest)
             rest = rest.dropFirst(batch.count)
             do throws(SinkFailure) { try send(Array(batch), signer, &delivery) } catch {
+                delivery.isWell = false
                 // What was said of the events before it holds.
                 if delivery.verdicts.isEmpty { throw error }
                 return delivery.verdicts
             }
         }
-        return delivery.verdicts
+        return try delivery.settled()
     }
 
     /// What has become of the events of one call.
@@ -55,9 +59,37 @@ public final class WebhookSink: EventSink, Sendable {
         /// Time since boot at which the call ends; what is left comes again.
         let until: Int64
         var verdicts: [DeliveryVerdict] = []
-        /// Objects with a refused event: what follows it waits.
+        /// Objects with an event that was not taken: what follows it waits.
         var stuck: Set<String> = []
+        /// Before the doubts, the server has answered as it should.
+        var isWell: Bool
+        /// Events that the server has failed at, one after the other: about them, or about itself.
+        var doubts: [DeliveryVerdict] = []
+
+        /// The server has answered as it should: what it has failed at before was about those events alone.
+        mutating func note(_ answered: [DeliveryVerdict]) {
+            verdicts += doubts + answered
+            (doubts, isWell) = ([], true)
+        }
+
+        /// The server has failed at this event; others are tried before it is believed that nothing can be delivered.
+        mutating func doubt(_ event: EventRecord, _ why: String) throws(SinkFailure) {
+            stuck.insert(event.uid.text)
+            doubts.append(DeliveryVerdict(event, .postponed(why)))
+            if doubts.count >= WebhookSink.doubtsMax { throw .lost(why) }
+        }
+
+        /// What is known at the end of a call. One event that fails after others were taken is meant itself.
+        func settled() throws(SinkFailure) -> [DeliveryVerdict] {
+            guard let last = doubts.last, case .postponed(let why) = last.outcome else { return verdicts }
+            if isWell, doubts.count == 1 { return verdicts + doubts }
+            if verdicts.isEmpty { throw .lost(why) }
+            return verdicts
+        }
     }
+
+    /// Events of so many objects are tried, one after the other, before a server that fails at all of them is left alone.
+    private static let doubtsMax = 16
 
     /// The events of the next request.
     private func next(_ events: ArraySlice<EventRecord>) -> ArraySlice<EventRecord> {
@@ -80,24 +112,35 @@ public final class WebhookSink: EventSink, Sendable {
     ) throws(SinkFailure) {
         let events = batch.filter { !delivery.stuck.contains($0.uid.text) }
         if events.isEmpty { return }
-        guard let why = try post(events, signer) else {
-            delivery.verdicts += events.map { DeliveryVerdict($0) }
-            return
-        }
-        if events.count == 1 {
-            delivery.verdicts.append(DeliveryVerdict(events[0], .refused(why)))
-            delivery.stuck.insert(events[0].uid.text)
-        } else {
+        let meaning = try post(events, signer)
+        if meaning == .taken { return delivery.note(events.map { DeliveryVerdict($0) }) }
+        guard events.count == 1 else {
             for event in events where delivery.verdicts.isEmpty || agentos_boot_ms() < delivery.until {
                 try send([event], signer, &delivery)
             }
+            return
         }
+        switch meaning {
+        case .taken: break
+        case .refused(let why):
+            delivery.note([DeliveryVerdict(events[0], .refused(why))])
+            delivery.stuck.insert(events[0].uid.text)
+        case .failed(let why): try delivery.doubt(events[0], why)
+        }
+    }
+
+    /// What an answer says of the events that were posted.
+    enum Meaning: Equatable {
+        case taken
+        /// They are wrong.
+        case refused(String)
+        /// The server has failed, at them or altogether.
+        case failed(String)
     }
 
     /// Posts events in one request.
     ///
-    /// - Returns: nil when they are confirmed; why they are refused.
-    private func post(_ events: [EventRecord], _ signer: WebhookSigner) throws(SinkFailure) -> String? {
+    private func post(_ events: [EventRecord], _ signer: WebhookSigner) throws(SinkFailure) -> Meaning {
         var body: [UInt8] = []
         let id: String
         let type: String
@@ -130,11 +173,11 @@ public final class WebhookSink: EventSink, Sendable {
     }
 
     /// What an answer means: see `Documentation/events.md`.
-    static func judge(_ answer: HTTPPeer.Answer, nowMs: Int64) throws(SinkFailure) -> String? {
+    static func judge(_ answer: HTTPPeer.Answer, nowMs: Int64) throws(SinkFailure) -> Meaning {
         let said = "the webhook answered \(answer.status)\(words(answer.body))"
         let pause = RetryAfter.milliseconds(answer.headers["retry-after"], nowMs: nowMs, maxMs: pauseMsMax)
         switch answer.status {
-        case 200..<300: return nil
+        case 200..<300: return .taken
         case 300..<400: throw .lost("\(said); redirects are not followed: name the new address in url")
         case 410: throw .gone("\(said): it wants nothing more")
         case 401, 403, 407: throw .lost("\(said); does it have the secret of secretFile?")
@@ -143,10 +186,11 @@ public final class WebhookSink: EventSink, Sendable {
         case 408, 421, 425, 426, 429:
             if let pause { throw .busy(said, afterMs: pause) }
             throw .lost(said)
-        case 400..<500: return said
-        default:
-            if answer.status == 503, let pause { throw .busy(said, afterMs: pause) }
+        case 400..<500: return .refused(said)
+        case 503:
+            if let pause { throw .busy(said, afterMs: pause) }
             throw .lost(said)
+        default: return .failed(said)
         }
     }
 
