@@ -11,6 +11,8 @@ public final class Inbox: Sendable {
         case finished(operation: Int, OperationResult)
         /// The result of work that the loop has asked for under a number.
         case answer(Int, any Sendable)
+        /// Events are not as their schemas say.
+        case violated([String])
     }
 
     let messages = Mailbox<Message>()

@@ -36,6 +36,8 @@ public final class Loop {
         public var commitFailures = 0
         public var operations = 0
         public var published = 0
+        /// Of the events that were looked at, what is not as their schemas say.
+        public var schemaViolations = 0
     }
 
     let store: any Store
@@ -46,6 +48,8 @@ public final class Loop {
     let prober: (any Prober)?
     let sources: (any SourceReader)?
     let clock: any Clock
+    /// Of so many events one is compared with its schema; 0: none.
+    let checksEvents: Int
     let inbox: Inbox
     let storeThread = Worker(name: "store")
     private let journalThread = Worker(name: "journal")
@@ -67,8 +71,8 @@ public final class Loop {
     /// - Parameter inbox: what drivers, prober and sources report to; they are made first, so it is there before.
     public init(
         engine: Engine, store: any Store, journal: any EventJournal, inbox: Inbox, drivers: [any Driver],
-        prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, sinks: [NamedSink] = [], clock: any Clock,
-        events: EventLoop
+        prober: (any Prober)? = nil, sources: (any SourceReader)? = nil, sinks: [NamedSink] = [],
+        checksEvents: Int = 0, clock: any Clock, events: EventLoop
     ) {
         conductor = Conductor(engine: engine)
         published = PublishedState(engine.state)
@@ -77,6 +81,7 @@ public final class Loop {
         self.drivers = Dictionary(drivers.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         self.prober = prober
         self.sources = sources
+        self.checksEvents = checksEvents
         self.clock = clock
         self.events = events
         self.inbox = inbox
@@ -138,6 +143,7 @@ public final class Loop {
             case .input(let input): inputs.append(input)
             case .finished(let operation, let result): inputs += finishOperation(operation, result)
             case .answer(let number, let value): answer(number, value)
+            case .violated(let problems): noteViolations(problems)
             case .ended(let sink, let number, let report):
                 if !inputs.isEmpty { self.report(.inputs(inputs)) }
                 inputs = []
@@ -218,7 +224,9 @@ public final class Loop {
                 }
             }
         case .deliver(let batch):
-            journalThread.run { [journal, inbox] in
+            journalThread.run { [journal, inbox, checksEvents] in
+                let problems = EventDescription.problems(in: batch, every: checksEvents)
+                if !problems.isEmpty { inbox.send(.violated(problems)) }
                 do throws(SinkFailure) {
                     let verdicts = try journal.append(batch)
                     inbox.send(.report(.delivered(.success(verdicts), end: journal.end)))

@@ -136,9 +136,10 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
 
     /// Event schemas are registered once and never edited.
     private static func registerSchemas(_ database: inout Database) throws(StoreFailure) {
-        for (type, schema) in EventSchemas.all {
+        for (type, version, schema) in EventSchemas.all {
             try database.run(
-                "INSERT OR IGNORE INTO event_schemas VALUES (?, 1, ?)", [.text(type), .text(JSONWriter.text(schema))])
+                "INSERT OR IGNORE INTO event_schemas VALUES (?, ?, ?)",
+                [.text(type), .int(Int64(version)), .text(JSONWriter.text(schema))])
         }
     }
 

@@ -15,6 +15,8 @@ import Values
             switch part {
             case "{namespace}": "default"
             case "{position}": "1"
+            case "{type}": "run.started"
+            case "{version}": "v1"
             case "{name}", "{consumer}", "{sink}": isReading ? "one" : "nobody"
             default: String(part)
             }

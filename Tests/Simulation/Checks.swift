@@ -26,6 +26,7 @@ extension Life {
         for event in changes.events where !audited.contains(event.position) {
             fail("event \(event.position) has no audit entry in its transaction")
         }
+        if let problem = EventDescription.problems(in: changes.events, every: 1).first { fail(problem) }
         let told = Set(changes.events.map(\.uid))
         for write in changes.replicas where !told.contains(write.uid) {
             // Bookkeeping after the end of a run is no transition; every change of phase is one.

@@ -37,6 +37,10 @@ package final class World: @unchecked Sendable {  // used by one test at a time
 
     /// Ends everything that this world started: the daemon first, then whatever still carries its directory.
     package func close() {
+        // Whatever a test is about: each event that it has caused was compared with its schema.
+        for line in log.split(separator: "\n") where line.contains("events are not as their schemas say") {
+            Issue.record("\(line)")
+        }
         killDaemon()
         // Supervisors have the directory in their command line or place, agents in HOME.
         for pid in World.processes() where pid != getpid() && World.belongs(pid, to: directory) {
@@ -78,7 +82,7 @@ package final class World: @unchecked Sendable {  // used by one test at a time
     package var environment: [String] {
         [
             "PATH=/usr/local/bin:/usr/bin:/bin", "HOME=\(directory)", "AGENTOS_STATE_DIR=\(state)", "LANG=C.UTF-8",
-            "CANARY=the-daemons-own-environment", "SWIFT_BACKTRACE=enable=no",
+            "CANARY=the-daemons-own-environment", "SWIFT_BACKTRACE=enable=no", "AGENTOS_EVENT_CHECKS=1",
         ] + moreEnvironment
     }
 

@@ -43,6 +43,10 @@ extension Server {
         metric(
             "agentos_outbox_published_total", "counter", "Events delivered to the sink.",
             [("", Double(counters.published))])
+        metric(
+            "agentos_event_schema_violations_total", "counter",
+            "What is not as the schemas say of the events that were compared with them.",
+            [("", Double(counters.schemaViolations))])
         metric("agentos_outbox_backlog", "gauge", "Events not delivered yet.", [("", Double(state.backlog))])
         metric(
             "agentos_outbox_dead_letters", "gauge", "Objects whose delivery waits for a person.",

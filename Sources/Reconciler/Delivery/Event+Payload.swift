@@ -4,15 +4,16 @@ import Values
 
 /// How events are written: for consumers in the envelope of `manifest.md`, for the audit as verb and detail.
 extension Event {
-    /// The envelope as JSON, version 1.
+    /// The envelope as JSON, as `EventDescription` says.
     func payload(_ object: StoredObject, sequence: Int64, position: Int64, trace: String?, _ now: Moment) -> String {
         // What nobody has asked for is part of the object's own trace.
         let own = UID(
             high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
+        let type = type(of: object.key.kind)
         return JSONWriter.text(
             .map([
-                ("event_id", .text("\(object.uid.text)-\(sequence)")),
-                ("event_type", .text(type(of: object.key.kind).text)), ("schema_version", 1),
+                ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type.text)),
+                ("schema_version", .number(EventDescription.version(of: type))),
                 ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace ?? own.hex)),
                 ("tenant_id", .text(object.key.namespace)),
                 ("agent_id", object.agent != nil ? .text(object.uid.text) : nil),

@@ -23,6 +23,11 @@ struct Assembly {
     let sinks: ConfiguredSinks
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
+        let problems = EventSchemas.problems
+        if !problems.isEmpty {
+            throw CommandProblem(
+                .failure, "this program breaks the schemas of events: \(problems.joined(separator: "; "))")
+        }
         let runtimes = ContainerRuntimes(settings, state: paths.state, isRoot: getuid() == 0)
         let sources = SourceOptions(settings)
         let rules = SourceRules(settings)
@@ -75,7 +80,7 @@ struct Assembly {
         loop = Loop(
             engine: engine, store: store, journal: journal, inbox: inbox, drivers: drivers,
             prober: ProbeWatcher(drivers: drivers) { inbox.send($0) }, sources: watcher,
-            sinks: sinks.sinks(of: settings), clock: clock, events: events)
+            sinks: sinks.sinks(of: settings), checksEvents: settings.eventChecks, clock: clock, events: events)
         server = Server(
             loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),
             settings: Server.Settings(

@@ -27,7 +27,9 @@ package struct Setting: Sendable {
         separator.map { text.split(separator: $0).map(String.init) } ?? [text]
     }
 
-    func words(inFile node: Node) -> [String] { node.list?.compactMap(\.string) ?? [node.string].compactMap(\.self) }
+    func words(inFile node: Node) -> [String] {
+        node.list?.compactMap(\.string) ?? [node.scalarText].compactMap(\.self)
+    }
 
     /// As the settings file would say it; nil when it says nothing.
     func node(_ settings: Settings) -> Node? { get(settings) }
@@ -54,6 +56,24 @@ package struct Setting: Sendable {
             set: { settings, words throws(Mistake) in
                 for word in words { settings[keyPath: path] = try read(word) }
             }, get: { $0[keyPath: path].map(Node.text) })
+    }
+
+    static func number(
+        _ name: String, _ field: String, _ range: ClosedRange<Int>, _ path: WritableKeyPath<Settings, Int> & Sendable,
+        _ text: String
+    ) -> Setting {
+        Setting(
+            option: OptionDescription(name, value: "N", text),
+            field: Field(field, .integer(Int64(range.lowerBound)...Int64(range.upperBound)), text: text),
+            reloads: false, separator: nil,
+            set: { settings, words throws(Mistake) in
+                for word in words {
+                    guard let number = WholeNumber.read(word, in: range) as Int? else {
+                        throw Mistake("expected a number between \(range.lowerBound) and \(range.upperBound)")
+                    }
+                    settings[keyPath: path] = number
+                }
+            }, get: { .number($0[keyPath: path]) })
     }
 
     static func list(

@@ -35,6 +35,8 @@ package struct Settings: Equatable, Sendable {
     /// Nil: the daemon keeps a key of its own in its state directory.
     package var secretsKeyFile: String?
     package var secretsKeyCommand: String?
+    /// Of so many events one is compared with its schema; 0: none.
+    package var eventChecks = 100
     /// In the file alone: nothing of it fits into a word.
     package var sinks: [SinkSetting] = []
 
@@ -116,6 +118,9 @@ package struct Settings: Equatable, Sendable {
         .text(
             "secrets-key-command", "secretsKeyCommand", value: "COMMAND", \.secretsKeyCommand,
             "command of the shell that prints the key that Secrets are sealed with"),
+        .number(
+            "event-checks", "eventChecks", 0...1_000_000, \.eventChecks,
+            "of so many events one is compared with its schema; 0: none (default: 100)"),
     ]
 }
 
