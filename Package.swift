@@ -99,7 +99,11 @@ let package = Package(
         tests("ManifestsTests", ["Manifests", "Drivers", "Values"]),
         tests("PlannerTests", ["Drivers", "Planner", "Manifests", "Reconciler", "Values"]),
         tests("ReconcilerTests", ["Simulation", "Reconciler", "Planner", "Manifests", "Values"]),
-        tests("LoopTests", ["Loop", "Reconciler", "Planner", "Manifests", "Values"]),
+        tests(
+            "LoopTests",
+            [
+                "Loop", "Machine", "Messaging", "Simulation", "Support", "Reconciler", "Planner", "Manifests", "Values",
+            ]),
         tests("SimulationTests", ["Simulation", "Planner", "Reconciler"]),
         tests(
             "StorageTests",
