@@ -8,17 +8,18 @@ import Values
 private let now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 100_000)
 private let uid = UID(high: 1, low: 2)
 
+/// What is told of an agent by a plan for it.
+func conditions(_ snapshot: Snapshot, _ plan: Plan) -> [Condition.Kind: Condition] {
+    let summary = Summary(snapshot, plan, progressDue: false)
+    return Dictionary(summary.conditions.map { ($0.kind, $0) }, uniquingKeysWith: { first, _ in first })
+}
+
 /// What a store holds that this version of the program would not take.
 @Suite struct StoredSpecTests {
     private static let poison = EffectiveSpec(
         .map([
             ("command", ["x"]), ("resources", .map([("limits", .map([("cpu", "9000000000000000")]))])),
         ]))
-
-    private func conditions(_ snapshot: Snapshot, _ plan: Plan) -> [Condition.Kind: Condition] {
-        let summary = Summary(snapshot, plan, progressDue: false)
-        return Dictionary(summary.conditions.map { ($0.kind, $0) }, uniquingKeysWith: { first, _ in first })
-    }
 
     @Test func anAgentWhoseSpecIsRefusedIsNotStartedAndSaysSo() {
         let snapshot = Snapshot(uid: uid, effective: Self.poison, revision: 1, replicas: [])
