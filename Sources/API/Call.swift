@@ -100,7 +100,8 @@ final class Call {
     }
 
     func fail(_ failure: Failure) {
-        respond(failure.code, failure.status(trace), headers: failure.headers)
+        let stops = failure.code == 503 && server.loop.isStopping ? [HTTPServer.stops] : []
+        respond(failure.code, failure.status(trace), headers: failure.headers + stops)
     }
 
     /// Begins an answer without an end: as HTTP, or in messages of WebSocket when the client has asked for those. False

@@ -10,6 +10,11 @@
 // libmicrohttpd, loaded by the daemon alone: it brings the libraries of another TLS along.
 #define AGENTOS_LAZY(name) AGENTOS_LAZY_FROM("libmicrohttpd.so.12", name)
 
+extern const char *agentos_library_problem(const char *library);
+
+// Why it cannot be loaded; NULL when it can.
+static inline const char *agentos_mhd_absence(void) { return agentos_library_problem("libmicrohttpd.so.12"); }
+
 typedef void *(*MHD_URI_Log)(void *user, const char *target, struct MHD_Connection *connection);
 
 // What a connection has for the heads of its request and of the answer. Half of it is touched whatever is asked.

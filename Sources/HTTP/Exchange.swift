@@ -343,7 +343,8 @@ public final class Exchange {
 
     private static var stopping: Answer {
         .whole(
-            Head(status: 503, type: "text/plain", headers: [("Retry-After", "1")]), Array("the daemon stops\n".utf8))
+            Head(status: 503, type: "text/plain", headers: [("Retry-After", "1"), HTTPServer.stops]),
+            Array("the daemon stops\n".utf8))
     }
 
     func closed() {

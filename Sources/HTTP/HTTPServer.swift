@@ -38,6 +38,16 @@ public final class HTTPServer {
         self.limits = limits
     }
 
+    /// A header of 503: the server ends and has not begun with the request, which another one takes soon.
+    public static let stops = ("Agentos-Stops", "true")
+
+    /// Why the library that serves cannot be loaded, and what to do; nil when it can.
+    public static var absence: String? {
+        agentos_mhd_absence().map { why in
+            "the library that serves HTTP cannot be loaded: \(String(cString: why)); install libmicrohttpd12"
+        }
+    }
+
     /// Serves until `stop`. The socket is closed with the server.
     public func start(listenFD: Int32, handle: @escaping (Exchange) -> Void) -> Bool {
         self.handle = handle

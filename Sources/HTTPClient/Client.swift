@@ -32,6 +32,9 @@ package final class Client {
             self.body = body
         }
 
+        /// The daemon ends and has not begun with it.
+        var isOfOneThatStops: Bool { status == 503 && headers["agentos-stops"] != nil }
+
         package var isSuccess: Bool { (200..<300).contains(status) }
     }
 
@@ -56,15 +59,22 @@ package final class Client {
     package struct Patience: Sendable {
         package var silenceMs: Int64 = 15_000
         package var probeMs: Int64 = 5_000
+        /// How long what nobody has taken is sent again while another daemon is on its way.
+        package var arrivalMs: Int64 = 2_000
 
         package init() {}
     }
 
     private let endpoint: Endpoint
     private let patience: Patience
+    /// Whether a daemon will listen there soon.
+    private let isArriving: () -> Bool
 
-    package init(_ endpoint: Endpoint, patience: Patience = Patience()) {
+    package init(
+        _ endpoint: Endpoint, patience: Patience = Patience(), isArriving: @escaping () -> Bool = { false }
+    ) {
         self.endpoint = endpoint
+        self.isArriving = isArriving
         self.patience = patience
     }
 
@@ -156,29 +166,43 @@ package final class Client {
         var running: [(index: Int, transfer: Transfer)] = []
         var kept: [Connection] = []
         defer { for connection in kept { close(connection.descriptor) } }
+        var unserved = Unserved(patience, isArriving)
         var count = 0
         var silence = Silence(patience)
         while true {
-            while running.count < concurrency, let (request, sink) = next() {
-                let transfer = Transfer(request, endpoint, sink: sink, over: kept.popLast())
-                running.append((count, transfer))
-                count += 1
+            while running.count < concurrency {
+                let sent: Unserved.Sent
+                if let again = unserved.next() {
+                    sent = again
+                } else if let (request, sink) = next() {
+                    sent = Unserved.Sent(index: count, request: request, sink: sink)
+                    count += 1
+                } else {
+                    break
+                }
+                unserved.sent[sent.index] = sent
+                let transfer = Transfer(sent.request, endpoint, sink: sent.sink, over: kept.popLast())
+                running.append((sent.index, transfer))
             }
-            if running.isEmpty { return }
+            if running.isEmpty, unserved.isEmpty { return }
             if running.allSatisfy({ $0.transfer.result == nil }) {
-                Transfer.turn(running.map(\.transfer), waitMs: min(1000, patience.silenceMs))
+                let waitMs = unserved.isEmpty ? min(1000, patience.silenceMs) : Unserved.pauseMs
+                Transfer.turn(running.map(\.transfer), waitMs: waitMs)
             }
             let ended = running.compactMap { index, transfer in transfer.result.map { (index, transfer, $0) } }
             running.removeAll { $0.transfer.result != nil }
             for (index, transfer, result) in ended {
                 if let connection = transfer.takeConnection() { kept.append(connection) }
                 silence.end()
+                if unserved.takes(index, result) { continue }
                 if !end(index, result) { return }
             }
             if !ended.isEmpty { continue }
             if running.contains(where: { $0.transfer.takeNews() }) { silence.end() }
             if silence.asksWhetherItLives, let failure = probe(silence.ms) {
-                for (index, _) in running where !end(index, .failure(failure)) { return }
+                for index in (running.map(\.index) + unserved.takeAll()).sorted() {
+                    guard end(index, .failure(failure)) else { return }
+                }
                 while next() != nil {
                     guard end(count, .failure(failure)) else { return }
                     count += 1

@@ -99,7 +99,8 @@ public struct Conductor: Sendable {
 
     /// The step whose commit is under way.
     public var committing: Step? { if case .committing(let step) = work { step } else { nil } }
-    public var takesRequests: Bool { life == .running && inbox.count < Limits.inboxMax }
+    public var isRunning: Bool { life == .running }
+    public var takesRequests: Bool { isRunning && inbox.count < Limits.inboxMax }
 
     // MARK: Reports
 

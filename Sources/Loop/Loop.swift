@@ -115,6 +115,9 @@ public final class Loop {
         report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace, once: once))]))
     }
 
+    /// It ends: what it was asked for and has not answered was not done.
+    public var isStopping: Bool { !conductor.isRunning }
+
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
     ///
     /// - Parameter afterOperations: what drivers have begun ends, too, or has had `Limits.stopMs`.

@@ -14,20 +14,7 @@ enum Migrator {
         try database.execute(
             "CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_ms INTEGER NOT NULL) STRICT"
         )
-        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
-            row throws(StoreFailure) in (try row.count(0), try row.text(1))
-        }
-        if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
-            throw .fatal(
-                "the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
-                    + "use the newer program, or restore a backup made before the upgrade")
-        }
-        for (number, checksum) in applied {
-            guard let known = Migrations.all.first(where: { $0.number == number }), sha256(known.sql) == checksum else {
-                throw .fatal(
-                    "migration \(number) of \(path) is not the one this program knows; the database was left as it is")
-            }
-        }
+        let applied = try known(&database, path)
         let missing = Migrations.all.filter { step in !applied.contains { $0.0 == step.number } }
         if let first = missing.first, applied.contains(where: { $0.0 >= SealedSecrets.since }) {
             let copy = "\(path).before-\(first.number)"
@@ -46,6 +33,25 @@ enum Migrator {
             }
         }
         try database.execute("PRAGMA foreign_keys=ON")
+    }
+
+    /// The steps that a database has gone, with their checksums: all of them are this program's.
+    static func known(_ database: inout Database, _ path: String) throws(StoreFailure) -> [(Int, String)] {
+        let applied = try database.query("SELECT number, checksum FROM migrations ORDER BY number") {
+            row throws(StoreFailure) in (try row.count(0), try row.text(1))
+        }
+        if let last = applied.last, last.0 > (Migrations.all.last?.number ?? 0) {
+            throw .fatal(
+                "the database \(path) has version \(last.0), newer than this program's \(Migrations.all.last?.number ?? 0); "
+                    + "use the newer program, or restore a backup made before the upgrade")
+        }
+        for (number, checksum) in applied {
+            guard let known = Migrations.all.first(where: { $0.number == number }), sha256(known.sql) == checksum else {
+                throw .fatal(
+                    "migration \(number) of \(path) is not the one this program knows; the database was left as it is")
+            }
+        }
+        return applied
     }
 
     private static func check(_ database: inout Database, _ number: Int) throws(StoreFailure) {

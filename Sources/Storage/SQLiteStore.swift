@@ -66,6 +66,16 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         return SQLiteStore(database: database, path: path, storeID: storeID, keys, ring)
     }
 
+    /// Why this program cannot go on with a database that another process serves; nil when it can, or there is none yet.
+    public static func refusal(of path: String) -> String? {
+        guard access(path, F_OK) == 0 else { return nil }
+        do throws(StoreFailure) {
+            var database = try Database.open(path, .read)
+            _ = try Migrator.known(&database, path)
+            return nil
+        } catch { return error.words }
+    }
+
     private static let settings = """
         PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=16777216;
         PRAGMA secure_delete=ON;

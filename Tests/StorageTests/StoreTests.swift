@@ -48,6 +48,7 @@ let someMoment = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
             } catch {
                 #expect("\(error)".contains("version 999, newer"))
             }
+            #expect(SQLiteStore.refusal(of: path)?.contains("version 999, newer") == true)
         }
     }
 

@@ -10,11 +10,14 @@ struct Session {
     let endpoint: Endpoint
     /// Of a daemon of this machine, the process that holds its state; nil: it is another machine's.
     private let holder: (() -> Int32?)?
+    /// Whether a process that lives holds the state of this machine's daemon.
+    private let isHeld: () -> Bool
 
     init(_ paths: Paths, patience: Client.Patience = Client.Patience()) {
         endpoint = .socket(paths.socket)
         holder = { LockHolder.pid(paths) }
-        client = Client(endpoint, patience: patience)
+        isHeld = { LockHolder.find(paths)?.isAlive == true }
+        client = Client(endpoint, patience: patience, isArriving: isHeld)
     }
 
     var isOfThisMachine: Bool { holder != nil }
@@ -23,6 +26,7 @@ struct Session {
     init(_ server: RemoteDaemon) {
         endpoint = .server(server)
         holder = nil
+        isHeld = { false }
         client = Client(endpoint)
     }
 
@@ -30,6 +34,7 @@ struct Session {
     init(_ endpoint: Endpoint) {
         self.endpoint = endpoint
         holder = nil
+        isHeld = { false }
         client = Client(endpoint)
     }
 
@@ -40,6 +45,16 @@ struct Session {
         case absent
         /// Somebody listens, and no other daemon can be started beside it.
         case unusable(CommandProblem)
+    }
+
+    /// The same, when a daemon that is about to listen has had a moment to do so.
+    var settledPresence: Presence {
+        let deadlineMs = agentos_boot_ms() + Client.Patience().arrivalMs
+        while true {
+            let now = presence
+            guard now == .absent, isHeld(), agentos_boot_ms() < deadlineMs else { return now }
+            usleep(20_000)
+        }
     }
 
     /// Long for a daemon that lives, also on a machine with other work.
@@ -161,11 +176,26 @@ extension Endpoint {
     }
 }
 
-/// The process that holds the lock of a state directory.
-enum LockHolder {
-    static func pid(_ paths: Paths) -> Int32? {
+/// The process that holds the lock of a state directory, as it has written into it.
+struct LockHolder {
+    let pid: Int32
+    /// A service manager has started it.
+    let isManaged: Bool
+
+    static func find(_ paths: Paths) -> LockHolder? {
         guard let bytes = try? LocalFile.read("\(paths.state)/lock", limit: 64) else { return nil }
-        let pid = Int32(String(decoding: bytes, as: UTF8.self).prefix { $0.isNumber })
-        return pid.flatMap { $0 > 1 ? $0 : nil }  // other numbers name groups of processes, or all
+        let text = String(decoding: bytes, as: UTF8.self)
+        // Other numbers name groups of processes, or all.
+        guard let pid = Int32(text.prefix { $0.isNumber }), pid > 1 else { return nil }
+        return LockHolder(pid: pid, isManaged: text.contains("managed"))
     }
+
+    var isAlive: Bool {
+        var state = CChar(0)
+        return agentos_process_start(pid, &state, nil) != 0 && UInt8(bitPattern: state) != UInt8(ascii: "Z")
+    }
+
+    static func text(pid: Int32, isManaged: Bool) -> String { "\(pid)\n\(isManaged ? "managed\n" : "")" }
+
+    static func pid(_ paths: Paths) -> Int32? { find(paths)?.pid }
 }

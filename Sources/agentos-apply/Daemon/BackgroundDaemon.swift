@@ -12,7 +12,7 @@ enum BackgroundDaemon {
     static func ensure(_ session: Session, _ invocation: Invocation, autostart: Bool) throws {
         // Nobody starts a daemon on another machine: what is sent says whether one is there.
         guard session.isOfThisMachine else { return }
-        switch session.presence {
+        switch session.settledPresence {
         case .alive: return
         case .unusable(let problem): throw problem
         case .absent: break
@@ -29,7 +29,9 @@ enum BackgroundDaemon {
     }
 
     /// Starts this program as a daemon of its own session and waits until one answers.
-    static func start(_ paths: Paths, _ options: [String] = []) throws {
+    ///
+    /// - Parameter replaces: that one is to take the place of one that serves; until it has, that one runs on.
+    static func start(_ paths: Paths, _ options: [String] = [], replaces: Bool = false) throws {
         let session = Session(paths)
         try LocalFile.makePath(paths.state)
         let logPath = "\(paths.state)/daemon.log"
@@ -41,7 +43,8 @@ enum BackgroundDaemon {
         let before = lseek(log, 0, SEEK_END)
         let null = agentos_open_null()
         defer { close(null) }
-        var arguments = ([Paths.program, "daemon"] + paths.options + options).map { strdup($0) } + [nil]
+        let words = [Paths.program, "daemon"] + (replaces ? ["--replace"] : []) + paths.options + options
+        var arguments = words.map { strdup($0) } + [nil]
         defer { for argument in arguments { free(argument) } }
         func spawn() throws -> pid_t {
             let pid = agentos_spawn_session(Paths.program, &arguments, environ, null, log)
@@ -51,12 +54,17 @@ enum BackgroundDaemon {
             return pid
         }
         var pid = try spawn()
-        let deadlineMs = agentos_boot_ms() + startMs
+        let deadlineMs = agentos_boot_ms() + startMs + (replaces ? Replacement.leavingMs : 0)
         var attempt = 0
         while agentos_boot_ms() < deadlineMs {
-            if session.presence == .alive { return }
+            if !replaces || LockHolder.pid(paths) == pid, session.presence == .alive { return }
             var status: Int32 = 0
             if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
+                if replaces {
+                    throw CommandProblem(
+                        ExitCode(rawValue: (status >> 8) & 0xff) ?? .failure,
+                        "no other daemon has started:\n\(said(logPath, after: before))")
+                }
                 guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
                     throw CommandProblem(.noDaemon, "the daemon did not start:\n\(said(logPath, after: before))")
                 }

@@ -2,6 +2,7 @@ import API
 import CLinux
 import Drivers
 import Glibc
+import HTTP
 import Loop
 import Machine
 import Manifests
@@ -32,7 +33,9 @@ final class Daemon {
     private static let heapKeptBytes: Int32 = 2 << 20
 
     /// Runs until it is told to stop; agents run on.
-    static func run(_ settings: Settings, _ reader: SettingsReader, _ paths: Paths) throws -> ExitCode {
+    static func run(
+        _ settings: Settings, _ reader: SettingsReader, _ paths: Paths, replaces: Bool
+    ) throws -> ExitCode {
         agentos_ignore_sigpipe()
         // Its memory holds Secrets.
         _ = agentos_not_dumpable()
@@ -50,9 +53,15 @@ final class Daemon {
                 "the service manager listens on \(passed.path), and clients look for the daemon at \(paths.socket): "
                     + "let ListenStream= of the socket unit and the setting socket name the same")
         }
-        let directory = try StateDirectory(paths)
+        if let problem = settings.problem { throw CommandProblem(.usage, problem) }
+        if let problem = HTTPServer.absence { throw CommandProblem(.failure, problem) }
+        _ = try Assembly.supervisorPath()
+        let isManaged = Paths.environment("NOTIFY_SOCKET") != nil
+        let taken =
+            replaces ? try Replacement.take(paths, isPassed: passed != nil, isManaged: isManaged) : nil
+        let directory = try StateDirectory(paths, lock: taken?.lock, isManaged: isManaged)
         let daemon = try Daemon(settings, reader, paths, passed, openFiles: openFiles)
-        let code = try daemon.serve(stopping: signals)
+        let code = try daemon.serve(on: taken?.listener, stopping: signals)
         _ = consume directory  // held until here
         return code
     }
@@ -66,7 +75,6 @@ final class Daemon {
         self.passed = passed
         let log = Log(settings)
         self.log = log
-        if let problem = settings.problem { throw CommandProblem(.usage, problem) }
         manager = ServiceManager(events, log, environment: Paths.environment)
         let parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
         self.parts = parts
@@ -85,10 +93,10 @@ final class Daemon {
         return Int64(clamping: min(before, 1 << 20))
     }
 
-    private func serve(stopping signals: Int32) throws -> ExitCode {
+    private func serve(on taken: Int32?, stopping signals: Int32) throws -> ExitCode {
         connect()
         let reloading = connectReloading()
-        let listener = try passed.map { try $0.descriptor() } ?? agentos_listen_unix(paths.socket)
+        let listener = try taken ?? passed?.descriptor() ?? agentos_listen_unix(paths.socket)
         guard listener >= 0 else {
             throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))")
         }
@@ -110,6 +118,7 @@ final class Daemon {
             default: break
             }
         }
+        let socket = inode(of: paths.socket)
         take(.serves)
         manager.serves(paths.socket)
         manager.startWatchdog()
@@ -118,7 +127,8 @@ final class Daemon {
         events.run()
         listeners?.close()
         parts.server.stop()
-        if passed == nil { unlink(paths.socket) }
+        // Who takes this daemon's place listens there by now.
+        if passed == nil, inode(of: paths.socket) == socket { unlink(paths.socket) }
         if loop.engine.state.objects.values.allSatisfy({ $0.agent?.summary.hasLive != true }) {
             for driver in parts.drivers { driver.removeEmptyParents() }
         }

@@ -6,15 +6,19 @@ struct StateDirectory: ~Copyable {
     let path: String
     private let lock: Int32
 
-    init(_ paths: Paths) throws {
+    /// - Parameter lock: held already; nil: it is taken.
+    init(_ paths: Paths, lock: Int32?, isManaged: Bool) throws {
         path = paths.state
         try Self.prepare(paths)
-        lock = try Self.takeLock("\(paths.state)/lock", paths)
+        self.lock = try lock ?? Self.takeLock("\(paths.state)/lock", paths)
+        ftruncate(self.lock, 0)
+        let text = Array(LockHolder.text(pid: getpid(), isManaged: isManaged).utf8)
+        _ = pwrite(self.lock, text, text.count, 0)
     }
 
     deinit { close(lock) }
 
-    private static func prepare(_ paths: Paths) throws {
+    static func prepare(_ paths: Paths) throws {
         // As root, agents have users of their own and must pass through to their homes; nothing else can be read there.
         let open: mode_t = getuid() == 0 ? 0o711 : 0o700
         try LocalFile.makePath(paths.state)
@@ -39,9 +43,6 @@ struct StateDirectory: ~Copyable {
             close(fd)
             throw CommandProblem(.alreadyRunning, "another daemon serves \(paths.state) already")
         }
-        ftruncate(fd, 0)
-        let text = Array("\(getpid())\n".utf8)
-        _ = write(fd, text, text.count)
         return fd
     }
 

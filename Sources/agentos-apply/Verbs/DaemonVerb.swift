@@ -13,6 +13,7 @@ struct DaemonVerb: Verb {
     var config: String?
     @Flag("print-config", "print the settings that file, environment and options come to, and where from") var prints
     @Flag("check-config", "say whether the settings can be used, and end") var checks
+    @Flag("replace", "take the place of a daemon that serves: agents run on, and who calls waits") var replaces
     let options = SettingOptions()
 
     func run(_ invocation: Invocation) throws -> ExitCode {
@@ -30,19 +31,9 @@ struct DaemonVerb: Verb {
         }
         let session = Session(paths)
         switch invocation.words.first {
-        case nil: return try Daemon.run(resolved.settings, reader, paths)
-        case "start":
-            switch session.presence {
-            case .absent: break
-            case .unusable(let problem): throw problem
-            case .alive:
-                try Terminal.print("a daemon serves \(paths.socket) already")
-                return .success
-            }
-            let file = config.map { ["--config", Paths.absolute($0)] } ?? []
-            try BackgroundDaemon.start(paths, file + options.passedOn)
-            try Terminal.print("daemon started; it serves \(paths.socket) and does not survive a reboot")
-            return .success
+        case nil: return try Daemon.run(resolved.settings, reader, paths, replaces: replaces)
+        case "start": return try start(session, paths)
+        case let word? where replaces: throw invocation.usage("--replace is for a daemon that starts, not for \(word)")
         case "stop": return try BackgroundDaemon.stop(paths)
         case "status": return try status(session, paths)
         case "reload": return try reload(session)
@@ -50,6 +41,21 @@ struct DaemonVerb: Verb {
             let hint = Suggestion.text(for: word, among: ["start", "stop", "status", "reload"])
             throw invocation.usage("unknown word \"\(word)\": expected start, stop, status or reload\(hint)")
         }
+    }
+
+    private func start(_ session: Session, _ paths: Paths) throws -> ExitCode {
+        let presence = session.settledPresence
+        if case .unusable(let problem) = presence { throw problem }
+        if presence == .alive, !replaces {
+            try Terminal.print("a daemon serves \(paths.socket) already")
+            return .success
+        }
+        let file = config.map { ["--config", Paths.absolute($0)] } ?? []
+        let before = presence == .alive ? LockHolder.pid(paths) : nil
+        try BackgroundDaemon.start(paths, file + options.passedOn, replaces: before != nil)
+        let place = before.map { " in the place of that with pid \($0); agents run on" } ?? ""
+        try Terminal.print("daemon started\(place); it serves \(paths.socket) and does not survive a reboot")
+        return .success
     }
 
     private func reload(_ session: Session) throws -> ExitCode {
