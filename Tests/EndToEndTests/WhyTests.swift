@@ -6,7 +6,7 @@ import Values
 
 /// Why things are as they are, in situations set up for real.
 @Suite(.serialized) struct WhyTests {
-    private func why(_ world: World, _ words: String..., within: Int = World.patienceMs, says parts: String...) {
+    func why(_ world: World, _ words: String..., within: Int = World.patienceMs, says parts: String...) {
         var text = ""
         World.until("why \(words.joined(separator: " ")) says it", within) {
             text = world.run(["why"] + words).output
@@ -15,7 +15,7 @@ import Values
         for part in parts { #expect(text.contains(part), "\(part) in:\n\(text)") }
     }
 
-    private static let map =
+    static let map =
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m, finalizers: [example.com/hold]}\n---\n"
 
     @Test func whatDoesNotRunSaysWhatIsMissing() {
@@ -175,6 +175,11 @@ import Values
                     says: "is Starting", "its start waits until a sink that is required has the events that tell of it",
                     "archive", "see what the sink lacks: agentos-apply outbox sinks")
                 #expect(world.run("outbox", "sinks").output.contains("archive"))
+                for verb in ["status", "doctor"] {
+                    World.until("\(verb) names it") {
+                        world.run(verb).output.contains("sink archive, which starts wait for, takes no events now")
+                    }
+                }
                 world.killDaemon()
                 #expect(world.start("--config", config).code == 0, "\(world.log)")
             }

@@ -72,8 +72,12 @@ struct OutboxView {
 }
 
 /// A named sink, and how far it has got.
-struct SinkView {
+package struct SinkView {
+    static let path = "/apis/agentos.dev/v1/sinks"
+
     let node: Node
+
+    package init(node: Node) { self.node = node }
 
     var name: String { node["name"]?.string ?? "" }
     var kind: String { node["kind"]?.string ?? "" }
@@ -85,6 +89,41 @@ struct SinkView {
     var failures: Int { node["failures"]?.int ?? 0 }
     var deadLetters: Int { node["deadLetters"]?.int ?? 0 }
     var error: String { node["error"]?.string ?? "" }
+}
+
+extension SinkView {
+    /// A sink may be so far behind before it is a problem.
+    private static let lagMsMax = 60_000
+
+    /// What is wrong with it, in one line; nil: it takes what there is for it.
+    package var problem: String? {
+        let letters = "has not taken \(deadLetters) event\(deadLetters == 1 ? "" : "s"), and their objects wait"
+        let words: String? =
+            switch state {
+            case "Retrying": "takes no events now and is tried again"
+            case "Parked": letters
+            case "Blocked": "\(letters); so many that nothing new is tried"
+            case "SwitchedOff": "wants no more events"
+            case "NotConfigured": nil  // somebody took it away
+            default: lagMs > Self.lagMsMax ? "is behind" : nil
+            }
+        guard let words else { return nil }
+        let waiting =
+            lagEvents > 0
+            ? "; \(lagEvents) wait for it, the oldest for \(Age.text(sinceMs: 0, nowMs: Int64(lagMs)))" : ""
+        let why = error.isEmpty ? "" : ": \(error)"
+        return "sink \(name)\(isRequired ? ", which starts wait for," : "") \(words)\(waiting)\(why)".printable
+    }
+}
+
+extension Session {
+    /// What is wrong with named sinks, a line each; nothing for those who may not list them.
+    func sinkProblems() throws -> [String] {
+        let response = try answer(Client.Request("GET", SinkView.path))
+        if response.status == 403 { return [] }
+        if !response.isSuccess { throw problem(response) }
+        return try node(response).items().compactMap { SinkView(node: $0).problem }
+    }
 }
 
 /// What the daemon refused, field by field.

@@ -53,12 +53,15 @@ final class StatusBoard {
         let found = Set(agents.values.map(\.name))
         let missing = names.filter { !found.contains($0) }.sorted()
         for name in missing { Terminal.printError("\(Kind.agent.qualifiedResource) \"\(name)\" not found") }
+        let picture = picture
         if agents.isEmpty {
             if names.isEmpty { Terminal.note("No agents\(namespace.map { " in namespace \($0)" } ?? "").") }
-            return missing.isEmpty ? .success : .failure
+        } else {
+            try Terminal.print(isTree ? picture.tree : picture.table)
         }
-        let picture = picture
-        try Terminal.print(isTree ? picture.tree : picture.table)
+        for line in try names.isEmpty ? session.sinkProblems() : [] {
+            try Terminal.print("\n\(line); 'agentos-apply outbox sinks' shows them")
+        }
         for (index, problem) in picture.problems.enumerated() {
             try Terminal.print("\n\(problem.text)")
             guard index < Self.toldMax, let ordinal = problem.ordinal else { continue }

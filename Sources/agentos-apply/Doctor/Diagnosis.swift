@@ -30,7 +30,7 @@ struct Diagnosis {
             MachineChecks.clock(wallMs: agentos_wall_ms(), isSynchronised: agentos_clock_is_kept() != 0),
             PlaceChecks.directory(paths.state, steps, user: getuid(), canWrite: access(place, W_OK) == 0),
             PlaceChecks.fileSystem(place, mounts), room(place),
-        ] + runtimes + [daemon]
+        ] + runtimes + daemon
     }
 
     // MARK: Parts
@@ -113,17 +113,36 @@ struct Diagnosis {
         return line
     }
 
-    private var daemon: Finding {
-        switch Session(paths).presence {
-        case .alive: Finding("daemon", .fine, "serves \(paths.socket)")
+    private var daemon: [Finding] {
+        let log = "look into its log (daemon.log in the state directory, or journalctl -u agentos)"
+        let session = Session(paths)
+        switch session.presence {
+        case .alive: return [Finding("daemon", .fine, "serves \(paths.socket)")] + sinks(session, log)
         case .absent:
-            Finding(
-                "daemon", .note, "none serves \(paths.socket)",
-                means: "Agents run on without one, and are not restarted.", mend: "agentos-apply daemon start")
+            return [
+                Finding(
+                    "daemon", .note, "none serves \(paths.socket)",
+                    means: "Agents run on without one, and are not restarted.", mend: "agentos-apply daemon start")
+            ]
         case .unusable(let problem):
-            Finding(
-                "daemon", .fault, problem.message, means: "It can neither be used nor replaced.",
-                mend: "look into its log (daemon.log in the state directory, or journalctl -u agentos)")
+            return [
+                Finding(
+                    "daemon", .fault, problem.message, means: "It can neither be used nor replaced.", mend: log)
+            ]
+        }
+    }
+
+    private func sinks(_ session: Session, _ log: String) -> [Finding] {
+        do {
+            return try session.sinkProblems().map { line in
+                Finding(
+                    "sinks", .risk, line,
+                    means:
+                        "Who reads events there is behind; no agent becomes Ready of whom a required sink does not know.",
+                    mend: "agentos-apply outbox sinks, and outbox list --sink NAME")
+            }
+        } catch {
+            return [Finding("sinks", .risk, "the daemon does not say how they are: \(error)", mend: log)]
         }
     }
 }

@@ -12,7 +12,6 @@ struct Outbox: Verb {
     let output = OutputOption()
 
     private static let path = "/apis/agentos.dev/v1/outbox"
-    private static let sinksPath = "/apis/agentos.dev/v1/sinks"
 
     func run(_ invocation: Invocation) throws -> ExitCode {
         let session = try invocation.session()
@@ -48,7 +47,7 @@ struct Outbox: Verb {
     private var query: [(String, String)] { sink.map { [("sink", $0)] } ?? [] }
 
     private static func place(_ position: String) -> String { "\(path)/\(Percent.encode(position))" }
-    private static func place(of sink: String) -> String { "\(sinksPath)/\(Percent.encode(sink))" }
+    private static func place(of sink: String) -> String { "\(SinkView.path)/\(Percent.encode(sink))" }
 
     private static func outcome(_ word: String) -> String {
         switch word {
@@ -85,7 +84,7 @@ struct Outbox: Verb {
     }
 
     private func listSinks(_ session: Session) throws {
-        let found = try session.node("GET", Self.sinksPath)
+        let found = try session.node("GET", SinkView.path)
         if try isShown(found) { return }
         let sinks = try found.items().map(SinkView.init)
         if sinks.isEmpty {
