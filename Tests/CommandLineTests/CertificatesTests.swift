@@ -23,6 +23,13 @@ import agentos_apply
         #expect(made.withLock { $0 } == 1)
         #expect(try certificates.settings(after: first, nowSeconds: end - 29 * Self.day) != first)
         #expect(made.withLock { $0 } == 2)
+        // What a reload has read before the renewal does not undo it.
+        let renewed = try certificates.settings(after: first, nowSeconds: end - 29 * Self.day)
+        var reloaded = first
+        reloaded.clientAuthorities.append("another")
+        let shown = reloaded.replacing(renewed, keepsIdentity: true)
+        #expect(shown.identity == renewed.identity && shown.clientAuthorities == reloaded.clientAuthorities)
+        #expect(reloaded.replacing(renewed, keepsIdentity: false) == reloaded)
         #expect(certificates.trusted(first) == authority.credential.certificate)
     }
 }

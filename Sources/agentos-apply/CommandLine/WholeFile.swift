@@ -21,10 +21,21 @@ final class WholeFile {
             fd = nameless
             return
         }
+        Self.sweep(target)
         let temporary = "\(target).part-\(getpid())"
         agentos_remove_when_killed(temporary)
         fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
         guard fd >= 0 else { throw Self.unwritable(target) }
+    }
+
+    /// Removes what programs that were killed have left beside the target.
+    private static func sweep(_ target: String) {
+        let directory = Files.directory(of: target)
+        let prefix = "\(target.split(separator: "/").last.map(String.init) ?? target).part-"
+        for name in Files.names(in: directory) {
+            guard name.hasPrefix(prefix), let pid = pid_t(name.dropFirst(prefix.count)), pid > 1 else { continue }
+            if kill(pid, 0) != 0, errno == ESRCH { unlink("\(directory)/\(name)") }
+        }
     }
 
     deinit {

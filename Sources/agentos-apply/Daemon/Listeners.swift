@@ -1,7 +1,7 @@
 import API
 import CLinux
 import Glibc
-import HTTP
+package import HTTP
 import Machine
 import Values
 
@@ -63,6 +63,7 @@ final class Listeners {
     struct Prepared: Sendable {
         fileprivate var certificates: Certificates
         fileprivate var shown: TLSSettings
+        fileprivate var keepsIdentity: Bool
     }
 
     /// Reads the files of other settings, before they are taken; may be called on any thread.
@@ -73,14 +74,14 @@ final class Listeners {
             let isKept = wasOwn && certificates.isOwn
             let shown = try certificates.settings(after: isKept ? used : nil, nowSeconds: agentos_wall_ms() / 1000)
             if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
-            return Prepared(certificates: certificates, shown: shown)
+            return Prepared(certificates: certificates, shown: shown, keepsIdentity: isKept)
         }
     }
 
     func use(_ next: Prepared, _ server: Server) {
         generation += 1
         certificates = next.certificates
-        take(.success(next.shown), server)
+        take(.success(next.shown.replacing(used, keepsIdentity: next.keepsIdentity)), server)
     }
 
     func start(_ server: Server, _ events: EventLoop) {
@@ -167,6 +168,13 @@ final class Listeners {
         try directory.keep(made.credential.key, as: key)
         try directory.keep(made.credential.certificate, as: certificate)
         return made
+    }
+}
+
+extension TLSSettings {
+    /// What is shown instead of `shown`; the daemon's own certificate stays, also when it was renewed meanwhile.
+    package func replacing(_ shown: TLSSettings, keepsIdentity: Bool) -> TLSSettings {
+        TLSSettings(identity: keepsIdentity ? shown.identity : identity, clientAuthorities: clientAuthorities)
     }
 }
 
