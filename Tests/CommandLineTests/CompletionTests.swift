@@ -84,6 +84,73 @@ import agentos_apply
         }
     }
 
+    /// Fish and its script, which needs no terminal.
+    @Test(.enabled(if: World.isExecutable("/usr/bin/fish"), "no fish: scripts/setup --tests"))
+    func fishCompletesWithItsScript() {
+        inWorld { world in
+            world.startDaemon()
+            for name in ["front", "from", "other"] { world.run("create", "cm", name) }
+            func complete(_ line: String) -> [String] {
+                let script = """
+                    set PATH \(World.programs) $PATH
+                    agentos-apply completion fish | source
+                    complete -C "agentos-apply \(line)"
+                    """
+                return world.spawn(["/usr/bin/fish", "--no-config", "-c", script]).output
+                    .split(separator: "\n").map(String.init)
+            }
+            #expect(complete("get cm fr") == ["from", "front"])
+            #expect(complete("get agents --output=ya") == ["--output=yaml"])
+            #expect(complete("rollout his").map { $0.prefix { $0 != "\t" } } == ["history"])
+            #expect(complete("-f \(world.directory)/sta") == ["\(world.directory)/state/"])
+        }
+    }
+
+    /// Zsh completes on a terminal only: a word is begun, the key is pressed, and the rest of it appears.
+    @Test(.enabled(if: World.isExecutable("/usr/bin/zsh"), "no zsh: scripts/setup --tests"))
+    func zshCompletesWithItsScript() {
+        inWorld { world in
+            world.startDaemon()
+            for name in ["front", "other"] { world.run("create", "cm", name) }
+            let code = """
+                import os, pty, select, sys, time
+                pid, fd = pty.fork()
+                if pid == 0:
+                    os.environ.update(TERM="dumb", PATH=sys.argv[1] + ":" + os.environ["PATH"])
+                    os.execv("/usr/bin/zsh", ["zsh", "-f", "-i"])
+                said = b""
+                def until(what, seconds=60):
+                    global said
+                    end = time.monotonic() + seconds
+                    while what not in said:
+                        if time.monotonic() > end: sys.exit(f"no {what!r} in {said!r}")
+                        if select.select([fd], [], [], 0.1)[0]: said += os.read(fd, 4096)
+                    said = said.split(what, 1)[1]
+                def write(text): os.write(fd, text.encode())
+                write("PS1='rdy%(!.#.#) '; bindkey '^I' complete-word\\n")
+                until(b"rdy# ")
+                write("autoload -Uz compinit; compinit -u -D; source <(agentos-apply completion zsh); print rea''dy\\n")
+                until(b"ready")
+                until(b"rdy# ")
+                for begun, rest in zip(sys.argv[2::2], sys.argv[3::2]):
+                    write(f"agentos-apply {begun}\\t")
+                    until(rest.encode())
+                    write("\\x15print do''ne\\n")
+                    until(b"done")
+                    until(b"rdy# ")
+                print("all")
+                """
+            world.write("zebra-quux", "")
+            let result = world.spawn(
+                [
+                    "python3", "-c", code, World.programs, "get cm fr", "ont", "get agents --output=ya", "ml",
+                    "rollout his", "tory", "-f \(world.directory)/zebra-q",
+                    "uux",
+                ], timeoutMs: 300_000)
+            #expect(result.output == "all\n", "\(result.text)")
+        }
+    }
+
     private func page(of name: String) -> String { Verbs.named(name).map(ManualPage.page) ?? "" }
 
     @Test func manualPagesAreMadeOfTheDescription() {

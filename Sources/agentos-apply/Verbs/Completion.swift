@@ -34,7 +34,10 @@ struct Complete: Verb {
         let candidates: [Completer.Candidate]
         switch Completer(words).wanted {
         case .candidates(let found): candidates = found
-        case .files: candidates = [Completer.Candidate(Shell.files)]
+        case .files:
+            // A sign for the script, in no shell's own writing.
+            try Terminal.print(Shell.files)
+            return .success
         case .names(let kind, let namespace, let prefix):
             let names = (try? names(kind, namespace, words)) ?? []
             candidates = names.map { Completer.Candidate(prefix + $0) }.filter { $0.word.hasPrefix(words.last ?? "") }
