@@ -134,7 +134,8 @@ public struct Explanation {
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
                 case .ready where Self.isWait(timed.condition.reason):
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
-                case .progressing where timed.condition.reason == .pausedWithChanges:
+                case .progressing
+                where [.pausedWithChanges, .progressDeadlineExceeded].contains(timed.condition.reason):
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
                 case .ready, .progressing, .synced: break
                 }
