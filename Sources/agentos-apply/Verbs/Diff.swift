@@ -17,6 +17,9 @@ struct Diff: Verb {
     @Flag("word", "mark the words that differ, in place of whole lines") var isByWord
 
     func run(_ invocation: Invocation) throws -> ExitCode {
+        if let word = invocation.words.first {
+            throw invocation.usage("unexpected word \"\(word)\": give files with -f")
+        }
         if source != nil, !manifests.paths.isEmpty { throw invocation.usage("give either -f or --source") }
         let manifests = try source == nil ? ManifestFiles.read(manifests, invocation) : []
         let session = try invocation.session()

@@ -119,6 +119,8 @@ struct Logs: Verb {
         return request
     }
 
+    private static let absentToldMax = 5
+
     /// One after the other, each whole. Of several, one that has nothing to show does not hold the others up.
     private func show(_ sources: [LogSource], _ style: LogStyle, _ session: Session) throws -> ExitCode {
         var absent: [CommandProblem] = []
@@ -142,7 +144,9 @@ struct Logs: Verb {
             absent.append(problem)
         }
         if absent.count == sources.count, let first = absent.first { throw first }
-        for problem in absent { Terminal.note(problem.message) }
+        for problem in absent.prefix(Self.absentToldMax) { Terminal.note(problem.message) }
+        let more = absent.count - Self.absentToldMax
+        if more > 0 { Terminal.note("\(more) more replicas have nothing to show") }
         return .success
     }
 }
