@@ -61,6 +61,8 @@ package final class Client {
         package var probeMs: Int64 = 5_000
         /// How long what nobody has taken is sent again while another daemon is on its way.
         package var arrivalMs: Int64 = 2_000
+        /// How long one that ends may go on saying so; it writes down what was begun.
+        package var leavingMs: Int64 = 15_000
 
         package init() {}
     }
@@ -193,6 +195,11 @@ package final class Client {
             running.removeAll { $0.transfer.result != nil }
             for (index, transfer, result) in ended {
                 if let connection = transfer.takeConnection() { kept.append(connection) }
+                if case .success(let response) = result, response.isOfOneThatStops {
+                    // Only a new connection leads to the next daemon.
+                    for connection in kept { close(connection.descriptor) }
+                    kept = []
+                }
                 silence.end()
                 if unserved.takes(index, result) { continue }
                 if !end(index, result) { return }

@@ -20,6 +20,9 @@ package struct Connection {
         }
     }
 
+    /// It ended otherwise than by the server's own word: what has no length of its own may lack its end.
+    var isBroken: Bool { tunnel?.failure != nil }
+
     /// Why no more comes, when reading has ended, or failed with an error of the kernel.
     package func failure(_ error: Int32 = 0) -> Client.Failure {
         tunnel?.failure ?? .cut(error == 0 ? "the connection was closed" : String(cString: strerror(error)))

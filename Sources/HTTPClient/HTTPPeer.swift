@@ -90,7 +90,10 @@ package final class HTTPPeer {
     ///
     /// - Parameter timeoutMs: for all of it, from the name of the server to the last byte of the answer.
     package func post(_ body: [UInt8], headers: [String], timeoutMs: Int64) throws(Silence) -> Answer {
-        guard let handle else { throw Silence(words: String(cString: agentos_curl_problem()), isLate: false) }
+        guard let handle else {
+            let why = agentos_curl_problem().map { String(cString: $0) }
+            throw Silence(words: why ?? "libcurl could not be loaded when it was first needed", isLate: false)
+        }
         answer = Answer(status: 0)
         headerBytes = 0
         var list: UnsafeMutablePointer<curl_slist>?

@@ -128,11 +128,12 @@ package struct ResponseReader: Sendable {
         guard let colon = line.firstIndex(of: ":"), colon != line.startIndex, line.first != " ", line.first != "\t"
         else { throw ResponseProblem(words: "a line of its head is no field") }
         let name = line[..<colon].lowercased()
-        let value = String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
-        if name == "content-length", let earlier = headers[name], earlier != value {
+        var value = line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" }
+        while value.last == " " || value.last == "\t" { value.removeLast() }
+        if name == "content-length" || name == "transfer-encoding", let earlier = headers[name], earlier != value {
             throw ResponseProblem(words: "it has two lengths")
         }
-        headers[name] = value
+        headers[name] = String(value)
     }
 
     private mutating func takeChunkSize(_ line: String) throws(ResponseProblem) {

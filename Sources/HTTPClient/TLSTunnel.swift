@@ -26,7 +26,7 @@ struct TLSTunnel: Sendable {
         guard agentos_socket_pair(&pair) == 0 else { throw .cut(String(cString: strerror(errno))) }
         near = pair[0]
         let far = pair[1]
-        startThread(name: "tls") { [outcome] in
+        let isStarted = tryThread(name: "tls") { [outcome] in
             // Signals are the main thread's, which may wait for them on a descriptor.
             var all = sigset_t()
             sigfillset(&all)
@@ -39,6 +39,11 @@ struct TLSTunnel: Sendable {
             }
             // Only now: who finds it closed asks why.
             close(far)
+        }
+        guard isStarted else {
+            close(near)
+            close(far)
+            throw .cut("there is no thread for another connection")
         }
     }
 }
@@ -64,7 +69,7 @@ private final class TLSCarrier {
             let hasMoved = [sendOut(), takeOut(), takeIn(), sendIn()].contains(true)
             if isOver, inward.isEmpty { break }
             if hasMoved { continue }
-            let here = Int16((outward.isEmpty ? POLLIN : 0) | (inward.isEmpty ? 0 : POLLOUT))
+            let here = Int16((outward.isEmpty && !isOver ? POLLIN : 0) | (inward.isEmpty ? 0 : POLLOUT))
             let there = Int16((inward.isEmpty ? POLLIN : 0) | (outward.isEmpty ? 0 : POLLOUT))
             // Who is neither read nor written is not looked at: that it has ended would be told again and again.
             var polls = [

@@ -39,6 +39,8 @@ final class Transfer {
     private var isTooLarge = false
     private var hasNews = false
     private var hasAnswer = false
+    /// More came than the answer: whose it is, nobody knows.
+    private var hasRest = false
 
     /// - Parameter kept: a connection that another request has left open.
     init(_ request: Client.Request, _ endpoint: Endpoint, sink: Sink? = nil, over kept: Connection? = nil) {
@@ -84,7 +86,7 @@ final class Transfer {
 
     /// Gives away the connection once the answer is there; nil when it serves no further request.
     func takeConnection() -> Connection? {
-        guard reader.isComplete, reader.keepsConnection, sent == request.count else { return nil }
+        guard reader.isComplete, reader.keepsConnection, !hasRest, sent == request.count else { return nil }
         defer { connection = nil }
         return connection
     }
@@ -140,7 +142,7 @@ final class Transfer {
 
     private func take(_ bytes: UnsafeRawBufferPointer) {
         do throws(ResponseProblem) {
-            _ = try reader.read(bytes) { takeContent($1, of: $0) }
+            hasRest = try reader.read(bytes, content: { takeContent($1, of: $0) }) < bytes.count
             if isTooLarge {
                 result = .failure(.tooLarge(bytesMax: Self.answerBytesMax))
             } else if reader.isComplete || sink?.isStopped == true || sink?.problem != nil {
@@ -164,13 +166,18 @@ final class Transfer {
 
     /// The daemon has closed the connection.
     private func ended(_ error: Int32) {
-        if error == 0, reader.end() { return succeed() }
+        if error == 0, connection?.isBroken != true, reader.end() { return succeed() }
         // One that was kept may have been closed before it had this request: it is sent again, once.
         if isKept, !hasAnswer {
             disconnect()
             (isKept, sent) = (false, 0)
             connect()
             return flush()
+        }
+        // Who has not had the whole request has not begun with it.
+        if !hasAnswer, sent < request.count, case .socket = endpoint {
+            result = .failure(.absent("the connection was closed before the request was sent"))
+            return
         }
         result = .failure(connection?.failure(error) ?? .cut("the connection was closed"))
     }

@@ -6,8 +6,8 @@ struct Unserved {
         var index: Int
         var request: Client.Request
         var sink: Transfer.Sink?
-        /// When it was sent for the first time in vain.
-        var sinceMs: Int64?
+        /// Since when it is sent in vain, to one that ends or to nobody.
+        var vain: (toOneThatEnds: Bool, sinceMs: Int64)?
     }
 
     static let pauseMs: Int64 = 20
@@ -29,10 +29,10 @@ struct Unserved {
     /// True when nobody has taken the request and it will be sent again.
     mutating func takes(_ index: Int, _ result: Result<Client.Response, Client.Failure>) -> Bool {
         guard var request = sent.removeValue(forKey: index), isUntaken(result) else { return false }
-        let now = agentos_boot_ms()
-        let since = request.sinceMs ?? now
-        guard now - since < patience.arrivalMs, isArriving() else { return false }
-        request.sinceMs = since
+        let (now, ends) = (agentos_boot_ms(), (try? result.get()) != nil)
+        let vain = request.vain.flatMap { $0.toOneThatEnds == ends ? $0 : nil } ?? (toOneThatEnds: ends, sinceMs: now)
+        guard now - vain.sinceMs < (ends ? patience.leavingMs : patience.arrivalMs), isArriving() else { return false }
+        request.vain = vain
         waiting.append(request)
         dueMs = now + Self.pauseMs
         return true

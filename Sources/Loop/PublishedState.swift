@@ -16,8 +16,8 @@ public struct PublishedState {
     /// How the daemon's own events are shown; without it they are not.
     public var words: EventWords?
     private var shelves: [Kind: Shelf] = [:]
-    /// Agents that are shown as they are and not as they are stored.
-    private var unstored: Set<ObjectKey> = []
+    /// Agents that are shown as they are and not as they are stored, as they were shown before.
+    private var unstored: [ObjectKey: PublishedObject] = [:]
 
     public init(_ state: EngineState) {
         resourceVersion = state.resourceVersion
@@ -59,22 +59,28 @@ public struct PublishedState {
     mutating func refuse(_ step: Step, _ state: EngineState) {
         for write in step.changes.objects {
             let key = write.object.key
+            // Another generation or revision is what somebody asked for in vain.
             guard var shown = state.objects[key], shown.generation == write.object.generation,
-                shown.agent?.summary.isReady == true, let agent = write.object.agent, !agent.summary.isReady
+                let was = shown.agent, was.summary.isReady, let agent = write.object.agent, !agent.summary.isReady,
+                agent.revision == was.revision, let before = self[key.kind][key.namespace, key.name]
             else { continue }
+            if unstored[key] == nil {
+                // Changes that are kept for watches are of it.
+                before.keep(shown)
+                unstored[key] = before
+            }
             shown.agent = agent
             put(PublishedObject(shown, isCurrent: false))
-            unstored.insert(key)
         }
     }
 
     /// Takes what was committed; `keys` are those of `supersede`.
     mutating func take(_ step: Step, _ keys: Set<ObjectKey>, _ state: EngineState) -> [PublishedChange] {
-        let keys = keys.union(unstored)
-        unstored = []
+        let (keys, shownBefore) = (keys.union(unstored.keys), unstored)
+        unstored = [:]
         var before: [ObjectKey: PublishedObject] = [:]
         for key in keys {
-            before[key] = shelves[key.kind]?[key.namespace, key.name]
+            before[key] = shownBefore[key] ?? shelves[key.kind]?[key.namespace, key.name]
             if let object = state.objects[key] {
                 shelves[key.kind, default: Shelf([])].put(PublishedObject(object))
             } else {

@@ -109,7 +109,7 @@ import Values
     @Test(.enabled(if: World.isExecutable(python))) func eventsAreAsTheirSchemasSay() {
         inWorld { world in
             world.apply(World.agent("bad", "exit 3") + World.agent("one", "exec sleep 1000"))
-            World.until("it has failed") { (world.runOf("bad")?["attempt"]?.int ?? 0) > 1 }
+            World.until("it has failed") { world.runOf("bad")?["lastExit"] != nil }
             world.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {a: b}\n")
             world.run("label", "agent", "one", "a=b")
             world.run("delete", "agent", "bad")

@@ -83,12 +83,13 @@ private struct Carrier: Verb {
         (["help", "drain"], "unknown command \"drain\"; there is one machine"),
         (["get", "pods"], "agents are what runs, and kubectl sees them as pods"),
         (["get", "agents,secrets", "x"], "several kinds: give no names with them"),
+        (["get", ""], "unknown kind \"\""), (["get", "agents,"], "unknown kind \"\""),
     ]) func wordsOfKubectlLeadOn(words: [String], hint: String) {
         do {
             let invocation = try Invocation(words)
             _ = try invocation.verb.run(invocation)
             Issue.record("\(words) was taken")
-        } catch { #expect("\(error)".contains(hint), "\(error)") }
+        } catch { #expect((error as? CommandProblem)?.message.contains(hint) == true, "\(error)") }
     }
 
     @Test(arguments: [

@@ -114,7 +114,7 @@ import Values
                 world.apply(Self.namespace("bad", note))
                 world.apply(Self.namespace("good", note))
             }
-            World.until("the other object's events have come", 60_000) {
+            World.until("the other object's events have come") {
                 Self.sequences(receiver.received, "good") == [1, 2, 3]
             }
             World.until("the object waits") { sink(world, "hook")?["parked"]?.int == 1 }
@@ -122,7 +122,7 @@ import Values
             #expect(list.output.contains("namespace.created") && list.output.contains("500"), "\(list.text)")
             #expect(Self.sequences(receiver.received, "bad") == [])
             receiver.answerAll(world)
-            World.until("it has all, in order", 90_000) { Self.sequences(receiver.received, "bad") == [1, 2, 3] }
+            World.until("it has all, in order") { Self.sequences(receiver.received, "bad") == [1, 2, 3] }
             World.until("nothing waits") { sink(world, "hook")?["state"] == "UpToDate" }
         }
     }
@@ -139,8 +139,11 @@ import Values
             for (word, wanted) in [("replay", [1, 2, 3]), ("skip", [2, 3]), ("drop", [3])] {
                 receiver.fail(422, at: word, world)
                 world.apply(Self.namespace(word, 1))
-                World.until("it is a dead letter", 60_000) { position(word) != nil }
+                World.until("it is a dead letter") { position(word) != nil }
                 world.apply(Self.namespace(word, 2))
+                World.until("what follows is in the journal") {
+                    world.events().contains { $0["object"]?["name"]?.string == word && $0["sequence"] == 2 }
+                }
                 World.until("what follows waits behind it") {
                     (sink(world, "hook")?["lagEvents"]?.int).map { $0 == 0 } ?? false
                 }
@@ -153,7 +156,7 @@ import Values
                 #expect(resolved.code == 0, "\(resolved.text)")
                 World.until("it waits no more") { sink(world, "hook")?["parked"] == 0 }
                 world.apply(Self.namespace(word, 3))
-                World.until("\(wanted) have come, by \(word)", 60_000) {
+                World.until("\(wanted) have come, by \(word)") {
                     Self.sequences(receiver.received, word) == wanted
                 }
                 let again = world.run("outbox", word, place, "--sink", "hook")

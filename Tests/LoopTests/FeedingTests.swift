@@ -34,7 +34,7 @@ import Testing
                 if state.isBusy { state.hadTwo = true }
                 state.isBusy = true
             }
-            let isOpen = World.becomes(within: 60_000) { state.withLock { $0.isOpen } }
+            let isOpen = World.becomes(within: 10 * World.patienceMs) { state.withLock { $0.isOpen } }
             state.withLock { state in
                 state.isBusy = false
                 if isOpen { state.taken += events.map(\.position) }
@@ -68,7 +68,7 @@ import Testing
 
     /// Runs the loop until something is the case.
     private func run(_ what: String, until condition: @escaping () -> Bool) {
-        let deadline = World.now() + 30_000
+        let deadline = World.now() + World.patienceMs
         func look() {
             let isOver = World.now() > deadline
             if isOver { Issue.record("not in time: \(what)") }

@@ -79,10 +79,11 @@ public final class WebhookSink: EventSink, Sendable {
             if doubts.count >= WebhookSink.doubtsMax { throw .lost(why) }
         }
 
-        /// What is known at the end of a call. One event that fails after others were taken is meant itself.
+        /// What is known at the end of a call. What fails after others were taken is meant itself.
         func settled() throws(SinkFailure) -> [DeliveryVerdict] {
             guard let last = doubts.last, case .postponed(let why) = last.outcome else { return verdicts }
-            if isWell, doubts.count == 1 { return verdicts + doubts }
+            // The answer before them was good: they are meant, or the server has just gone, which costs each an attempt.
+            if isWell { return verdicts + doubts }
             if verdicts.isEmpty { throw .lost(why) }
             return verdicts
         }

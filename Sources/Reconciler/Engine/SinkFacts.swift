@@ -25,8 +25,11 @@ public struct SinkFacts: Sendable, Equatable {
         guard let failure = report.failure else {
             delivered += report.confirmed
             refusals += report.held.count
-            problem = nil
-            return forgetPause()
+            (problem, retryAt) = (nil, nil)
+            // News that are taken say nothing of the objects that are parked.
+            if wasParked { parkedRetryAt = nil }
+            if parkedRetryAt == nil { failuresInARow = 0 }
+            return
         }
         failures += 1
         failuresInARow += 1

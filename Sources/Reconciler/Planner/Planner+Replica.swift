@@ -86,7 +86,7 @@ extension Planner {
             if seen || run.startBy.isDue(now) {
                 operate(run, .giveUp)
             } else {
-                operate(run, .start(run))
+                if !snapshot.hasStray { operate(run, .start(run)) }
                 wake(run.startBy)
             }
         }

@@ -12,6 +12,7 @@ extension Planner {
         }
         if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
         guard snapshot.isObserved else { return wait(.observation) }
+        if snapshot.hasStray { return wait(.stray) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {
             return wait(.dependency(missing))
         }

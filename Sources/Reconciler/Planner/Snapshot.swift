@@ -44,9 +44,10 @@ public struct Snapshot: Sendable {
     public var sinkWaits: [RunID: SinkWait] = [:]
 
     // What is observed.
-    /// The first full observation after the start of the daemon is there, and nothing lives of the agent that no committed
-    /// run explains.
+    /// The first full observation after the start of the daemon is there.
     public var isObserved = true
+    /// Something of the agent lives that no committed run explains: nothing is started beside it.
+    public var hasStray = false
     /// Why the driver cannot be used at the moment.
     public var driverProblem: String?
     public var instances: [RunID: Instance] = [:]
@@ -109,6 +110,8 @@ public enum Waiting: Sendable, Equatable {
     case memory(requestedBytes: Int64, freeBytes: Int64)
     case slot
     case observation
+    /// Something of the agent lives that no record explains, and is being ended.
+    case stray
     case driver(String)
     /// With strategy Recreate, replicas of an earlier revision, which a pause keeps.
     case earlierRevision
@@ -122,7 +125,7 @@ public enum Waiting: Sendable, Equatable {
         case .input: .inputNotFound
         case .cpu, .memory: .insufficientResources
         case .slot: .waitingForStartSlot
-        case .observation: .waitingForObservation
+        case .observation, .stray: .waitingForObservation
         case .driver: .driverUnavailable
         case .earlierRevision: .waitingForEarlierRevision
         case .invalid: .invalidSpec
@@ -141,6 +144,7 @@ public enum Waiting: Sendable, Equatable {
             "memory: \(requested >> 20)Mi requested, \(max(0, free) >> 20)Mi free"
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
+        case .stray: "an instance of it lives that no record explains, and must end first"
         case .driver(let what): what
         case .earlierRevision:
             "strategy Recreate: replicas of an earlier revision run, and must stop first; paused keeps them"

@@ -29,7 +29,7 @@ public enum ReasonWords {
         case .inputNotFound: "a Secret, a ConfigMap or a key of one that it reads does not exist"
         case .insufficientResources: "the machine has not enough processor time or memory left for what it requests"
         case .waitingForStartSlot: "other agents start first; only so many start at once"
-        case .waitingForObservation: "the daemon has just started and still looks at what runs"
+        case .waitingForObservation: "the daemon still looks at what runs, or ends what no record explains"
         case .driverUnavailable: "the runtime of its driver cannot be used"
         case .waitingForEarlierRevision:
             "replicas of an earlier revision must stop before another starts (strategy Recreate), and spec.paused keeps them"

@@ -54,7 +54,11 @@ extension Session {
         var body: [UInt8] = []
         do {
             while !reader.isComplete, body.count < 1 << 20 {
-                _ = try withUnsafeBytes(of: try readByte(connection, deadlineMs)) { byte in
+                guard let byte = try readByte(connection, deadlineMs) else {
+                    if reader.end() { break }
+                    throw problem(connection.failure())
+                }
+                _ = try withUnsafeBytes(of: byte) { byte in
                     try reader.read(byte) {
                         body += $1
                         return true
@@ -67,14 +71,16 @@ extension Session {
         return Client.Response(status: reader.status, headers: reader.headers, body: body)
     }
 
-    private func readByte(_ connection: Connection, _ deadlineMs: Int64) throws -> UInt8 {
+    /// Nil: no more comes.
+    private func readByte(_ connection: Connection, _ deadlineMs: Int64) throws -> UInt8? {
         while true {
             try wait(connection.descriptor, POLLIN, deadlineMs)
             var byte: UInt8 = 0
             let count = read(connection.descriptor, &byte, 1)
             if count == 1 { return byte }
+            if count == 0 { return nil }
             if count < 0, errno == EINTR || errno == EAGAIN { continue }
-            throw problem(connection.failure(count < 0 ? errno : 0))
+            throw problem(connection.failure(errno))
         }
     }
 

@@ -28,13 +28,19 @@ final class WholeFile {
         guard fd >= 0 else { throw Self.unwritable(target) }
     }
 
-    /// Removes what programs that were killed have left beside the target.
+    /// Removes what programs that were killed have left beside the target. One of another machine, on a file system that
+    /// both use, has a number that means nothing here: only what is a day old is taken for left.
     private static func sweep(_ target: String) {
         let directory = Files.directory(of: target)
         let prefix = "\(target.split(separator: "/").last.map(String.init) ?? target).part-"
         for name in Files.names(in: directory) {
             guard name.hasPrefix(prefix), let pid = pid_t(name.dropFirst(prefix.count)), pid > 1 else { continue }
-            if kill(pid, 0) != 0, errno == ESRCH { unlink("\(directory)/\(name)") }
+            var status = stat()
+            if kill(pid, 0) != 0, errno == ESRCH, stat("\(directory)/\(name)", &status) == 0,
+                time(nil) - status.st_mtim.tv_sec > 86_400
+            {
+                unlink("\(directory)/\(name)")
+            }
         }
     }
 

@@ -44,7 +44,9 @@ struct Get: Verb {
 
     /// The kinds that are shown whole; nil when objects are named.
     private func kinds(_ first: String, _ invocation: Invocation) throws -> [Kind]? {
-        let words = first == "all" ? ["agent", "source"] : first.split(separator: ",").map(String.init)
+        let words =
+            first == "all"
+            ? ["agent", "source"] : first.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         if words.count > 1, invocation.words.count > 1 {
             throw invocation.usage("several kinds: give no names with them")
         }

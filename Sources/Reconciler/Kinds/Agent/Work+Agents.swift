@@ -82,7 +82,7 @@ extension Waiting {
         case .slot: .slot
         case .cpu, .memory: .room
         case .input: .input
-        case .dependency, .observation, .driver, .earlierRevision, .invalid: nil
+        case .dependency, .observation, .stray, .driver, .earlierRevision, .invalid: nil
         }
     }
 }

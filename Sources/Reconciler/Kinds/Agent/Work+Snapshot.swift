@@ -42,7 +42,8 @@ extension Work {
     /// What is known of the drivers and of the runs.
     private func observe(_ snapshot: inout Snapshot, _ agent: AgentState) {
         let driver = agent.effective.spec.driver
-        snapshot.isObserved = facts.observedDrivers.contains(driver) && !facts.hasStray(of: snapshot.uid)
+        snapshot.isObserved = facts.observedDrivers.contains(driver)
+        snapshot.hasStray = facts.hasStray(of: snapshot.uid)
         snapshot.driverProblem = facts.driverProblems[driver]
         for replica in agent.replicas {
             guard let run = replica.phase.run else { continue }
