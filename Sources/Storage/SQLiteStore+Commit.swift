@@ -121,9 +121,10 @@ extension SQLiteStore {
                 .optional(run.startupBy.map(Column.text)),
             ])
         if isOver {
+            // Counted from this run: after a restore the replica's number may be far ahead of it.
             try database.run(
                 "DELETE FROM runs WHERE uid = ? AND ordinal = ? AND attempt <= ?",
-                [uid, .int(Int64(run.id.ordinal)), .int(Int64(replica.attempt - Limits.finishedRunsPerReplica))])
+                [uid, .int(Int64(run.id.ordinal)), .int(Int64(run.id.attempt - Limits.finishedRunsPerReplica))])
         }
     }
 

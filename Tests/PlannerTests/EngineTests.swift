@@ -63,7 +63,7 @@ private func spec(_ more: [(String, Node?)] = []) -> Node { .map([("spec", .map(
         let lost = house.engine.step(
             [.observed(driver: "process", [stray: .running(pid: 9, startedAtMs: 1)], complete: false)], house.now)
         _ = house.engine.failed(lost)
-        #expect(house.apply(key("a"), spec())?.waits == .observation)
+        #expect(house.apply(key("a"), spec())?.waits == .stray)
         #expect(house.agent("a")?.agent?.replicas.first?.phase.name == .stopped)
         let exit = Exit(signal: 9, reason: .error, atMs: 2)
         house.engine.committed(
