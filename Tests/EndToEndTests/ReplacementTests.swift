@@ -71,9 +71,9 @@ import Values
     }
 
     /// The other one runs on, and serves, when the new one could not do its work.
-    private func isRefused(_ world: World, _ code: Int32, _ words: String...) {
+    private func isRefused(_ world: World, _ code: Int32, _ words: String..., by options: [String] = []) {
         let pid = world.daemonPID
-        let result = world.run("daemon", "start", "--replace")
+        let result = world.run(["daemon", "start", "--replace"] + options)
         #expect(result.code == code, "\(result.text)")
         for word in words { #expect(result.error.contains(word), "\(word) in: \(result.text)") }
         #expect(world.daemonPID == pid && World.isAlive(pid))
@@ -107,6 +107,25 @@ import Values
         }
     }
 
+    @Test(
+        arguments: [
+            (["--listen", "127.0.0.1:0", "--tls-cert-file", "FILE", "--tls-private-key-file", "FILE"], "certificate"),
+            (["--token-auth-file", "FILE"], "expected TOKEN,USER,UID"),
+            (["--secrets-key-file", "FILE"], "does not hold keys"),
+            (["--secrets-key-command", "cat FILE"], "does not print keys"),
+        ])
+    func whatTheNewOneCannotReadIsToldWhileTheOtherRunsOn(_ options: [String], _ words: String) {
+        inWorld { world in
+            world.startDaemon()
+            world.write("wrong", "neither this nor that\n")
+            let path = "\(world.directory)/wrong"
+            chmod(path, 0o600)
+            isRefused(
+                world, 3, "runs on: ", words, by: options.map { $0.replacing("FILE", with: path) })
+            #expect(World.names(world.state).filter { $0.hasPrefix("agentos.sock") } == ["agentos.sock"])
+        }
+    }
+
     @Test func whatAServiceManagerHasStartedIsLeftToIt() {
         inWorld { world in
             world.moreEnvironment = ["NOTIFY_SOCKET=\(world.directory)/nobody"]
@@ -134,7 +153,12 @@ import Values
 @Suite struct DaemonNeedsTests {
     private static let library = "/usr/lib/x86_64-linux-gnu/libmicrohttpd.so.12"
 
-    @Test(.enabled(if: World.isRoot && World.exists(library), "needs root and the library of Debian for x86-64"))
+    private static let canMount =
+        World.isRoot && World.exists(library)
+        && World.wait(
+            World.start(["unshare", "-m", "--propagation", "private", "true"], [], nil, "/dev/null", "/dev/null")) == 0
+
+    @Test(.enabled(if: canMount, "needs mounts of its own, and the library of Debian for x86-64"))
     func aLibraryThatIsMissingIsNamedBeforeAnythingIsMade() {
         inWorld { world in
             let result = world.spawn(

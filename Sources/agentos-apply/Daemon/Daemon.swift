@@ -55,13 +55,16 @@ final class Daemon {
         }
         if let problem = settings.problem { throw CommandProblem(.usage, problem) }
         if let problem = HTTPServer.absence { throw CommandProblem(.failure, problem) }
-        _ = try Assembly.supervisorPath()
+        let supervisor = try Assembly.supervisorPath()
         let isManaged = Paths.environment("NOTIFY_SOCKET") != nil
         let taken =
-            replaces ? try Replacement.take(paths, isPassed: passed != nil, isManaged: isManaged) : nil
+            replaces
+            ? try Replacement.take(paths, isPassed: passed != nil, isManaged: isManaged) { () throws(CommandProblem) in
+                try check(settings, paths, supervisor: supervisor)
+            } : nil
         let directory = try StateDirectory(paths, lock: taken?.lock, isManaged: isManaged)
         let daemon = try Daemon(settings, reader, paths, passed, openFiles: openFiles)
-        let code = try daemon.serve(on: taken?.listener, stopping: signals)
+        let code = try daemon.serve(on: taken, stopping: signals)
         _ = consume directory  // held until here
         return code
     }
@@ -84,6 +87,15 @@ final class Daemon {
         }
     }
 
+    /// Reads what others have made for this daemon, as it will when no other serves any more.
+    private static func check(_ settings: Settings, _ paths: Paths, supervisor: String) throws(CommandProblem) {
+        if let path = settings.tokenFile { _ = try TokenFile.Reading(path) }
+        try Listeners.check(settings, paths)
+        do throws(StoreFailure) {
+            _ = try SecretKeySource.ring(settings, paths, supervisor: supervisor).read()
+        } catch { throw CommandProblem(.storeFailure, error.words) }
+    }
+
     private static func raiseOpenFiles() -> Int64 {
         var limit = rlimit()
         getrlimit(__rlimit_resource_t(7), &limit)  // RLIMIT_NOFILE
@@ -93,10 +105,10 @@ final class Daemon {
         return Int64(clamping: min(before, 1 << 20))
     }
 
-    private func serve(on taken: Int32?, stopping signals: Int32) throws -> ExitCode {
+    private func serve(on taken: Replacement?, stopping signals: Int32) throws -> ExitCode {
         connect()
         let reloading = connectReloading()
-        let listener = try taken ?? passed?.descriptor() ?? agentos_listen_unix(paths.socket)
+        let listener = try taken?.listener ?? passed?.descriptor() ?? agentos_listen_unix(paths.socket)
         guard listener >= 0 else {
             throw CommandProblem(.failure, "cannot listen on \(paths.socket): \(String(cString: strerror(errno)))")
         }
@@ -120,6 +132,7 @@ final class Daemon {
         }
         let socket = inode(of: paths.socket)
         take(.serves)
+        taken?.end()
         manager.serves(paths.socket)
         manager.startWatchdog()
         watchState(inode(of: "\(paths.state)/lock"))

@@ -59,6 +59,22 @@ final class Listeners {
             identity, authorities: [authority.credential.certificate], authorityFile: settings.clientAuthorityFile)
     }
 
+    /// Reads the files that a start with these settings reads.
+    static func check(_ settings: Settings, _ paths: Paths) throws(CommandProblem) {
+        let wanted = settings.listen.compactMap(ListenAddress.init)
+        if wanted.isEmpty { return }
+        let authority = try authority(in: KeyDirectory(paths))
+        _ = try shown(certificates(settings, authority, names(wanted)), after: nil)
+    }
+
+    private static func shown(
+        _ certificates: Certificates, after used: TLSSettings?
+    ) throws(CommandProblem) -> TLSSettings {
+        let shown = try certificates.settings(after: used, nowSeconds: agentos_wall_ms() / 1000)
+        if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
+        return shown
+    }
+
     /// What other settings come to.
     struct Prepared: Sendable {
         fileprivate var certificates: Certificates
@@ -72,8 +88,7 @@ final class Listeners {
             let certificates = Self.certificates(next, authority, names)
             // The daemon's own certificate stays; the one of a file does not.
             let isKept = wasOwn && certificates.isOwn
-            let shown = try certificates.settings(after: isKept ? used : nil, nowSeconds: agentos_wall_ms() / 1000)
-            if let problem = shown.problem { throw CommandProblem(.failure, problem.words) }
+            let shown = try Self.shown(certificates, after: isKept ? used : nil)
             return Prepared(certificates: certificates, shown: shown, keepsIdentity: isKept)
         }
     }

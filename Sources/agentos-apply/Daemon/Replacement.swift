@@ -13,32 +13,46 @@ struct Replacement {
     let lock: Int32
     /// Nil: a service manager listens in the daemon's place.
     let listener: Int32?
+    private let turn: Int32
 
     /// How long the other daemon has to finish what is under way.
     static let leavingMs: Int64 = 30_000
     private static let lookUs: UInt32 = 5_000
+    private static let looks = 20
 
-    /// - Returns: nil when no daemon serves this state.
-    static func take(_ paths: Paths, isPassed: Bool, isManaged: Bool) throws -> Replacement? {
-        try StateDirectory.prepare(paths)
-        // One at a time; the kernel lets go of it with this process.
-        let turn = open("\(paths.state)/successor", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard turn >= 0 else { throw cannot("open \(paths.state)/successor") }
+    /// The new daemon serves: the next may take its place.
+    func end() { close(turn) }
+
+    /// Whether a daemon takes the place of another now, from before it asks that one to end until it serves.
+    static func isUnderWay(_ paths: Paths) -> Bool {
+        let turn = open("\(paths.state)/successor", O_RDWR | O_CLOEXEC)
+        guard turn >= 0 else { return false }
         defer { close(turn) }
-        guard agentos_flock_exclusive(turn) == 0 else {
-            throw CommandProblem(.alreadyRunning, "another daemon is taking the place of the one that serves already")
-        }
+        return agentos_flock_exclusive(turn) != 0
+    }
+
+    /// - Parameter check: finds out whether this daemon can start; called when there is one that would have to end.
+    /// - Returns: nil when no daemon serves this state.
+    static func take(
+        _ paths: Paths, isPassed: Bool, isManaged: Bool, check: () throws(CommandProblem) -> Void
+    ) throws -> Replacement? {
+        try StateDirectory.prepare(paths)
+        let turn = try takeTurn("\(paths.state)/successor")
         let lock = open("\(paths.state)/lock", O_RDWR | O_CLOEXEC)
-        guard lock >= 0 else { return nil }
         do {
-            guard agentos_flock_exclusive(lock) != 0, let holder = LockHolder.find(paths) else {
+            guard lock >= 0, agentos_flock_exclusive(lock) != 0, let holder = LockHolder.find(paths) else {
                 close(lock)
+                close(turn)
                 return nil
             }
-            if let problem = problem(holder, paths, isManaged: isManaged) {
+            if let problem = problem(holder, paths, isManaged: isManaged, check) {
                 throw CommandProblem(.invalid, "the daemon with pid \(holder.pid) runs on: \(problem)")
             }
             let place = try isPassed ? nil : SocketPlace(paths.socket)
+            guard LockHolder.pid(paths) == holder.pid else {
+                place?.giveBack()
+                throw CommandProblem(.alreadyRunning, "another daemon has taken the place meanwhile")
+            }
             kill(holder.pid, SIGTERM)
             let deadlineMs = agentos_boot_ms() + leavingMs
             while agentos_flock_exclusive(lock) != 0 {
@@ -53,9 +67,10 @@ struct Replacement {
                 usleep(lookUs)
             }
             place?.settle()
-            return Replacement(lock: lock, listener: place?.listener)
+            return Replacement(lock: lock, listener: place?.listener, turn: turn)
         } catch {
             close(lock)
+            close(turn)
             throw error
         }
     }
@@ -64,8 +79,23 @@ struct Replacement {
         CommandProblem(.failure, "cannot \(what): \(String(cString: strerror(errno)))")
     }
 
+    /// One at a time; the kernel lets go of it with this process.
+    private static func takeTurn(_ path: String) throws(CommandProblem) -> Int32 {
+        let turn = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard turn >= 0 else { throw cannot("open \(path)") }
+        // Who asks whether one is under way has it for a moment.
+        for _ in 0..<looks where agentos_flock_exclusive(turn) != 0 { usleep(lookUs) }
+        guard agentos_flock_exclusive(turn) == 0 else {
+            close(turn)
+            throw CommandProblem(.alreadyRunning, "another daemon is taking the place of the one that serves already")
+        }
+        return turn
+    }
+
     /// Why the other daemon is not to end.
-    private static func problem(_ holder: LockHolder, _ paths: Paths, isManaged: Bool) -> String? {
+    private static func problem(
+        _ holder: LockHolder, _ paths: Paths, isManaged: Bool, _ check: () throws(CommandProblem) -> Void
+    ) -> String? {
         if holder.isManaged, !isManaged {
             return "a service manager has started it, and would see it end. Let that one start it anew, as 'systemctl "
                 + "restart agentos' does: agents run on, and who calls waits"
@@ -75,6 +105,7 @@ struct Replacement {
                 "it does not answer, so that it could not finish what is under way. 'agentos-apply daemon stop' asks it "
                 + "to end whatever becomes of that"
         }
+        do throws(CommandProblem) { try check() } catch { return error.message }
         return SQLiteStore.refusal(of: "\(paths.state)/store/agentos.db")
     }
 }
@@ -117,9 +148,18 @@ private struct SocketPlace {
     }
 
     func giveBack() {
-        if rename(before, path) != 0 { unlink(path) }
+        // A daemon that has not been asked to end, or another that came first, keeps its own.
+        if isOurs, rename(before, path) != 0 { unlink(path) }
         unlink(own)
         unlink(moving)
+        unlink(before)
         close(listener)
+    }
+
+    /// Clients find this socket.
+    private var isOurs: Bool {
+        var (found, ours) = (stat(), stat())
+        return stat(path, &found) == 0 && stat(own, &ours) == 0 && found.st_dev == ours.st_dev
+            && found.st_ino == ours.st_ino
     }
 }
