@@ -12,11 +12,14 @@ struct Session {
     private let holder: (() -> Int32?)?
     /// Whether a process that lives holds the state of this machine's daemon.
     private let isHeld: () -> Bool
+    /// Whether another daemon takes that one's place now.
+    private let isReplaced: () -> Bool
 
     init(_ paths: Paths, patience: Client.Patience = Client.Patience()) {
         endpoint = .socket(paths.socket)
         holder = { LockHolder.pid(paths) }
-        isHeld = { LockHolder.find(paths)?.isAlive == true }
+        isReplaced = { Replacement.isUnderWay(paths) }
+        isHeld = { LockHolder.find(paths)?.isAlive == true || Replacement.isUnderWay(paths) }
         client = Client(endpoint, patience: patience, isArriving: isHeld)
     }
 
@@ -27,6 +30,7 @@ struct Session {
         endpoint = .server(server)
         holder = nil
         isHeld = { false }
+        isReplaced = { false }
         client = Client(endpoint)
     }
 
@@ -35,6 +39,7 @@ struct Session {
         self.endpoint = endpoint
         holder = nil
         isHeld = { false }
+        isReplaced = { false }
         client = Client(endpoint)
     }
 
@@ -47,12 +52,17 @@ struct Session {
         case unusable(CommandProblem)
     }
 
-    /// The same, when a daemon that is about to listen has had a moment to do so.
+    /// The same, when a daemon that is about to listen, or takes the place of another, has had its time to do so.
     var settledPresence: Presence {
-        let deadlineMs = agentos_boot_ms() + Client.Patience().arrivalMs
+        let sinceMs = agentos_boot_ms()
         while true {
             let now = presence
-            guard now == .absent, isHeld(), agentos_boot_ms() < deadlineMs else { return now }
+            let waitedMs = agentos_boot_ms() - sinceMs
+            switch now {
+            case .alive: return now
+            case .absent: guard isHeld(), waitedMs < Client.Patience().arrivalMs else { return now }
+            case .unusable: guard isReplaced(), waitedMs < BackgroundDaemon.replacingMs else { return now }
+            }
             usleep(20_000)
         }
     }

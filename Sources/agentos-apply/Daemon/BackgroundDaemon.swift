@@ -6,6 +6,8 @@ import HTTPClient
 enum BackgroundDaemon {
     /// One that ends is told at once; one that lives may have much to load.
     private static let startMs: Int64 = 120_000
+    /// How long another's place may be taken: until that one has left, and the new one has loaded.
+    static let replacingMs = startMs + Replacement.leavingMs
     private static let stopMs: Int64 = 30_000
 
     /// Makes sure that a daemon answers; starts one for this user unless that is not wanted.
@@ -54,18 +56,22 @@ enum BackgroundDaemon {
             return pid
         }
         var pid = try spawn()
-        let deadlineMs = agentos_boot_ms() + startMs + (replaces ? Replacement.leavingMs : 0)
+        let deadlineMs = agentos_boot_ms() + (replaces ? replacingMs : startMs)
         var attempt = 0
         while agentos_boot_ms() < deadlineMs {
             if !replaces || LockHolder.pid(paths) == pid, session.presence == .alive { return }
             var status: Int32 = 0
             if pid > 0, waitpid(pid, &status, WNOHANG) == pid {
+                // One that was killed has none.
+                let code = status & 0x7f == 0 ? ExitCode(rawValue: (status >> 8) & 0xff) : nil
                 if replaces {
+                    let runsOn = LockHolder.find(paths)?.isAlive == true
                     throw CommandProblem(
-                        ExitCode(rawValue: (status >> 8) & 0xff) ?? .failure,
-                        "no other daemon has started:\n\(said(logPath, after: before))")
+                        code == .success ? .failure : code ?? .failure,
+                        (runsOn ? "" : "the daemon has ended; agents run on, and ")
+                            + "no other daemon has started:\n\(said(logPath, after: before))")
                 }
-                guard (status >> 8) & 0xff == ExitCode.alreadyRunning.rawValue else {
+                guard code == .alreadyRunning else {
                     throw CommandProblem(.noDaemon, "the daemon did not start:\n\(said(logPath, after: before))")
                 }
                 pid = -1
