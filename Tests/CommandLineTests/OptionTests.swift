@@ -82,7 +82,8 @@ private struct Carrier: Verb {
         (["delete", "agent", "x", "--dry-run=none"], "--dry-run: expected server, or no value; found \"none\""),
         (["help", "drain"], "unknown command \"drain\"; there is one machine"),
         (["get", "pods"], "agents are what runs, and kubectl sees them as pods"),
-        (["get", "agents,secrets", "x"], "several kinds: give no names with them"),
+        (["get", "all", "x"], "all: give no names with it"),
+        (["events", "x"], "unexpected word \"x\": events takes options only"),
         (["get", ""], "unknown kind \"\""), (["get", "agents,"], "unknown kind \"\""),
     ]) func wordsOfKubectlLeadOn(words: [String], hint: String) {
         do {

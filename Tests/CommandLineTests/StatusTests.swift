@@ -122,6 +122,14 @@ import agentos_apply
         #expect(
             names(.name) == ["a", "b", "c"] && names(.cpu) == ["a", "b", "c"] && names(.memory) == ["a", "c", "b"])
         #expect(ReplicaUse.table([uses[2]], by: .cpu).hasSuffix("n          c     0        -    2Mi     1\n"))
+        var limited = uses[0]
+        limited.limits = .init(cpuMilli: 500, memoryBytes: 64 << 20)
+        #expect(
+            ReplicaUse.table([limited], by: .name, isWide: true) == """
+                NAMESPACE  NAME  ORDINAL  CPU  MEMORY  PROCESSES  CPU-LIMIT  MEMORY-LIMIT  PROCESS-LIMIT
+                n          b     0        5m   1Mi     1          500m       64Mi          -
+
+                """)
     }
 
     /// A real crash, on a real terminal of two widths and without one.

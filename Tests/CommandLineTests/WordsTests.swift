@@ -11,6 +11,7 @@ import agentos_apply
         (["get", "agents", "a", "b"], [Target(.agent, "a"), Target(.agent, "b")]),
         (["get", "agent/a", "source.agentos.dev/b"], [Target(.agent, "a"), Target(.source, "b")]),
         (["delete", "cm/a", "ns/b"], [Target(.configMap, "a"), Target(.namespace, "b")]),
+        (["delete", "cm,secrets,cm", "a"], [Target(.configMap, "a"), Target(.secret, "a")]),
     ]) func objectsAreNamedInTwoForms(words: [String], expected: [Target]) throws {
         let invocation = try Invocation(words)
         #expect(try invocation.targets(invocation.words) == expected)

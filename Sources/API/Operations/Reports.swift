@@ -8,12 +8,17 @@ import Values
 extension Server {
     /// What live runs use, as counters since their start: two answers make a rate.
     func usage(_ call: Call) {
-        loop.measure(namespace: call.parameters[Query.namespace]) { usages in
+        loop.measure(namespace: call.parameters[Query.namespace]) { [loop] usages in
             let items = usages.map { run, key, usage in
-                Node.map([
+                let agent = loop.engine.state.objects[key]?.agent
+                let limits = agent?.replicas.first { $0.phase.run?.id == run }?.phase.run?.spec.resources
+                return Node.map([
                     ("namespace", .text(key.namespace)), ("agent", .text(key.name)), ("ordinal", .number(run.ordinal)),
                     ("run", .text(run.text)), ("cpuNanoseconds", .number(usage.cpuNs)),
                     ("memoryBytes", .number(usage.memoryBytes)), ("processes", .number(usage.processes)),
+                    ("cpuLimitMilli", limits?.limitCpuMilli.map { .number($0) }),
+                    ("memoryLimitBytes", limits?.limitMemoryBytes.map { .number($0) }),
+                    ("processesLimit", limits?.limitPids.map { .number($0) }),
                 ])
             }
             call.respond(

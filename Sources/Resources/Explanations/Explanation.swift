@@ -114,7 +114,8 @@ public struct Explanation {
         guard let last = history.first else {
             return Now(
                 state: "NeverWas",
-                sentence: "nothing is known of it: it never was, or was deleted longer ago than is kept")
+                sentence: "it never was, or was deleted longer ago than is kept"
+                    + (key.kind.isNamespaced ? "; or it is in another namespace" : ""))
         }
         if last.entry.verb == "deleted" {
             return Now(state: "Deleted", sentence: "it was deleted", sinceMs: last.entry.atMs)
@@ -205,7 +206,9 @@ public struct Explanation {
     }
 
     private var can: [String] {
-        guard let object else { return history.isEmpty ? [] : ["apply it again"] }
+        guard let object else {
+            return [history.isEmpty ? "see what there is: agentos-apply get \(key.kind.resource) -A" : "apply it again"]
+        }
         var can: [String] = []
         let exit = (replica?.phase.name).flatMap { phase in
             [.failed, .backingOff, .starting].contains(phase) ? replica?.lastExit : nil

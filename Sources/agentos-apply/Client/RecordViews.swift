@@ -57,6 +57,11 @@ struct UsageView {
     var cpuNanoseconds: Int { node["cpuNanoseconds"]?.int ?? 0 }
     var memoryBytes: Int { node["memoryBytes"]?.int ?? 0 }
     var processes: Int { node["processes"]?.int ?? 0 }
+    var limits: ReplicaUse.Limits {
+        ReplicaUse.Limits(
+            cpuMilli: node["cpuLimitMilli"]?.int, memoryBytes: node["memoryLimitBytes"]?.int,
+            processes: node["processesLimit"]?.int)
+    }
 }
 
 /// One event whose delivery is looked after.

@@ -4,6 +4,19 @@ package struct ReplicaUse: Equatable {
         case name, cpu, memory
     }
 
+    /// What its run may use at most; nil: as much as there is.
+    package struct Limits: Equatable {
+        package var cpuMilli: Int?
+        package var memoryBytes: Int?
+        package var processes: Int?
+
+        package init(cpuMilli: Int? = nil, memoryBytes: Int? = nil, processes: Int? = nil) {
+            self.cpuMilli = cpuMilli
+            self.memoryBytes = memoryBytes
+            self.processes = processes
+        }
+    }
+
     package var namespace: String
     package var agent: String
     package var ordinal: Int
@@ -11,9 +24,11 @@ package struct ReplicaUse: Equatable {
     package var cpuMilli: Int?
     package var memoryBytes: Int
     package var processes: Int
+    package var limits: Limits
 
     package init(
-        namespace: String, agent: String, ordinal: Int, cpuMilli: Int?, memoryBytes: Int, processes: Int
+        namespace: String, agent: String, ordinal: Int, cpuMilli: Int?, memoryBytes: Int, processes: Int,
+        limits: Limits = Limits()
     ) {
         self.namespace = namespace
         self.agent = agent
@@ -21,6 +36,7 @@ package struct ReplicaUse: Equatable {
         self.cpuMilli = cpuMilli
         self.memoryBytes = memoryBytes
         self.processes = processes
+        self.limits = limits
     }
 
     /// From two readings of counters, so many milliseconds apart.
@@ -31,12 +47,12 @@ package struct ReplicaUse: Equatable {
             return ReplicaUse(
                 namespace: usage.namespace, agent: usage.agent, ordinal: usage.ordinal,
                 cpuMilli: ms > 0 ? spent.map { $0 / 1000 / Int(ms) } : nil, memoryBytes: usage.memoryBytes,
-                processes: usage.processes)
+                processes: usage.processes, limits: usage.limits)
         }
     }
 
-    /// By name, or the most first.
-    package static func table(_ uses: [ReplicaUse], by order: Order) -> String {
+    /// By name, or the most first; with limits in the wide form.
+    package static func table(_ uses: [ReplicaUse], by order: Order, isWide: Bool = false) -> String {
         let sorted = uses.sorted { a, b in
             let names = (a.namespace, a.agent, a.ordinal) < (b.namespace, b.agent, b.ordinal)
             switch order {
@@ -45,12 +61,23 @@ package struct ReplicaUse: Equatable {
             case .memory: return a.memoryBytes == b.memoryBytes ? names : a.memoryBytes > b.memoryBytes
             }
         }
-        let rows = sorted.map { use in
+        func milli(_ cores: Int?) -> String { cores.map { "\($0)m" } ?? "-" }
+        func mebi(_ bytes: Int) -> String { "\(bytes >> 20)Mi" }
+        func cells(_ limits: Limits) -> [String] {
             [
-                use.namespace, use.agent, String(use.ordinal), use.cpuMilli.map { "\($0)m" } ?? "-",
-                "\(use.memoryBytes >> 20)Mi", String(use.processes),
+                milli(limits.cpuMilli), limits.memoryBytes.map(mebi) ?? "-",
+                limits.processes.map { "\($0)" } ?? "-",
             ]
         }
-        return Table(["NAMESPACE", "NAME", "ORDINAL", "CPU", "MEMORY", "PROCESSES"], rows, hasColor: false).text()
+        let rows = sorted.map { use in
+            let cells = isWide ? cells(use.limits) : []
+            return [
+                use.namespace, use.agent, String(use.ordinal), milli(use.cpuMilli), mebi(use.memoryBytes),
+                String(use.processes),
+            ] + cells
+        }
+        let head = ["NAMESPACE", "NAME", "ORDINAL", "CPU", "MEMORY", "PROCESSES"]
+        let further = isWide ? ["CPU-LIMIT", "MEMORY-LIMIT", "PROCESS-LIMIT"] : []
+        return Table(head + further, rows, hasColor: false).text()
     }
 }

@@ -35,7 +35,8 @@ package struct WhyText {
             return "\(name), \(Age.text(node["since"]?.string, nowMs: nowMs)) ago: \(node["sentence"]?.string ?? "")"
         }
         let since = node["since"]?.string.map { ", for \(Age.text($0, nowMs: nowMs))" } ?? ""
-        return "\(name) is \(node["state"]?.string ?? "unknown")\(since): \(node["sentence"]?.string ?? "")"
+        let state = node["state"]?.string ?? "unknown"
+        return "\(name) is \(state == "NeverWas" ? "not there" : state)\(since): \(node["sentence"]?.string ?? "")"
     }
 
     /// With one line for all commands that one person has run beside an object: they say little of why it is as it is.

@@ -158,6 +158,11 @@ package struct Invocation {
         }
     }
 
+    func takeNoWords() throws {
+        guard let word = words.first else { return }
+        throw usage("unexpected word \"\(word)\": \(type(of: verb).name) takes options only")
+    }
+
     func usage(_ message: String) -> CommandProblem {
         CommandProblem(.usage, "\(message)\nSee 'agentos-apply \(type(of: verb).name) --help'.")
     }

@@ -40,10 +40,20 @@ extension Invocation {
             return try words.map { try target($0, usual) }
         }
         if usual == nil || words.count > 1, usual == nil || Kind.named(first) != nil {
-            let kind = try kind(first, self)
-            return words.dropFirst().map { Target(kind, $0) }
+            let kinds = try kinds(first)
+            return words.dropFirst().flatMap { name in kinds.map { Target($0, name) } }
         }
         return words.compactMap { word in usual.map { Target($0, word) } }
+    }
+
+    /// One kind, or several as in `agents,configmaps`; each once.
+    func kinds(_ word: String) throws -> [Kind] {
+        var kinds: [Kind] = []
+        for name in word.split(separator: ",", omittingEmptySubsequences: false) {
+            let kind = try kind(String(name), self)
+            if !kinds.contains(kind) { kinds.append(kind) }
+        }
+        return kinds
     }
 
     private func target(_ word: String, _ usual: Kind?) throws -> Target {
@@ -119,18 +129,23 @@ package struct Selection: OptionGroup {
         _ words: [String], _ usual: Kind?, _ kinds: Set<Kind>?, _ does: String, _ invocation: Invocation,
         _ session: Session
     ) throws -> [Target] {
-        guard words.count <= 1, let kind = words.first.map({ Kind.named($0) }) ?? usual else {
-            throw invocation.usage(
-                "give either names, or \(isAll ? "--all" : "-l LABELS")\(usual == nil ? " with a KIND" : "")")
+        let way = isAll ? "--all" : "-l LABELS"
+        if words.count > 1 { throw invocation.usage("give either names, or \(way)") }
+        guard let chosen = try words.first.map(invocation.kinds) ?? usual.map({ [$0] }) else {
+            throw invocation.usage("give a KIND with \(way)")
         }
-        try invocation.check(kind, kinds, does)
         let place = isEverywhere ? nil : namespace
-        let found = try session.list(kind, namespace: place, query: selector.query()) {
-            let object = ObjectView($0)
-            return Target(kind, object.name, in: kind.isNamespaced ? object.namespace : nil)
+        return try chosen.flatMap { kind in
+            try invocation.check(kind, kinds, does)
+            let found = try session.list(kind, namespace: place, query: selector.query()) {
+                let object = ObjectView($0)
+                return Target(kind, object.name, in: kind.isNamespaced ? object.namespace : nil)
+            }
+            if found.rows.isEmpty {
+                Terminal.note("No such \(kind.resource)\(place.map { " in namespace \($0)" } ?? "").")
+            }
+            return found.rows
         }
-        if found.rows.isEmpty { Terminal.note("No such \(kind.resource)\(place.map { " in namespace \($0)" } ?? "").") }
-        return found.rows
     }
 
     func path(_ target: Target) -> String {

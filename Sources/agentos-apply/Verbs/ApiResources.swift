@@ -14,7 +14,7 @@ struct ApiResources: Verb {
     @Flag("namespaced", "only what is in a namespace") var isNamespaced
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
+        try invocation.takeNoWords()
         let session = try invocation.session()
         let resources = try (Self.discovered("/api", session) + Self.discovered("/apis", session))
             .filter { !isNamespaced || $0.isNamespaced }

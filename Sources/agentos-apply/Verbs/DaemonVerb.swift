@@ -22,7 +22,9 @@ struct DaemonVerb: Verb {
         let paths = try invocation.paths(resolved.settings)
         if checks {
             if let problem = resolved.settings.problem { throw CommandProblem(.invalid, problem) }
-            try Terminal.print("\(try reader.file()?.path ?? "no settings file; the settings"): valid")
+            let file = try reader.file()
+            try Terminal.print(
+                file.map { "\($0.path): valid" } ?? "no settings file; those of environment and options are valid")
             if !prints { return .success }
         }
         if prints {

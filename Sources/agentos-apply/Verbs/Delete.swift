@@ -4,7 +4,7 @@ import Values
 
 struct Delete: Verb {
     static let name = "delete"
-    static let usage = "delete KIND NAME… | KIND -l LABELS | -f PATH…"
+    static let usage = "delete KIND[,KIND…] NAME… | KIND[,KIND…] -l LABELS | -f PATH…"
     static let text = "Delete objects and wait until they are gone."
     static let operands = Operands.objects
     static let doesHarm = true

@@ -13,7 +13,7 @@ struct Doctor: Verb {
     @Option("output", short: "o", value: "FORMAT", "text or json") var format = Format.text
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
+        try invocation.takeNoWords()
         let findings = try Self.findings(invocation)
         switch format {
         case .text: try Terminal.print(findings.map { $0.text(Terminal.hasColor) }.joined())

@@ -21,7 +21,7 @@ struct Events: Verb {
     @Option("output", short: "o", value: "FORMAT", "table, wide or json") var format = Format.table
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
+        try invocation.takeNoWords()
         let session = try invocation.session()
         let consumerPath = consumer.map { "/apis/agentos.dev/v1/consumers/\(Percent.encode($0))" }
         if removes {

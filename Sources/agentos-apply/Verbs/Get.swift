@@ -4,7 +4,7 @@ import Values
 
 struct Get: Verb {
     static let name = "get"
-    static let usage = "get KIND [NAME…] | KIND,KIND… | all | -f PATH…"
+    static let usage = "get KIND[,KIND…] [NAME…] | all | -f PATH…"
     static let text = "Show objects; all is agents and Sources."
     static let operands = Operands.objects
 
@@ -44,19 +44,9 @@ struct Get: Verb {
 
     /// The kinds that are shown whole; nil when objects are named.
     private func kinds(_ first: String, _ invocation: Invocation) throws -> [Kind]? {
-        let words =
-            first == "all"
-            ? ["agent", "source"] : first.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-        if words.count > 1, invocation.words.count > 1 {
-            throw invocation.usage("several kinds: give no names with them")
-        }
+        if first == "all", invocation.words.count > 1 { throw invocation.usage("all: give no names with it") }
         guard invocation.words.count == 1, !first.contains("/") else { return nil }
-        var kinds: [Kind] = []
-        for word in words {
-            let kind = try kind(word, invocation)
-            if !kinds.contains(kind) { kinds.append(kind) }
-        }
-        return kinds
+        return first == "all" ? [.agent, .source] : try invocation.kinds(first)
     }
 
     private func groups(_ invocation: Invocation) throws -> [Group] {

@@ -13,7 +13,7 @@ struct Kubeconfig: Verb {
     @Option("server", value: "URL", "where kubectl reaches the daemon (default: where it listens)") var server: String?
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
+        try invocation.takeNoWords()
         let session = Session(try invocation.localPaths())
         let name = user ?? "admin"
         let all = user == nil && groups.isEmpty ? ["system:masters"] : groups

@@ -28,7 +28,8 @@ struct Scale: Verb {
                 }
                 return found == replicas ? nil : .map([("spec", .map([("replicas", .number(replicas))]))])
             }
-            try Terminal.print("\(target.shown) \(isChanged ? "scaled" : "has \(replicas) replicas already")")
+            let already = "has \(replicas) replica\(replicas == 1 ? "" : "s") already"
+            try Terminal.print("\(target.shown) \(isChanged ? "scaled" : already)")
         }
         guard waits, code == .success else { return code }
         return try session.awaitAll(

@@ -19,8 +19,8 @@ struct Secrets: Verb {
         try Terminal.print("all Secrets are sealed with the key \(current)")
         let older = answer["older"]?.list?.compactMap(\.string) ?? []
         if !older.isEmpty {
-            try Terminal.print(
-                "older backups need the keys \(older.joined(separator: ", ")): keep them as long as those")
+            let keys = "\(older.count == 1 ? "key" : "keys") \(older.joined(separator: ", "))"
+            try Terminal.print("older backups need the \(keys) as long as they are kept")
         }
         return .success
     }

@@ -9,9 +9,15 @@ struct Top: Verb {
     static let operands = Operands.names(.agent)
     static let text = "Show what replicas use of processors and memory."
 
+    enum Format: String, OutputChoice {
+        case table, wide
+    }
+
     let scope = ScopeOptions()
     @Option("sort-by", value: "COLUMN", "name, cpu or memory; the most first") var order = ReplicaUse.Order.name
 
+    @Option("output", short: "o", value: "FORMAT", "table, or wide: with what they may use at most")
+    var format = Format.table
     let watch = WatchOption()
 
     private static let pauseMicroseconds: UInt32 = 500_000
@@ -28,7 +34,7 @@ struct Top: Verb {
                 .filter { names.isEmpty || names.contains($0.agent) }
             if !watch.isOn { return try show(uses, names) }
             let head = Terminal.isInteractive ? "\u{1b}[H\u{1b}[J" : ""
-            try Terminal.print(head + ReplicaUse.table(uses, by: order))
+            try Terminal.print(head + table(uses))
             before = now
             usleep(3 * Self.pauseMicroseconds)
         }
@@ -36,14 +42,18 @@ struct Top: Verb {
 
     private func show(_ uses: [ReplicaUse], _ names: Set<String>) throws -> ExitCode {
         for name in names.sorted() where !uses.contains(where: { $0.agent == name }) {
-            Terminal.printError("agent \"\(name)\" does not run")
+            Terminal.printError("no replica of an agent \"\(name)\" runs; see 'agentos-apply get agents -A'")
         }
         if !uses.isEmpty {
-            try Terminal.print(ReplicaUse.table(uses, by: order))
+            try Terminal.print(table(uses))
         } else if names.isEmpty {
             Terminal.note("No agent runs.")
         }
         return uses.isEmpty && !names.isEmpty ? .failure : .success
+    }
+
+    private func table(_ uses: [ReplicaUse]) -> String {
+        ReplicaUse.table(uses, by: order, isWide: format == .wide)
     }
 
     private struct Sample {

@@ -9,7 +9,7 @@ struct Version: Verb {
     static let text = "Show the versions of command line and daemon."
 
     func run(_ invocation: Invocation) throws -> ExitCode {
-        guard invocation.words.isEmpty else { throw invocation.usage("expected options only") }
+        try invocation.takeNoWords()
         try Terminal.print("agentos-apply \(programVersion)")
         let session = try invocation.session()
         var request = Client.Request("GET", "/version")
