@@ -12,6 +12,8 @@ final class Call {
     let principal: Principal
     let parameters: Parameters
     let trace: Trace
+    /// When it came, of the clock for durations.
+    let beganNs: Int64
     /// What is asked for, with where and on which object.
     private(set) lazy var attributes: Attributes = self.attributes(action.verb.rawValue)
     /// Values of Secrets may be shown.
@@ -22,7 +24,7 @@ final class Call {
 
     init(
         _ server: Server, _ exchange: Exchange, _ route: Route, names: [String], _ principal: Principal,
-        _ parameters: Parameters, _ trace: Trace
+        _ parameters: Parameters, _ trace: Trace, _ beganNs: Int64
     ) {
         self.server = server
         self.exchange = exchange
@@ -31,6 +33,7 @@ final class Call {
         self.principal = principal
         self.parameters = parameters
         self.trace = trace
+        self.beganNs = beganNs
     }
 
     var action: Action { route.action(parameters) }

@@ -55,8 +55,10 @@ public final class Server {
     /// What runs had used at the last measurement, for rates.
     var samples: [RunID: Sample] = [:]
     private var lastStream = 0
-    /// How many there were, by what they are told apart by.
-    private(set) var requests: [RequestCount: Int] = [:]
+    /// How long they took until their answers began, by what they are told apart by.
+    private(set) var requests: [RequestCount: Histogram] = [:]
+    /// Those that were refused before it was known what they want, by their codes.
+    private(set) var rejections: [Int: Histogram] = [:]
     /// Who asks over the socket.
     private let root = Principal.peer(0, isMaster: true)
     private let owner: Principal
@@ -146,28 +148,35 @@ public final class Server {
 
     /// Who is it, what do they want, may they, is there room: then the handler, or a refusal.
     private func serve(_ exchange: Exchange) {
+        let beganNs = agentos_monotonic_ns()
         let trace = Trace(exchange.header("traceparent"), numbers.next())
         var asker: Principal?
-        var asked: Attributes?
+        var understood: Call?
         do throws(Rejection) {
             let principal = try self.principal(exchange)
             asker = principal
             let call: Call
             do throws(Rejection) {
                 try admit(exchange, principal)
-                call = try understand(exchange, principal, trace)
+                call = try understand(exchange, principal, trace, beganNs)
             } catch {
                 // A stranger learns nothing, not even which paths there are.
                 throw principal.via == .nothing && error.failure.code != 429 ? Rejection(.unauthorized) : error
             }
-            asked = call.attributes
+            understood = call
             try authorize(call)
             try limit(call)
             call.route.serve(self, call)
         } catch {
             let failure = error.failure
-            let path = Attributes(exchange.method.lowercased(), .path(exchange.target?.path ?? ""))
-            requestLog?.note(asker, asked ?? path, method: exchange.method, trace: trace.id, code: failure.code)
+            if let call = understood {
+                count(call, failure.code)
+            } else {
+                let path = Attributes(exchange.method.lowercased(), .path(exchange.target?.path ?? ""))
+                requestLog?.note(asker, path, method: exchange.method, trace: trace.id, code: failure.code)
+                let ns = agentos_monotonic_ns() - beganNs
+                rejections[failure.code, default: Histogram(.short)].observe(ns) { trace.id }
+            }
             exchange.respond(
                 failure.code, "application/json", JSONWriter.bytes(failure.status(trace)),
                 headers: failure.headers + error.headers + [trace.header])
@@ -200,7 +209,7 @@ public final class Server {
     static let reveal = "reveal"
 
     private func understand(
-        _ exchange: Exchange, _ principal: Principal, _ trace: Trace
+        _ exchange: Exchange, _ principal: Principal, _ trace: Trace, _ beganNs: Int64
     ) throws(Rejection) -> Call {
         if let problem = exchange.problem { throw Rejection(Failure(problem)) }
         guard let target = exchange.target else { throw Rejection(.noPath("")) }
@@ -219,7 +228,7 @@ public final class Server {
             let route = Route.table[place]
             do throws(ParameterProblem) {
                 let parameters = try Parameters(target.query, allowed: route.parameters)
-                return Call(self, exchange, route, names: names, principal, parameters, trace)
+                return Call(self, exchange, route, names: names, principal, parameters, trace, beganNs)
             } catch {
                 throw Rejection(.badRequest("\(error.name): \(error.message)"))
             }
@@ -245,7 +254,9 @@ public final class Server {
     func count(_ call: Call, _ code: Int) {
         requestLog?.note(
             call.principal, call.attributes, method: call.exchange.method, trace: call.trace.id, code: code)
-        requests[RequestCount(call, code), default: 0] += 1
+        requests[RequestCount(call, code), default: Histogram(.short)].observe(
+            agentos_monotonic_ns() - call.beganNs
+        ) { call.trace.id }
     }
 
     /// Who is at the other end of the socket; nil: neither root nor the user of the daemon.

@@ -175,6 +175,12 @@ static int64_t milliseconds(clockid_t clock) {
 int64_t agentos_boot_ms(void) { return milliseconds(CLOCK_BOOTTIME); }
 int64_t agentos_wall_ms(void) { return milliseconds(CLOCK_REALTIME); }
 
+int64_t agentos_monotonic_ns(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 void agentos_ignore_children(void) {
     struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT | SA_NOCLDSTOP};
     sigaction(SIGCHLD, &action, NULL);

@@ -11,6 +11,8 @@ public final class Inbox: Sendable {
         case finished(operation: Int, OperationResult)
         /// The result of work that the loop has asked for under a number.
         case answer(Int, any Sendable)
+        /// How long a call of a sink has taken.
+        case measured(SinkCall)
         /// Events are not as their schemas say.
         case violated([String])
     }

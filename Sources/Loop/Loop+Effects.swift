@@ -1,3 +1,4 @@
+import CLinux
 import Machine
 import Manifests
 public import Planner
@@ -25,7 +26,7 @@ extension Loop {
         let timer = events.after(ms: deadlineMs) { [unowned self] in
             report(.inputs(finishOperation(number, .failed("timed out after \(deadlineMs) ms"))))
         }
-        inFlight[number] = (operation, timer)
+        inFlight[number] = (operation, timer, agentos_monotonic_ns())
         var context: StartContext?
         if case .start(let run) = operation.verb { context = engine.startContext(run) }
         driver.perform(operation, context) { [inbox] result in inbox.send(.finished(operation: number, result)) }
@@ -33,8 +34,9 @@ extension Loop {
 
     /// A report after the deadline finds nothing here: its facts arrive by observation.
     func finishOperation(_ number: Int, _ result: OperationResult) -> [Input] {
-        guard let (operation, timer) = inFlight.removeValue(forKey: number) else { return [] }
+        guard let (operation, timer, beganNs) = inFlight.removeValue(forKey: number) else { return [] }
         events.cancel(timer)
+        measures.note(operation, result, beganNs)
         if case .failed(let why) = result {
             log(
                 "operation failed",

@@ -53,9 +53,13 @@ extension Loop {
             if request.from < start { inbox.send(.input(.retained(from: start))) }
             let batch = request.batch(of: journal)
             let answer: Result<[DeliveryVerdict], SinkFailure>
+            var call = SinkCall(request.sink)
             do throws(SinkFailure) {
-                answer = .success(batch.events.isEmpty ? [] : try sink.append(batch.events))
+                let verdicts = batch.events.isEmpty ? [] : try sink.append(batch.events)
+                call.end(batch.events, verdicts)
+                answer = .success(verdicts)
             } catch { answer = .failure(error) }
+            if !batch.events.isEmpty { inbox.send(.measured(call)) }
             inbox.send(.ended(sink: request.sink, number: request.number, batch.report(answer)))
         }
         if !hasBegun {

@@ -23,6 +23,7 @@ public final class Loop {
     public var onFatal: (String) -> Void = { _ in }
     public var log: (StaticString, [(String, String)]) -> Void = { _, _ in }
     public internal(set) var counters = Counters()
+    public internal(set) var measures = Measures()
     /// Why the last commit failed; nil when the store works.
     public var storeProblem: String? { conductor.storeProblem }
 
@@ -59,11 +60,12 @@ public final class Loop {
     let besideCount = BesideCount()
 
     // What effects need, in Loop+Effects.swift and Loop+Sources.swift.
-    var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID)] = [:]
+    var inFlight: [Int: (operation: Operation, timer: EventLoop.TimerID, beganNs: Int64)] = [:]
     var awaited: [Int: Awaited] = [:]
     var probed: [UID: Set<RunID>] = [:]
     var watched: [UID: SourceRequest] = [:]
-    private var answers: [Int: (Answer) -> Void] = [:]
+    private var answers: [Int: (answer: (Answer) -> Void, beganNs: Int64)] = [:]
+    private var commitBeganNs: Int64 = 0
     private var lastNumber = 0
     private var wake: (timer: EventLoop.TimerID, at: Int64)?
     private var onStopped: () -> Void = {}
@@ -111,7 +113,7 @@ public final class Loop {
     ) {
         guard conductor.takesRequests else { return answer(.failure(.unavailable)) }
         let number = nextNumber()
-        answers[number] = answer
+        answers[number] = (answer, agentos_monotonic_ns())
         report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace, once: once))]))
     }
 
@@ -147,6 +149,7 @@ public final class Loop {
             case .finished(let operation, let result): inputs += finishOperation(operation, result)
             case .answer(let number, let value): answer(number, value)
             case .violated(let problems): noteViolations(problems)
+            case .measured(let call): measures.take(call)
             case .ended(let sink, let number, let report):
                 if !inputs.isEmpty { self.report(.inputs(inputs)) }
                 inputs = []
@@ -181,7 +184,11 @@ public final class Loop {
 
     private func count(_ report: Conductor.Report) {
         switch report {
-        case .committed(nil): counters.commits += 1
+        case .committed(nil):
+            counters.commits += 1
+            measures.commits.observe(agentos_monotonic_ns() - commitBeganNs) {
+                conductor.committing?.changes.events.first?.traceID
+            }
         case .committed: counters.commitFailures += 1
         case .delivered(.success(let verdicts), _): counters.published += verdicts.count
         case .delivered(.failure(let failure), _): log("event journal unavailable", [("error", failure.words)])
@@ -209,6 +216,7 @@ public final class Loop {
     private func perform(_ action: Conductor.Action) {
         switch action {
         case .commit(let changes):
+            commitBeganNs = agentos_monotonic_ns()
             storeThread.run { [store, inbox] in
                 do throws(StoreFailure) {
                     try store.commit(changes)
@@ -230,8 +238,11 @@ public final class Loop {
             journalThread.run { [journal, inbox, checksEvents] in
                 let problems = EventDescription.problems(in: batch, every: checksEvents)
                 if !problems.isEmpty { inbox.send(.violated(problems)) }
+                var call = SinkCall("journal")
                 do throws(SinkFailure) {
                     let verdicts = try journal.append(batch)
+                    call.end(batch, verdicts)
+                    inbox.send(.measured(call))
                     inbox.send(.report(.delivered(.success(verdicts), end: journal.end)))
                 } catch {
                     inbox.send(.report(.delivered(.failure(error))))
@@ -241,7 +252,7 @@ public final class Loop {
         case .release: break  // by the caller, with what readers were shown before
         case .refuse(let step):
             published.refuse(step, engine.state)
-            for (id, _) in step.answers { answers.removeValue(forKey: id)?(.failure(.unavailable)) }
+            for (id, _) in step.answers { answers.removeValue(forKey: id)?.answer(.failure(.unavailable)) }
         case .close:
             storeThread.run { [store, inbox] in
                 store.finish()
@@ -255,7 +266,13 @@ public final class Loop {
     private func release(_ step: Step, _ shown: Set<ObjectKey>) {
         counters.steps += 1
         let changes = published.take(step, shown, engine.state)
-        for (id, answer) in step.answers { answers.removeValue(forKey: id)?(answer) }
+        var accepted: [UID: Int64] = [:]
+        for (id, answer) in step.answers {
+            guard let waiting = answers.removeValue(forKey: id) else { continue }
+            if case .applied(let applied) = answer { accepted[applied.object.uid] = waiting.beganNs }
+            waiting.answer(answer)
+        }
+        measures.starts.take(step, accepted, engine)
         for number in step.refreshes { answer(number, ()) }
         for operation in step.operations { perform(operation) }
         for write in step.changes.objects { probe(write.object.uid, write.object.agent) }

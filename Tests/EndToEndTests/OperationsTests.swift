@@ -206,7 +206,10 @@ import Values
             #expect(metrics.contains("agentos_replicas{phase=\"Ready\"} 1\n"))
             for line in metrics.split(separator: "\n") where !line.hasPrefix("#") {
                 let name = line.prefix { $0 != "{" && $0 != " " }
-                #expect(metrics.contains("# TYPE \(name) "), "\(name)")
+                let family = ["_bucket", "_sum", "_count"].first {
+                    name.hasSuffix($0) && metrics.contains("# TYPE \(name.dropLast($0.count)) histogram")
+                }
+                #expect(metrics.contains("# TYPE \(name.dropLast(family?.count ?? 0)) "), "\(name)")
                 #expect(line.split(separator: " ").last.flatMap { Double($0) } != nil)
             }
             #expect(world.run("version").output.split(separator: "\n").count == 2)

@@ -68,6 +68,24 @@ public struct EventRecord: Sendable, Equatable {
     }
 }
 
+extension EventRecord {
+    /// The trace that the event is part of, as its payload says; nil for a payload that is not ours.
+    public var traceID: String? {
+        // It stands before all that people have written, where the search ends.
+        let name = #""trace_id":""#.utf8
+        var rest = payload.utf8[...]
+        while let quote = rest.firstIndex(of: UInt8(ascii: "\"")) {
+            rest = rest[quote...]
+            if rest.starts(with: name) { return String(rest.dropFirst(name.count).prefix(Self.traceDigits)) }
+            if rest.starts(with: #""object":"#.utf8) { return nil }
+            rest = rest.dropFirst()
+        }
+        return nil
+    }
+
+    private static let traceDigits = 32
+}
+
 /// Who did what to which object, kept beside the event.
 public struct AuditRecord: Sendable, Equatable {
     public var atMs: Int64

@@ -60,6 +60,17 @@ extension Engine {
         return cursor.offset < state.journalEnd ? .delivering : .upToDate
     }
 
+    /// All events that the start of a run waits for are delivered, to all whom it waits for.
+    public func isDelivered(_ run: Run) -> Bool {
+        guard let gate = run.gate, let ledger = state.ledgers[run.id.uid], ledger.publishedSequence >= gate else {
+            return false
+        }
+        let offset = facts[run.id].gateOffset ?? state.journalEnd
+        return delivery.rules.allSatisfy { rule in
+            !rule.isRequired || state.sinks[rule.name]?.hasTaken(run.id.uid, before: offset) == true
+        }
+    }
+
     /// How far a named sink is behind: in events after its cursor, those that it does not want included, and in the age of
     /// the oldest that it has not taken, dead letters included.
     public func sinkLag(_ name: String, nowMs: Int64) -> (events: Int64, ms: Int64) {
