@@ -6,7 +6,7 @@ import Values
 
 extension Failure {
     /// The failure as an object of Kubernetes' kind Status.
-    func status(_ trace: Trace) -> Node {
+    func status(_ trace: Trace?) -> Node {
         var details = details
         if subject != nil || !causes.isEmpty {
             details = .map([
@@ -16,7 +16,7 @@ extension Failure {
             ])
         }
         details = details ?? .emptyMap
-        details?["trace_id"] = .text(trace.id)
+        if let trace { details?["trace_id"] = .text(trace.id) }
         return .map([
             ("kind", "Status"), ("apiVersion", "v1"), ("metadata", .emptyMap), ("status", "Failure"),
             ("message", .text(message)), ("reason", .text(reason)), ("details", details), ("code", .number(code)),

@@ -23,6 +23,10 @@ extension Limits {
     static let watchQueueBytesMax = 8 << 20
     /// Connections to ports of agents that are being made at a time.
     static let dialsMax = 256
+    /// Requests in messages of a broker: bytes of one, how many wait for their answers at a time, and bytes of those together.
+    static let messageBytesMax = 1 << 20
+    public static let messagesMax = 1024
+    public static let messagesBytesMax = 64 << 20
     /// Objects in one page of a list.
     static let listLimitMax = 5000
     /// Versions of collections that are kept for lists in pages.

@@ -116,7 +116,9 @@ public final class Server {
         loop.events.receive(eventPieces) { [unowned self] pieces in
             for (id, piece) in pieces { followers[id]?.take(piece) }
         }
-        return http.start(listenFD: listenFD) { [unowned self] exchange in serve(exchange) }
+        return http.start(listenFD: listenFD) { [unowned self] exchange in
+            serve(exchange, newTrace(exchange.header("traceparent")))
+        }
     }
 
     /// Serves those who come over TLS, too.
@@ -147,9 +149,10 @@ public final class Server {
     // MARK: From a request to its handler
 
     /// Who is it, what do they want, may they, is there room: then the handler, or a refusal.
-    private func serve(_ exchange: Exchange) {
+    ///
+    /// - Parameter namespace: nothing else may be asked for; nil: there is no such wall.
+    func serve(_ exchange: Exchange, _ trace: Trace, within namespace: String? = nil) {
         let beganNs = agentos_monotonic_ns()
-        let trace = Trace(exchange.header("traceparent"), numbers.next())
         var asker: Principal?
         var understood: Call?
         do throws(Rejection) {
@@ -165,6 +168,7 @@ public final class Server {
             }
             understood = call
             try authorize(call)
+            if let namespace, !call.attributes.isWithin(namespace) { throw Rejection(.elsewhere(namespace)) }
             try limit(call)
             call.route.serve(self, call)
         } catch {
@@ -242,6 +246,7 @@ public final class Server {
     /// Answers that go on without an end leave room for short ones.
     private func limit(_ call: Call) throws(Rejection) {
         guard call.route.isEndless(call.parameters) else { return }
+        if call.exchange.isMessage { throw Rejection(.noMessage) }
         if http.openStreams >= http.limits.streamsMax {
             throw Rejection(.tooMany("\(http.openStreams) streams are open; more are not served"))
         }
@@ -258,6 +263,13 @@ public final class Server {
             agentos_monotonic_ns() - call.beganNs
         ) { call.trace.id }
     }
+
+    /// A request that could not be understood is noted, too.
+    func noteRefused(_ trace: Trace, code: Int) {
+        requestLog?.note(nil, Attributes("", .path("")), method: "", trace: trace.id, code: code)
+    }
+
+    func newTrace(_ parent: String?) -> Trace { Trace(parent, numbers.next()) }
 
     /// Who is at the other end of the socket; nil: neither root nor the user of the daemon.
     func local(_ uid: UInt32) -> Principal? { uid == 0 ? root : uid == settings.ownUID ? owner : nil }

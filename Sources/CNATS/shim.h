@@ -1,4 +1,8 @@
 #include <nats/nats.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "../lazy.h"
 
@@ -6,26 +10,40 @@
 #define AGENTOS_TEXT(number) #number
 #define AGENTOS_NAME(major, minor) "libnats.so." AGENTOS_TEXT(major) "." AGENTOS_TEXT(minor)
 #define AGENTOS_NATS(name) AGENTOS_LAZY_FROM(AGENTOS_NAME(NATS_VERSION_MAJOR, NATS_VERSION_MINOR), name)
+#define jsConsumerInfo_Destroy AGENTOS_NATS(jsConsumerInfo_Destroy)
 #define jsCtx_Destroy AGENTOS_NATS(jsCtx_Destroy)
 #define jsOptions_Init AGENTOS_NATS(jsOptions_Init)
 #define jsPubOptions_Init AGENTOS_NATS(jsPubOptions_Init)
 #define jsStreamConfig_Init AGENTOS_NATS(jsStreamConfig_Init)
 #define jsStreamInfo_Destroy AGENTOS_NATS(jsStreamInfo_Destroy)
+#define jsStreamNamesList_Destroy AGENTOS_NATS(jsStreamNamesList_Destroy)
 #define js_AddStream AGENTOS_NATS(js_AddStream)
+#define js_GetConsumerInfo AGENTOS_NATS(js_GetConsumerInfo)
+#define js_GetMsg AGENTOS_NATS(js_GetMsg)
 #define js_GetStreamInfo AGENTOS_NATS(js_GetStreamInfo)
 #define js_PublishAsyncGetPendingList AGENTOS_NATS(js_PublishAsyncGetPendingList)
 #define js_PublishMsgAsync AGENTOS_NATS(js_PublishMsgAsync)
+#define js_StreamNames AGENTOS_NATS(js_StreamNames)
 #define natsConnection_Connect AGENTOS_NATS(natsConnection_Connect)
 #define natsConnection_Destroy AGENTOS_NATS(natsConnection_Destroy)
 #define natsConnection_FlushTimeout AGENTOS_NATS(natsConnection_FlushTimeout)
 #define natsConnection_GetLastError AGENTOS_NATS(natsConnection_GetLastError)
+#define natsConnection_GetMaxPayload AGENTOS_NATS(natsConnection_GetMaxPayload)
 #define natsConnection_IsClosed AGENTOS_NATS(natsConnection_IsClosed)
 #define natsConnection_JetStream AGENTOS_NATS(natsConnection_JetStream)
+#define natsConnection_PublishMsg AGENTOS_NATS(natsConnection_PublishMsg)
+#define natsConnection_QueueSubscribe AGENTOS_NATS(natsConnection_QueueSubscribe)
 #define natsConnection_Status AGENTOS_NATS(natsConnection_Status)
+#define natsMsgHeader_Get AGENTOS_NATS(natsMsgHeader_Get)
+#define natsMsgHeader_Keys AGENTOS_NATS(natsMsgHeader_Keys)
 #define natsMsgHeader_Set AGENTOS_NATS(natsMsgHeader_Set)
 #define natsMsgList_Destroy AGENTOS_NATS(natsMsgList_Destroy)
 #define natsMsg_Create AGENTOS_NATS(natsMsg_Create)
 #define natsMsg_Destroy AGENTOS_NATS(natsMsg_Destroy)
+#define natsMsg_GetData AGENTOS_NATS(natsMsg_GetData)
+#define natsMsg_GetDataLength AGENTOS_NATS(natsMsg_GetDataLength)
+#define natsMsg_GetReply AGENTOS_NATS(natsMsg_GetReply)
+#define natsMsg_GetSubject AGENTOS_NATS(natsMsg_GetSubject)
 #define natsOptions_Create AGENTOS_NATS(natsOptions_Create)
 #define natsOptions_Destroy AGENTOS_NATS(natsOptions_Destroy)
 #define natsOptions_LoadCATrustedCertificates AGENTOS_NATS(natsOptions_LoadCATrustedCertificates)
@@ -48,6 +66,9 @@
 #define natsOptions_SetUserCredentialsFromFiles AGENTOS_NATS(natsOptions_SetUserCredentialsFromFiles)
 #define natsOptions_SetUserInfo AGENTOS_NATS(natsOptions_SetUserInfo)
 #define natsOptions_SetWriteDeadline AGENTOS_NATS(natsOptions_SetWriteDeadline)
+#define natsSubscription_Destroy AGENTOS_NATS(natsSubscription_Destroy)
+#define natsSubscription_SetPendingLimits AGENTOS_NATS(natsSubscription_SetPendingLimits)
+#define natsSubscription_Unsubscribe AGENTOS_NATS(natsSubscription_Unsubscribe)
 #define natsStatus_GetText AGENTOS_NATS(natsStatus_GetText)
 
 /// Why it cannot be used; NULL when it can. To be asked before anything else.
@@ -198,4 +219,75 @@ static inline natsStatus agentos_nats_add_stream(jsCtx *js, const char *name, co
     config.Replicas = replicas;
     config.Discard = discards_new ? js_DiscardNew : js_DiscardOld;
     return js_AddStream(NULL, js, &config, NULL, code);
+}
+
+static inline int64_t agentos_natsConnection_GetMaxPayload(natsConnection *nc) { return natsConnection_GetMaxPayload(nc); }
+static inline const char *agentos_natsMsg_GetSubject(const natsMsg *msg) { return natsMsg_GetSubject(msg); }
+static inline const char *agentos_natsMsg_GetReply(const natsMsg *msg) { return natsMsg_GetReply(msg); }
+static inline const char *agentos_natsMsg_GetData(const natsMsg *msg) { return natsMsg_GetData(msg); }
+static inline int agentos_natsMsg_GetDataLength(const natsMsg *msg) { return natsMsg_GetDataLength(msg); }
+static inline natsStatus agentos_natsMsg_Create(natsMsg **msg, const char *subject, const void *data, int length) {
+    return natsMsg_Create(msg, subject, NULL, (const char *)data, length);
+}
+static inline natsStatus agentos_natsMsgHeader_Set(natsMsg *msg, const char *key, const char *value) {
+    return natsMsgHeader_Set(msg, key, value);
+}
+static inline natsStatus agentos_natsConnection_PublishMsg(natsConnection *nc, natsMsg *msg) {
+    return natsConnection_PublishMsg(nc, msg);
+}
+
+/// The value of a header, whatever the case of its name; NULL: there is none.
+static inline const char *agentos_nats_header(natsMsg *msg, const char *name) {
+    const char *value = NULL;
+    if (natsMsgHeader_Get(msg, name, &value) == NATS_OK) return value;
+    const char **keys = NULL;
+    int count = 0;
+    if (natsMsgHeader_Keys(msg, &keys, &count) != NATS_OK) return NULL;
+    for (int index = 0; index < count && !value; index++) {
+        if (strcasecmp(keys[index], name) == 0 && natsMsgHeader_Get(msg, keys[index], &value) != NATS_OK) value = NULL;
+    }
+    free((void *)keys);
+    return value;
+}
+
+/// Hands messages of a subject to `handler`, on a thread of the library; of those in one group each message goes to one.
+static inline natsStatus agentos_nats_subscribe(natsSubscription **subscription, natsConnection *connection,
+                                                const char *subject, const char *group, int messages_max, int bytes_max,
+                                                natsMsgHandler handler, void *closure) {
+    natsStatus status = natsConnection_QueueSubscribe(subscription, connection, subject, group, handler, closure);
+    if (status == NATS_OK) status = natsSubscription_SetPendingLimits(*subscription, messages_max, bytes_max);
+    return status;
+}
+static inline void agentos_nats_unsubscribe(natsSubscription *subscription) {
+    natsSubscription_Unsubscribe(subscription);
+    natsSubscription_Destroy(subscription);
+}
+
+/// Copies the name of a stream that takes messages of a subject; empty: none does.
+static inline natsStatus agentos_nats_stream_of(jsCtx *js, const char *subject, char *name, size_t size) {
+    jsOptions options;
+    jsStreamNamesList *list = NULL;
+    jsOptions_Init(&options);
+    options.Stream.Info.SubjectsFilter = subject;
+    natsStatus status = js_StreamNames(&list, js, &options, NULL);
+    name[0] = 0;
+    if (status == NATS_OK && list->Count > 0) snprintf(name, size, "%s", list->List[0]);
+    if (status == NATS_OK) jsStreamNamesList_Destroy(list);
+    return status == NATS_NOT_FOUND ? NATS_OK : status;
+}
+
+/// How far a durable consumer has acknowledged: a number of its stream, and whether nothing more waits for it.
+static inline natsStatus agentos_nats_floor(jsCtx *js, const char *stream, const char *consumer, uint64_t *floor,
+                                            bool *is_at_end) {
+    jsConsumerInfo *info = NULL;
+    natsStatus status = js_GetConsumerInfo(&info, js, stream, consumer, NULL, NULL);
+    if (status != NATS_OK) return status;
+    *floor = info->AckFloor.Stream;
+    *is_at_end = info->NumPending == 0 && info->NumAckPending == 0;
+    jsConsumerInfo_Destroy(info);
+    return status;
+}
+
+static inline natsStatus agentos_js_GetMsg(natsMsg **msg, jsCtx *js, const char *stream, uint64_t seq) {
+    return js_GetMsg(msg, js, stream, seq, NULL, NULL);
 }

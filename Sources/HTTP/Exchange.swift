@@ -16,7 +16,7 @@ public final class Exchange {
     public var onDrain: () -> Void = {}
 
     unowned let server: HTTPServer
-    private let handle: OpaquePointer
+    private let origin: Origin
     private var answer: Answer?
     private var queue = ByteQueue()
     private var gzip: Gzip?
@@ -32,28 +32,12 @@ public final class Exchange {
     private var messages: WebSocketSession?
     private var isText = false
 
-    private struct Head {
-        var status = 200
-        var type: String?
-        var headers: [(String, String)] = []
-    }
-
-    private enum Answer {
-        case whole(Head, [UInt8])
-        /// Of known length, from the queue.
-        case long(Head, Int)
-        /// From the queue, compressed as it is sent.
-        case compressed(Head)
-        case stream(Head)
-        case upgrade(Head)
-    }
-
     init(
         server: HTTPServer, handle: OpaquePointer, method: String, target: Result<RequestTarget, TargetProblem>,
         peer: Peer
     ) {
         self.server = server
-        self.handle = handle
+        origin = .connection(handle)
         self.method = method
         self.peer = peer
         switch target {
@@ -63,6 +47,31 @@ public final class Exchange {
             problem = .malformedTarget(why)
         }
     }
+
+    /// A request that has come in a message; `answered` is called once at most.
+    public init(server: HTTPServer, _ message: HTTPMessage, answered: @escaping (HTTPMessage.Answer) -> Void) {
+        self.server = server
+        origin = .message(message, answered: answered)
+        method = message.method
+        body = message.body
+        // Who has sent a message is known by what it carries alone.
+        peer = .remote(nil)
+        do throws(TargetProblem) { target = try RequestTarget(message.target) } catch {
+            target = nil
+            guard case .malformed(let why) = error else { return }
+            problem = .malformedTarget(why)
+        }
+    }
+
+    private var handle: OpaquePointer? {
+        switch origin {
+        case .connection(let handle): handle
+        case .message: nil
+        }
+    }
+
+    /// It has come in a message: there is one answer, and nothing that goes on.
+    public var isMessage: Bool { handle == nil }
 
     // MARK: The request
 
@@ -76,11 +85,15 @@ public final class Exchange {
     }
 
     public func header(_ name: String) -> String? {
-        agentos_mhd_header(handle, name).map { String(cString: $0) }
+        switch origin {
+        case .connection(let handle): agentos_mhd_header(handle, name).map { String(cString: $0) }
+        case .message(let message, _): message.header(name)
+        }
     }
 
     /// The values of all lines of the head with this name.
     public func headers(_ name: String) -> [String] {
+        guard let handle else { return header(name).map { [$0] } ?? [] }
         var values: [String] = []
         withUnsafeMutablePointer(to: &values) { values in
             agentos_mhd_each_header(
@@ -95,7 +108,7 @@ public final class Exchange {
     // MARK: Answering
 
     /// Whether there is room for one more answer that is compressed.
-    public var canCompress: Bool { server.openCompressed < server.limits.compressedMax }
+    public var canCompress: Bool { !isMessage && server.openCompressed < server.limits.compressedMax }
 
     /// Answers with bytes; they are shared, not copied, and may come in many pieces.
     ///
@@ -104,6 +117,12 @@ public final class Exchange {
         _ status: Int, _ type: String, _ chunks: [[UInt8]], headers: [(String, String)] = [], compresses: Bool = false
     ) {
         guard answer == nil, !isClosed else { return }
+        if case .message(_, let answered) = origin {
+            answer = .whole(Head(), [])
+            answered(
+                HTTPMessage.Answer(status: status, type: type, headers: headers, body: Array(chunks.joined())))
+            return closed()
+        }
         let count = chunks.reduce(0) { $0 + $1.count }
         var head = Head(status: status, type: type, headers: headers)
         if compresses, canCompress, let gzip = Gzip() {
@@ -137,7 +156,7 @@ public final class Exchange {
     }
 
     /// Bytes that the client has not taken yet.
-    public var queuedBytes: Int { link?.unsentBytes ?? (isStream ? queue.count : 0) }
+    public var queuedBytes: Int { link?.unsentBytes ?? (isStream && !isMessage ? queue.count : 0) }
 
     /// Adds to a stream. A client that leaves more than the server's limit unread is let go.
     public func write(_ chunk: [UInt8]) { write([chunk]) }
@@ -166,13 +185,24 @@ public final class Exchange {
             if let bytes = messages?.close(.normal) { link.write(bytes) }
             return link.finish()
         }
+        if isMessage { return sendGathered() }
         resume()
+    }
+
+    /// What was written as a stream is the one answer to a message.
+    private func sendGathered() {
+        guard case .message(_, let answered) = origin, case .stream(let head)? = answer, !isClosed else { return }
+        var body = [UInt8](repeating: 0, count: queue.count)
+        server.queuedBytes -= body.withUnsafeMutableBytes { queue.take(into: $0) }
+        answered(HTTPMessage.Answer(status: head.status, type: head.type ?? "", headers: head.headers, body: body))
+        closed()
     }
 
     /// Closes the connection in the middle of the answer, so that the client sees that it is not whole.
     func cut() {
         if let link { return link.cut() }
         guard isStream, !isCut else { return }
+        if isMessage { return end() }
         isCut = true
         server.queuedBytes -= queue.count
         queue.removeAll()
@@ -185,7 +215,7 @@ public final class Exchange {
     ///
     /// - Returns: nil when the client is gone.
     public func upgrade(to name: String, headers: [(String, String)] = []) -> UpgradedConnection? {
-        guard answer == nil, !isClosed else { return nil }
+        guard answer == nil, !isClosed, !isMessage else { return nil }
         isStream = true
         countStreams(1)
         let link = UpgradedConnection(
@@ -238,14 +268,14 @@ public final class Exchange {
 
     /// The exchange waits for its handler; the library leaves the connection alone meanwhile.
     func waitIfOpen() {
-        if answer == nil, !isSuspended {
+        if answer == nil, !isSuspended, let handle {
             isSuspended = true
             agentos_mhd_suspend(handle)
         }
     }
 
     private func resume() {
-        guard isSuspended, !isClosed else { return }
+        guard isSuspended, !isClosed, let handle else { return }
         isSuspended = false
         agentos_mhd_resume(handle)
         server.runSoon()
@@ -253,7 +283,7 @@ public final class Exchange {
 
     /// Hands the answer to the library once it is there; false when that fails, which closes the connection.
     func sendIfReady() -> Bool {
-        guard let answer, !isQueued else { return true }
+        guard let answer, !isQueued, let handle else { return true }
         isQueued = true
         let user = Unmanaged.passUnretained(self).toOpaque()
         let reader: MHD_ContentReaderCallback = { user, _, buffer, count in
@@ -296,7 +326,7 @@ public final class Exchange {
         let taken = queue.take(into: room)
         if isStream { server.queuedBytes -= taken }
         if taken == 0 {
-            if queueEnds { return agentos_mhd_end_of_stream() }
+            guard !queueEnds, let handle else { return agentos_mhd_end_of_stream() }
             isSuspended = true
             agentos_mhd_suspend(handle)
         }
@@ -318,6 +348,7 @@ public final class Exchange {
 
     /// The client has closed its side while the answer goes on.
     public var isHungUp: Bool {
+        guard let handle else { return false }
         var poll = pollfd(fd: agentos_mhd_socket(handle), events: Int16(POLLIN), revents: 0)
         return isSuspended && Glibc.poll(&poll, 1, 0) > 0 && poll.revents & Int16(POLLHUP | POLLERR) != 0
     }
@@ -347,7 +378,8 @@ public final class Exchange {
             Array("the daemon stops\n".utf8))
     }
 
-    func closed() {
+    /// Nobody waits for the answer any more, or it is complete.
+    public func closed() {
         guard !isClosed else { return }
         isClosed = true
         if isStream {
@@ -357,21 +389,11 @@ public final class Exchange {
         if gzip != nil { server.openCompressed -= 1 }
         gzip = nil
         link?.cut()
-        server.releaseBody(body.count)
+        if !isMessage { server.releaseBody(body.count) }
         body = []
         queue.removeAll()
         onClose()
         onClose = {}
         onDrain = {}
     }
-}
-
-/// Why a request is refused for its head alone.
-public enum HeadProblem: Sendable, Equatable {
-    case malformedTarget(String)
-    /// Lengths that contradict each other, or more than one host: another reader would see another request.
-    case ambiguous(String)
-    case bodyTooLarge(bytesMax: Int)
-    /// The bodies of all requests together are as large as they may be.
-    case tooManyBodies
 }

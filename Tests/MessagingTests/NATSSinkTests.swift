@@ -73,7 +73,7 @@ import Values
                 let event = message["content"]?.string.flatMap { JSONReader.read($0) }
                 #expect(event?["id"] == message["id"] && event?["specversion"] == "1.0")
             }
-            #expect(peer.told.withLock { $0 } == ["the stream AGENTOS was made, for agentos.>"])
+            #expect(peer.told.withLock { $0 } == ["the stream AGENTOS was made, for agentos.*.*.>"])
         }
     }
 

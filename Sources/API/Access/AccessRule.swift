@@ -69,6 +69,14 @@ extension Failure {
 }
 
 extension Attributes {
+    /// Whether it is about what is in a namespace, or that namespace itself.
+    func isWithin(_ name: String) -> Bool {
+        switch target {
+        case .path: false
+        case .resource(_, _, _, let namespace, _): namespace == name
+        }
+    }
+
     /// A verb on the objects of a resource, or on the one that is named.
     ///
     /// As in Kubernetes, a namespace is in itself: a role there may allow it to be read.

@@ -7,7 +7,7 @@ import Values
 /// A connection to one of several servers. The library keeps it up by itself: it reconnects with jitter, to any of them.
 final class NATSConnection {
     private let settings: NATSSettings
-    private let connection: OpaquePointer
+    let connection: OpaquePointer
     let stream: OpaquePointer
 
     private init(_ settings: NATSSettings, _ connection: OpaquePointer, _ stream: OpaquePointer) {
@@ -39,6 +39,9 @@ final class NATSConnection {
     func forget() { if hasPublished { agentos_nats_forget(stream) } }
 
     var isConnected: Bool { agentos_natsConnection_Status(connection) == NATS_CONN_STATUS_CONNECTED }
+
+    /// Bytes that a message may have, as the server says.
+    var payloadMax: Int64 { agentos_natsConnection_GetMaxPayload(connection) }
 
     /// It will not come back by itself: the servers have refused the credentials, for one.
     var isClosed: Bool { agentos_natsConnection_IsClosed(connection) }

@@ -50,6 +50,12 @@ public struct NATSSettings: SinkSettings {
     /// Connections without TLS to other machines are allowed.
     public var allowInsecure: Bool
     public var source: String
+    /// Requests to the daemon are taken on `SUBJECT.NAMESPACE.requests`.
+    public var takesRequests: Bool
+    /// Of these namespaces alone; empty: of all.
+    public var requestNamespaces: [String]
+    /// In which a request is answered.
+    public var requestTimeoutMs: Int64
 
     public static let fields = [
         Field(
@@ -85,6 +91,13 @@ public struct NATSSettings: SinkSettings {
         Field("certFile", .string(.absolutePath), text: "a certificate to show to the servers"),
         Field("keyFile", .string(.absolutePath), text: "its private key, of mode 0600"),
         Field("allowInsecure", .boolean, fallback: false, text: "allows connections without TLS to other machines"),
+        Field(
+            "requests", .boolean, fallback: false,
+            text: "requests to this daemon are taken on agentos.NAMESPACE.requests, and answered"),
+        Field(
+            "requestNamespaces", .list(.string(.label(63)), max: 100, nonEmpty: true),
+            text: "on the subjects of these namespaces alone; of all, and on agentos._.requests, without it"),
+        Field("requestTimeout", .string(.duration), fallback: "10s", text: "in which each request is answered"),
         SettingRule.source,
     ]
 
@@ -110,6 +123,9 @@ public struct NATSSettings: SinkSettings {
         certificateFile = fields.textIfSet("certFile")
         keyFile = fields.textIfSet("keyFile")
         allowInsecure = fields.flag("allowInsecure")
+        takesRequests = fields.flag("requests")
+        requestNamespaces = fields.texts("requestNamespaces")
+        requestTimeoutMs = fields.milliseconds("requestTimeout")
         source = fields.text("source")
     }
 
@@ -129,6 +145,8 @@ public struct NATSSettings: SinkSettings {
                 duplicatesMs > streamAgeMs ? ("duplicates", "must not be longer than streamAge") : nil,
                 SettingRule.time("timeout", timeoutMs, 100...60_000, "100ms and 60s"),
                 SettingRule.time("connectTimeout", connectTimeoutMs, 100...5000, "100ms and 5s"),
+                SettingRule.time("requestTimeout", requestTimeoutMs, 100...60_000, "100ms and 60s"),
+                !takesRequests && !requestNamespaces.isEmpty ? ("requestNamespaces", "needs requests: true") : nil,
                 ways.count > 1 ? ("", "expected one of credentialsFile, nkeySeedFile and userFile") : nil,
                 (nkey == nil) != (nkeySeedFile == nil) ? ("", "nkey and nkeySeedFile belong together") : nil,
                 (certificateFile == nil) != (keyFile == nil) ? ("", "certFile and keyFile belong together") : nil,

@@ -28,13 +28,14 @@ extension NATSConnection {
     private func makeStream(_ settings: NATSSettings, _ report: (String) -> Void) throws(SinkFailure) {
         var code = jsErrCode(rawValue: 0)
         let status = agentos_nats_add_stream(
-            stream, settings.stream, "\(settings.subject).>", settings.streamBytes, settings.streamAgeMs * 1_000_000,
+            stream, settings.stream, NATSSubject.events(prefix: settings.subject), settings.streamBytes,
+            settings.streamAgeMs * 1_000_000,
             settings.duplicatesMs * 1_000_000, Int64(settings.replicas), settings.discard == .new, &code)
         guard status == NATS_OK else {
             throw .lost(
                 "the stream \(settings.stream) cannot be made: \(Self.reason(status)) (JetStream \(code.rawValue))")
         }
-        report("the stream \(settings.stream) was made, for \(settings.subject).>")
+        report("the stream \(settings.stream) was made, for \(NATSSubject.events(prefix: settings.subject))")
     }
 
     private static func differences(_ config: jsStreamConfig, _ settings: NATSSettings) -> [String] {

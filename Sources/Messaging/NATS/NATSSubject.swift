@@ -44,8 +44,20 @@ enum NATSSubject {
             || byte == 0x5f
     }
 
-    /// Whether all subjects that begin with a word are among those of a pattern.
+    /// All subjects of events: they have four words or more, and so requests are not among them.
+    static func events(prefix: String) -> String { "\(prefix).*.*.>" }
+
+    /// Where requests come.
+    static func requests(prefix: String, _ namespace: String) -> String { "\(prefix).\(namespace).requests" }
+
+    /// Whether the subjects of all events are among those of a pattern.
     static func covers(_ pattern: String, prefix: String) -> Bool {
-        pattern == ">" || pattern == "\(prefix).>" || pattern == "*.>"
+        [">", "*.>", "\(prefix).>", "*.*.*.>", events(prefix: prefix)].contains(pattern)
+    }
+
+    /// Whether answers may go to a subject: who asks could otherwise publish in the daemon's name.
+    static func isInbox(_ subject: String) -> Bool {
+        let first = subject.prefix { $0 != "." }
+        return first.utf8.count < subject.utf8.count && (first.hasPrefix("_INBOX") || first == "_R_")
     }
 }

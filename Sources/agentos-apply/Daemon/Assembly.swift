@@ -21,6 +21,7 @@ struct Assembly {
     let secretKeys: SecretKeys
     let sourceRules: SourceRules
     let sinks: ConfiguredSinks
+    let requests: ConfiguredRequests
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
         let problems = EventSchemas.problems
@@ -85,6 +86,7 @@ struct Assembly {
             loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),
             settings: Server.Settings(
                 version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs))
+        requests = ConfiguredRequests(server, storeID: store.storeID, log)
         try LocalFile.makePath("\(paths.state)/audit")
         server.logRequests(to: RotatingLog("\(paths.state)/audit/requests.jsonl"))
         log.info(

@@ -121,6 +121,7 @@ final class Daemon {
             throw CommandProblem(.failure, "the HTTP server cannot be started")
         }
         listeners?.start(parts.server, events)
+        parts.requests.start(settings, events)
         tokens?.watch(events, tokenWork)
         events.watch(signals) { [unowned self] _ in
             switch agentos_read_signal(signals) {
@@ -139,6 +140,7 @@ final class Daemon {
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
         listeners?.close()
+        parts.requests.join()
         parts.server.stop()
         // Who takes this daemon's place listens there by now.
         if passed == nil, inode(of: paths.socket) == socket { unlink(paths.socket) }
@@ -199,6 +201,7 @@ final class Daemon {
         if let listeners, let made = prepared.listening { listeners.use(made, parts.server) }
         parts.sourceRules.use(next)
         loop.use(parts.sinks.sinks(of: next))
+        parts.requests.use(next)
         log.use(next)
     }
 
@@ -235,6 +238,7 @@ final class Daemon {
             // A manager that is told of the end waits for it, and ends the program that starts again.
             if life.startsAgain { manager.startsAgain() } else { manager.stops(why) }
             // The restored database does not know of what is started now.
+            parts.requests.end()
             loop.stop(afterOperations: life.startsAgain) { [unowned self] in take(.loopStopped) }
         case .leave: parts.server.drain { [unowned self] in events.stop() }
         case nil: break
