@@ -103,7 +103,7 @@ final class Call {
     }
 
     func fail(_ failure: Failure) {
-        let stops = failure.code == 503 && server.loop.isStopping ? [HTTPServer.stops] : []
+        let stops = failure.code == 503 && server.loop.isStopping && !exchange.hasBegun ? [HTTPServer.stops] : []
         respond(failure.code, failure.status(trace), headers: failure.headers + stops)
     }
 

@@ -129,7 +129,7 @@ public final class Server {
     public func drain(_ done: @escaping () -> Void) {
         for command in commands.values { command.stop() }
         for relay in portRelays.values { relay.stop() }
-        http.drain(ms: Limits.drainMs, done)
+        http.drain(ms: Limits.drainMs, hasBegun: loop.isCommitting, done)
     }
 
     /// Tells of every request from now on.

@@ -15,6 +15,9 @@ public final class Exchange {
     /// Called when the client has taken nearly all that was written: a source that is pulled goes on.
     public var onDrain: () -> Void = {}
 
+    /// Something was done for it that is not to be done twice: it is not told that nothing was.
+    public var hasBegun = false
+
     unowned let server: HTTPServer
     private let origin: Origin
     private var answer: Answer?
@@ -360,7 +363,7 @@ public final class Exchange {
             return link.finish()
         }
         if isStream { queueEnds = true }
-        if answer == nil { answer = Self.stopping }
+        if answer == nil { answer = stopping }
         resume()
     }
 
@@ -368,14 +371,17 @@ public final class Exchange {
     func abandon() {
         if upgraded != nil, let link { return link.cut() }
         queueEnds = true
-        if answer == nil { answer = Self.stopping }
+        if answer == nil { answer = stopping }
         resume()
     }
 
-    private static var stopping: Answer {
-        .whole(
-            Head(status: 503, type: "text/plain", headers: [("Retry-After", "1"), HTTPServer.stops]),
-            Array("the daemon stops\n".utf8))
+    private var stopping: Answer {
+        let isUntaken = !hasBegun && !server.hasBegun
+        return .whole(
+            Head(
+                status: 503, type: "text/plain",
+                headers: isUntaken ? [("Retry-After", "1"), HTTPServer.stops] : []),
+            Array("the daemon stops\(isUntaken ? "" : "; what was asked for may have been done")\n".utf8))
     }
 
     /// Nobody waits for the answer any more, or it is complete.

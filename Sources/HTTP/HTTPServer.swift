@@ -25,6 +25,8 @@ public final class HTTPServer {
     private var isStopping = false
     /// Nobody new is served; who is there is told so.
     private(set) var isDraining = false
+    /// Of some that have no answer yet, what they ask for may have been done.
+    private(set) var hasBegun = false
     private var bodiesBytes = 0
     private var listener: Listener?
     private var connections: [ObjectIdentifier: Connection] = [:]
@@ -64,8 +66,11 @@ public final class HTTPServer {
 
     /// Takes no more connections, and ends those that are there: answers under way are sent whole, streams end, and who
     /// asks for something new learns that the connection closes. `done` is called when nobody is left, or when time is up.
-    public func drain(ms: Int64, _ done: @escaping () -> Void) {
+    ///
+    /// - Parameter hasBegun: what is asked for and has no answer yet may have been done; false: nothing was.
+    public func drain(ms: Int64, hasBegun: Bool, _ done: @escaping () -> Void) {
         isDraining = true
+        self.hasBegun = hasBegun
         listener?.close()
         for connection in connections.values { connection.exchange?.leave() }
         run()

@@ -117,8 +117,11 @@ public final class Loop {
         report(.inputs([.request(Request(id: number, principal: actor, verb: verb, trace: trace, once: once))]))
     }
 
-    /// It ends: what it was asked for and has not answered was not done.
+    /// It ends: what it refuses was not done.
     public var isStopping: Bool { !conductor.isRunning }
+
+    /// The store may keep what it was given last, or not: nobody knows yet, or will.
+    public var isCommitting: Bool { conductor.committing != nil }
 
     /// Takes nothing new, lets the running commit end, then calls `done`. Agents run on.
     ///

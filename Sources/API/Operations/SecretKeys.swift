@@ -5,6 +5,7 @@ import Values
 extension Server {
     /// Takes a new key and seals all Secrets with it; answers when none is sealed with an older one.
     func rotateSecrets(_ call: Call) {
+        call.exchange.hasBegun = true
         loop.reseal(onRotate) { result in
             switch result {
             case .success(let keys):
