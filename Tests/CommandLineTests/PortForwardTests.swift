@@ -77,6 +77,13 @@ import agentos_apply
             // The daemon tells of it, and who asked.
             let why = world.run("why", "echo")
             #expect(why.output.contains("connections to its ports were opened"), "\(why.text)")
+            let code = """
+                import sqlite3, sys
+                db = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+                for (detail,) in db.execute("select detail from audit where verb = 'port-forward'"): print(detail)
+                """
+            let audit = world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 30_000)
+            #expect(audit.output.contains(": ports \(port)\n"), "\(audit.text)")
         }
     }
 

@@ -15,7 +15,8 @@ extension Server {
             let replica = try ReplicaName(call)
             let face = try PortFace(call)
             loop.submit(
-                actor: call.principal, trace: call.trace.id, .forward(replica.agent, ordinal: replica.ordinal)
+                actor: call.principal, trace: call.trace.id,
+                .forward(replica.agent, ordinal: replica.ordinal, ports: face.ports)
             ) { [self] answer in
                 let found = loop.engine.state.objects[replica.agent]?.agent?.replicas.first {
                     $0.ordinal == replica.ordinal
@@ -23,6 +24,9 @@ extension Server {
                 guard case .execution(let id, let driver) = answer, let run = found?.phase.run, run.id == id else {
                     return call.reply(answer, loop.engine.state)
                 }
+                // What a client reaches is in the audit before it does.
+                var told = Set(face.ports)
+                let (principal, trace) = (call.principal, call.trace.id)
                 relay(call, face) { [loop] port, report in
                     // The conversation may outlive the run, whose address somebody else has then.
                     let now = loop.engine.state.objects[replica.agent]?.agent?.replicas.first {
@@ -30,7 +34,18 @@ extension Server {
                     }
                     guard let phase = now?.phase, phase.isLive, let live = phase.run, live.id == run.id, !live.isFrozen
                     else { return report(.refused("its run has ended")) }
-                    loop.dial(live, driver: driver, port: port, report: report)
+                    guard told.insert(port).inserted else {
+                        return loop.dial(live, driver: driver, port: port, report: report)
+                    }
+                    loop.submit(
+                        actor: principal, trace: trace,
+                        .forward(replica.agent, ordinal: replica.ordinal, ports: [port])
+                    ) { answer in
+                        guard case .execution(live.id, _) = answer else {
+                            return report(.refused("its run has ended, or the daemon cannot write of it"))
+                        }
+                        loop.dial(live, driver: driver, port: port, report: report)
+                    }
                 }
             }
         } catch {
@@ -99,17 +114,25 @@ private enum PortFace {
             return
         }
         let version = handshake.subprotocol.flatMap(WebSocketPorts.Version.init) ?? .v4
-        self = .webSocket(handshake, version, try Self.ports(call.parameters[Query.ports] ?? []))
+        self = .webSocket(handshake, version, try Self.read(call.parameters[Query.ports] ?? []))
     }
 
     /// The same port may be named twice: each time it is another connection.
-    private static func ports(_ words: [String]) throws(Failure) -> [UInt16] {
+    private static func read(_ words: [String]) throws(Failure) -> [UInt16] {
         let numbers = words.flatMap { $0.split(separator: ",").map(String.init) }
         let ports = numbers.compactMap { UInt16($0) }.filter { $0 > 0 }
         guard ports.count == numbers.count, (1...WebSocketPorts.portsMax).contains(ports.count) else {
             throw .badRequest("ports: expected 1 to \(WebSocketPorts.portsMax) numbers from 1 to 65535")
         }
         return ports
+    }
+
+    /// What is known before the first connection.
+    var ports: [UInt16] {
+        switch self {
+        case .spdy, .tunnel: []
+        case .webSocket(_, _, let ports): Set(ports).sorted()
+        }
     }
 
     func upgrade(_ call: Call) -> UpgradedConnection? {

@@ -21,7 +21,7 @@ public struct Request: Sendable {
         /// Allows a command beside a running replica.
         case execute(ObjectKey, ordinal: Int, command: [String])
         /// Allows connections to ports of a running replica.
-        case forward(ObjectKey, ordinal: Int)
+        case forward(ObjectKey, ordinal: Int, ports: [UInt16])
 
         /// A deletion without conditions.
         public static func delete(_ key: ObjectKey, graceMs: Int64?) -> Verb {

@@ -22,9 +22,14 @@ extension Work {
             case .forgetSink(let name): return try forgetSink(name, by: principal)
             case .execute(let key, let ordinal, let command):
                 return try execute(key, ordinal, command, by: principal)
-            case .forward(let key, let ordinal):
+            case .forward(let key, let ordinal, let ports):
                 let (object, run) = try running(key, ordinal)
-                draft.audit("port-forward", key, object.uid, by: principal, detail: "run \(run.id.text)")
+                // Those who name their ports later are asked about again for each.
+                if !ports.isEmpty {
+                    let words = ports.map(String.init).joined(separator: ", ")
+                    draft.audit(
+                        "port-forward", key, object.uid, by: principal, detail: "run \(run.id.text): ports \(words)")
+                }
                 return .execution(run.id, driver: run.spec.driver)
             }
         } catch {
