@@ -59,7 +59,7 @@ struct Failure: Error {
         case .forbidden: (403, "Forbidden")
         case .expired: (410, "Expired")
         case .tooMany, .deliveryBehind: (429, "TooManyRequests")
-        case .unavailable: (503, "ServiceUnavailable")
+        case .unavailable, .notStored: (503, "ServiceUnavailable")
         }
     }
 }

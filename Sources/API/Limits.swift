@@ -52,7 +52,7 @@ extension Limits {
     /// Objects of one plan.
     static let plannedObjectsMax = 10_000
     /// Objects of a plan that is carried out: one step decides all of it, or nothing, and nobody else is served meanwhile.
-    static let performedObjectsMax = 2000
+    public static let performedObjectsMax = 2000
     /// Bytes of the place where an object of a plan is declared.
     static let placeBytesMax = 4096
     /// Entries of the audit that one explanation looks at, and Sources among those who are named in them.

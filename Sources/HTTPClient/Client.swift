@@ -46,6 +46,8 @@ package final class Client {
         case forbidden(String)
         /// Who answers is not whom we trust, or does not trust what we show.
         case untrusted(String)
+        /// This program cannot ask: it lacks a library, or may have no more descriptors or threads.
+        case unable(String)
         /// Somebody listens and says nothing: stopped, or overloaded.
         case silent(afterMs: Int64)
         /// The time of the request was up while the daemon was alive.

@@ -30,10 +30,19 @@ package struct Connection {
 }
 
 extension Client.Failure {
+    /// What to say when this program can open nothing more, whatever a library says of it; nil: it can.
+    static var noDescriptors: Client.Failure? {
+        let descriptor = dup(STDERR_FILENO)
+        if descriptor >= 0 { close(descriptor) }
+        return descriptor < 0 && errno == EMFILE ? Client.Failure(connecting: EMFILE) : nil
+    }
+
     /// Why nobody could be reached.
-    fileprivate init(connecting error: Int32) {
+    init(connecting error: Int32) {
         let why = String(cString: strerror(error))
         switch error {
+        case EMFILE: self = .unable("it has as many files open as it may; 'ulimit -n' says and raises how many")
+        case ENFILE, ENOMEM, ENOBUFS: self = .unable("the machine has no room for another connection: \(why)")
         case EAGAIN: self = .silent(afterMs: 0)
         case EACCES, EPERM: self = .forbidden(why)
         default: self = .absent(why)

@@ -11,7 +11,12 @@ final class TLSConnection {
 
     /// - Parameter timeoutMs: for all of it, from the name of the server to the end of the handshake.
     init(_ server: RemoteDaemon, timeoutMs: Int64) throws(Client.Failure) {
-        if let problem = agentos_curl_problem() { throw .cut(String(cString: problem)) }
+        if let problem = agentos_curl_problem() {
+            if let full = Client.Failure.noDescriptors { throw full }
+            throw .unable(
+                "\(String(cString: problem)); install libcurl (Debian and Ubuntu: apt-get install libcurl4 or libcurl4t64)"
+            )
+        }
         guard let handle = agentos_curl_easy_init() else { preconditionFailure("libcurl has no memory for a handle") }
         self.handle = handle
         words[0] = 0
@@ -22,7 +27,7 @@ final class TLSConnection {
         _ = agentos_curl_long(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(timeoutMs))
         secure(server)
         let code = agentos_curl_easy_perform(handle)
-        if code != CURLE_OK { throw failure(code, timeoutMs: timeoutMs) }
+        if code != CURLE_OK { throw Client.Failure.noDescriptors ?? failure(code, timeoutMs: timeoutMs) }
     }
 
     deinit {

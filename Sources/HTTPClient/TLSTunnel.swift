@@ -23,7 +23,7 @@ struct TLSTunnel: Sendable {
 
     init(_ server: RemoteDaemon) throws(Client.Failure) {
         var pair: [Int32] = [0, 0]
-        guard agentos_socket_pair(&pair) == 0 else { throw .cut(String(cString: strerror(errno))) }
+        guard agentos_socket_pair(&pair) == 0 else { throw Client.Failure(connecting: errno) }
         near = pair[0]
         let far = pair[1]
         let isStarted = tryThread(name: "tls") { [outcome] in
@@ -43,7 +43,7 @@ struct TLSTunnel: Sendable {
         guard isStarted else {
             close(near)
             close(far)
-            throw .cut("there is no thread for another connection")
+            throw .unable("there is no thread for another connection; 'ulimit -u' says how many there may be")
         }
     }
 }

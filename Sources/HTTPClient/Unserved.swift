@@ -42,8 +42,8 @@ struct Unserved {
         switch result {
         case .success(let response): response.isOfOneThatStops
         case .failure(.absent): true
-        case .failure(.forbidden), .failure(.untrusted), .failure(.silent), .failure(.late), .failure(.cut),
-            .failure(.tooLarge), .failure(.notUnderstood):
+        case .failure(.forbidden), .failure(.untrusted), .failure(.unable), .failure(.silent), .failure(.late),
+            .failure(.cut), .failure(.tooLarge), .failure(.notUnderstood):
             false
         }
     }

@@ -255,7 +255,8 @@ public final class Loop {
         case .release: break  // by the caller, with what readers were shown before
         case .refuse(let step):
             published.refuse(step, engine.state)
-            for (id, _) in step.answers { answers.removeValue(forKey: id)?.answer(.failure(.unavailable)) }
+            let refusal = conductor.storeProblem.map { Refusal.notStored($0) } ?? .unavailable
+            for (id, _) in step.answers { answers.removeValue(forKey: id)?.answer(.failure(refusal)) }
         case .close:
             storeThread.run { [store, inbox] in
                 store.finish()

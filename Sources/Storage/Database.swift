@@ -1,5 +1,6 @@
 import CPages
 import CSQLite
+import Glibc
 import Reconciler
 
 /// One SQLite connection with cached statements; closed when the owner goes away.
@@ -121,20 +122,26 @@ struct Database: ~Copyable {
         let message = String(cString: sqlite3_errmsg(handle))
         let words = "\(message) (SQLite code \(sqlite3_extended_errcode(handle)))"
         switch code & 0xff {
-        case SQLITE_FULL: return .retry("the disk is full: \(words)")
-        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_INTERRUPT: return .retry(words)
+        case SQLITE_FULL: return noRoom(words)
+        case SQLITE_BUSY, SQLITE_LOCKED, SQLITE_NOMEM, SQLITE_INTERRUPT: return .retry("\(words); try again")
         default:
             // A full disk also shows as an I/O error of a write.
             let extended = sqlite3_extended_errcode(handle)
             let writeErrors = [
                 SQLITE_IOERR | (3 << 8), SQLITE_IOERR | (4 << 8), SQLITE_IOERR | (6 << 8), SQLITE_IOERR | (19 << 8),
             ]
-            if writeErrors.contains(extended), sqlite3_system_errno(handle) == 28 {
-                return .retry("the disk is full: \(words)")
+            if writeErrors.contains(extended), [ENOSPC, EDQUOT].contains(sqlite3_system_errno(handle)) {
+                return noRoom(words)
             }
             let page = Pages.takeDamaged().map { "page \($0) is not as it was written: " } ?? ""
             return .fatal("\(page)\(words) in: \(sql.prefix(120))")
         }
+    }
+
+    private func noRoom(_ words: String) -> StoreFailure {
+        let path = sqlite3_db_filename(handle, "main").map { String(cString: $0) } ?? ""
+        let place = DiskRoom(path)?.words ?? "the disk is full"
+        return .retry("\(place); make room there, then try again: \(words)")
     }
 
     /// Copies the whole database into a new file while it is in use.

@@ -102,6 +102,7 @@ import agentos_apply
             (.silent(afterMs: 20_000), .timeout, "has said nothing for 20 s"), (.late(afterMs: 5000), .timeout, "5 s"),
             (.cut("x"), .failure, "not complete"), (.tooLarge(bytesMax: 1 << 20), .failure, "larger than 1 MiB"),
             (.notUnderstood("x"), .failure, "not understood"),
+            (.unable("x"), .failure, "this program cannot speak to /s: x"),
         ]
         for (failure, code, words) in table {
             let problem = CommandProblem(failure, .socket("/s"))

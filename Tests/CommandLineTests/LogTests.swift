@@ -53,6 +53,37 @@ import agentos_apply
         #expect(throws: Mistake.self) { try LinePattern("(") }
     }
 
+    /// Wherever a daemon ended, and however its successor's answer comes: nothing is shown twice, and nothing is missing.
+    @Test func followingGoesOnWhereItWas() {
+        let stamps = [1, 1, 2, 3, 3, 3].map { "2026-01-01T00:00:00.00000000\($0)Z" }
+        let lines = ["a", "", "2026 b c", "a", "a", "2026-01-01T00:00:00.000000009Z d"]
+        let stamped = zip(stamps, lines).map { "\($0) \($1)\n" }.joined()
+        let plain = lines.joined(separator: "\n") + "\n"
+        let bytes = Array(stamped.utf8)
+        for keepsTimes in [false, true] {
+            for cut in 0...bytes.count {
+                for pieceBytes in [1, 7, 1000] {
+                    var place = LogPlace(keepsTimes: keepsTimes)
+                    var out = place.take(bytes[..<cut])
+                    place.resume()
+                    // The daemon is asked for lines since the last time that was seen, which is finer than it goes.
+                    for start in stride(from: 0, to: bytes.count, by: pieceBytes) {
+                        out += place.take(bytes[start..<min(start + pieceBytes, bytes.count)])
+                    }
+                    out += place.end()
+                    let shown = String(decoding: out, as: UTF8.self)
+                    #expect(shown == (keepsTimes ? stamped : plain), "cut at \(cut), in pieces of \(pieceBytes)")
+                }
+            }
+        }
+        // What has no end yet is shown at once, and what another line stands in goes on without a time.
+        var place = LogPlace(keepsTimes: false)
+        func take(_ text: String) -> String { String(decoding: place.take(text.utf8), as: UTF8.self) }
+        #expect(take("2026-01-01T00:00:00.000000001Z login: ") == "login: ")
+        #expect(take("\n2026-01-01T00:00:00.000000002Z error\nme") == "\nerror\nme")
+        #expect(take("\n\u{fe}\n") == "\n\u{fe}\n")
+    }
+
     @Test func allReplicasAreShownWithTheirNames() {
         inWorld { world in
             let loud = "i=0; while [ $i -lt 3 ]; do echo line $i; i=$((i+1)); done; printf open; \(World.stays)"

@@ -171,6 +171,42 @@ import agentos_apply
         }
     }
 
+    /// What this program lacks is told as that, not as something about the daemon.
+    @Test func whatTheClientLacksIsToldAsSuch() {
+        served { world, config in
+            let words = "exec \(World.program) --kubeconfig \(config) get agents"
+            let few = world.spawn(["sh", "-c", "ulimit -n 5; \(words)"])
+            #expect(few.code == 1 && few.error.contains("as many files open as it may"), "\(few.text)")
+            #expect(!few.error.contains("daemon start") && !few.error.contains("install"), "\(few.text)")
+            // A library that cannot be loaded, as on a machine without it.
+            let library = world.write("libcurl.so.4", "no library")
+            world.moreEnvironment = ["LD_LIBRARY_PATH=\(world.directory)"]
+            let none = world.run("--kubeconfig", config, "get", "agents")
+            world.moreEnvironment = []
+            #expect(none.code == 1 && none.error.contains("install libcurl"), "\(none.text)")
+            #expect(none.error.contains(library) && !none.error.contains("not complete"), "\(none.text)")
+        }
+    }
+
+    /// Three descriptors each: more than a shell allows a program that does not ask for more.
+    @Test func moreLogsAreFollowedThanDescriptorsAreUsual() {
+        served { world, config in
+            let quiet = world.write(
+                "quiet.yaml", World.agent("quiet", "echo here; \(World.stays)", "replicas: 100"))
+            #expect(world.run("apply", "-f", quiet, "--wait").code == 0)
+            let (out, err) = ("\(world.directory)/followed", "\(world.directory)/followed.err")
+            let pid = World.start(
+                ["sh", "-c", "ulimit -S -n 64; exec \(World.program) --kubeconfig \(config) logs -f quiet"],
+                world.environment, nil, out, err)
+            World.until("all are followed: \(World.read(err))") {
+                World.read(out).split(separator: "\n").count { $0.hasSuffix("here") } == 100 || !World.isAlive(pid)
+            }
+            #expect(World.isAlive(pid), "\(World.read(err))")
+            World.kill(pid, SIGTERM)
+            _ = World.wait(pid)
+        }
+    }
+
     @Test func aUserHasHisOwnRightsAndHisContextsNamespace() {
         served { world, config in
             world.run("create", "ns", "team")

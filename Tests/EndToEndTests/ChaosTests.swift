@@ -190,6 +190,8 @@ import Values
         let refused = command("-f", path)
         #expect(refused.code == 1, "\(refused.text)")
         #expect(refused.error.contains("could not be stored; nothing was changed"), "\(refused.text)")
+        #expect(refused.error.contains("the file system \(mount.directory) is full: "), "\(refused.text)")
+        #expect(refused.error.contains("of 6 MiB are free; make room there, then try again"), "\(refused.text)")
         #expect(command("daemon", "status").code == 1)
         #expect(World.isAlive(pid))
         World.kill(brief, SIGKILL)

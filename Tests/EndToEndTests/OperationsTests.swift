@@ -230,6 +230,25 @@ import Values
         }
     }
 
+    @Test func aRestoreThatNoDaemonComesBackFromIsToldSoon() {
+        inWorld { world in
+            let tokens = world.write("tokens", "0123456789abcdef0,ada,1\n")
+            chmod(tokens, 0o600)
+            #expect(world.start("--token-auth-file", tokens).code == 0, "\(world.log)")
+            world.apply(World.agent("one", World.stays), "--wait")
+            let pid = world.pid("one")
+            #expect(world.run("backup", "\(world.directory)/copy").code == 0)
+            // The daemon that starts again cannot read what it was given.
+            unlink(tokens)
+            let ended = world.run("restore", "\(world.directory)/copy", "--timeout", "1h")
+            #expect(ended.code == 4 && ended.error.contains("the daemon has ended"), "\(ended.text)")
+            #expect(ended.error.contains("The backup waits as \(world.state)/store/restore.db"), "\(ended.text)")
+            #expect(World.isAlive(pid))
+            world.startDaemon()
+            #expect(!World.exists("\(world.state)/store/restore.db"))
+        }
+    }
+
     @Test func manyAgentsStartAndStopAndLeaveNothing() {
         inWorld { world in
             let manifest = (0..<200).map { World.agent("agent-\($0)", "exec sleep 1000") }.joined()

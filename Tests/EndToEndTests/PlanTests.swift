@@ -57,6 +57,18 @@ import Values
         }
     }
 
+    @Test func aPlanThatCannotBeCarriedOutIsNotKept() {
+        inWorld { world in
+            world.startDaemon()
+            let maps = (0...2000).map { "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: m\($0)}\n---\n" }.joined()
+            let path = world.write("maps.yaml", maps)
+            let kept = world.run("plan", "-f", path, "--out", "\(world.directory)/plan.json")
+            #expect(kept.code == 3 && kept.error.contains("2001 objects are more than the 2000"), "\(kept.text)")
+            #expect(!World.exists("\(world.directory)/plan.json"))
+            #expect(world.run("plan", "-f", path).code == 2)
+        }
+    }
+
     @Test func aPlanIsRefusedWhenThingsHaveMoved() {
         inWorld { world in
             world.startDaemon()

@@ -60,6 +60,43 @@ import Values
         }
     }
 
+    /// Each line once, under whichever daemon it was written; and who follows learns that none serves any more.
+    @Test func logsAreFollowedOn() {
+        inWorld { world in
+            let loud = "i=0; while [ ! -e enough ]; do i=$((i+1)); echo line $i; sleep 0.01; done; printf end; exit 0"
+            world.apply(World.agent("loud", loud, "restartPolicy: OnFailure"))
+            world.apply(World.agent("quiet", "echo here; \(World.stays)"), "--wait")
+            let one = world.begin("logs", "-f", "loud")
+            let all = world.begin("logs", "-f", "-A", "--timestamps")
+            let quiet = world.begin("logs", "-f", "quiet")
+            for _ in 0..<3 {
+                let shown = [one, all].map { lines($0.output) }
+                World.until("they are followed") { zip([one, all], shown).allSatisfy { lines($0.output) > $1 + 5 } }
+                #expect(world.run("daemon", "start", "--replace").code == 0, "\(world.log)")
+            }
+            world.killDaemon()
+            world.startDaemon()
+            world.write("\(World.openPath(world.pid("loud"), "cwd"))/enough", "")
+            #expect(World.wait(one.pid) == 0)
+            let written = World.read(one.output)
+            let count = lines(one.output) - 1
+            #expect(
+                count > 15 && written == (1...count).map { "line \($0)\n" }.joined() + "end", "\(written.suffix(500))")
+            func told() -> [String] {
+                World.read(all.output).split(separator: "\n").filter { $0.contains("loud") }.map {
+                    $0.split(separator: "Z ").last.map(String.init) ?? ""
+                }
+            }
+            World.until("all of it is there, too") { told().last == "end" }
+            #expect(told() == (1...count).map { "line \($0)" } + ["end"])
+            #expect(World.isAlive(all.pid) && World.isAlive(quiet.pid))
+            #expect(world.run("daemon", "stop").code == 0)
+            #expect(World.wait(quiet.pid) == 4, "the daemon is gone, and that is no end of the log")
+            #expect(World.wait(all.pid) == 4)
+            #expect(World.read(quiet.output) == "here\n")
+        }
+    }
+
     @Test func whereNoDaemonServesOneIsStarted() {
         inWorld { world in
             let result = world.run("daemon", "start", "--replace")

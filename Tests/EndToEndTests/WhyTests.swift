@@ -175,6 +175,16 @@ import Values
                     says: "is Starting", "its start waits until a sink that is required has the events that tell of it",
                     "archive", "see what the sink lacks: agentos-apply outbox sinks")
                 #expect(world.run("outbox", "sinks").output.contains("archive"))
+                // Shown, too, when it is drawn again and again.
+                let drawn = "\(world.directory)/drawn"
+                let watch = World.start(
+                    ["script", "-qfec", "TERM=xterm exec \(World.program) status -w", "/dev/null"], world.environment,
+                    nil, drawn, "\(drawn).err")
+                World.until("it is drawn: \(World.read(drawn).suffix(300))") {
+                    World.read(drawn).contains("sink archive, which starts wait for, takes no events now")
+                }
+                World.kill(watch, SIGTERM)
+                _ = World.wait(watch)
                 for verb in ["status", "doctor"] {
                     World.until("\(verb) names it") {
                         world.run(verb).output.contains("sink archive, which starts wait for, takes no events now")

@@ -164,6 +164,8 @@ final class LogFollower {
         guard let next = server.loop.logs(request, driver: driver) else { return exchange.end() }
         session.close()
         session = next
+        // The stamp of the next run's first line would stand in the last of this one.
+        if timestamps, lines.isOpen { exchange.write([0x0a]) }
         lines = LogLines(timestamps: timestamps)
         pump()
     }

@@ -38,6 +38,9 @@ struct LogLines {
         }
     }
 
+    /// The line that was shown last has not ended.
+    var isOpen: Bool { shown != nil }
+
     /// Shows what has come of lines that have not ended.
     mutating func flush(into out: inout [UInt8]) {
         for stream in Stream.allCases {

@@ -18,11 +18,12 @@ final class NATSConnection {
 
     deinit {
         forget()
-        agentos_jsCtx_Destroy(stream)
-        // Waits for threads of the library, one of which may be connecting: here only where there is no thread for it.
-        let address = UInt(bitPattern: connection)
-        if !tryThread(name: "nats-end", { agentos_natsConnection_Destroy(OpaquePointer(bitPattern: address)) }) {
-            agentos_natsConnection_Destroy(connection)
+        // Waits for threads of the library, one of which may be connecting: whoever lets go of it does not. Where there is no
+        // thread for that, it stays until the process ends.
+        let (connection, stream) = (UInt(bitPattern: connection), UInt(bitPattern: stream))
+        _ = tryThread(name: "nats-end") {
+            agentos_jsCtx_Destroy(OpaquePointer(bitPattern: stream))
+            agentos_natsConnection_Destroy(OpaquePointer(bitPattern: connection))
         }
     }
 

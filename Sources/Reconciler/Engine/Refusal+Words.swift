@@ -32,7 +32,8 @@ extension Refusal {
             return
                 "too many events wait \(what); nothing new is taken until it is further, try again in "
                 + "\((retryAfterMs + 999) / 1000) s; see 'agentos-apply outbox sinks'"
-        case .unavailable: return "the change could not be stored; nothing was changed; try again"
+        case .unavailable: return "the daemon cannot take that now; nothing was changed; try again"
+        case .notStored(let why): return "the change could not be stored; nothing was changed: \(why)"
         }
     }
 
@@ -43,7 +44,9 @@ extension Refusal {
             .malformed(let key, _), .unfitting(let key, _):
             key
         case .forbidden(let key, _): key
-        case .notStuck, .noConsumer, .noSink, .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable: nil
+        case .notStuck, .noConsumer, .noSink, .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable,
+            .notStored:
+            nil
         }
     }
 
@@ -56,7 +59,7 @@ extension Refusal {
                 Cause(reason: .managerConflict, message: "conflict with \"\($0.manager)\"", field: $0.path)
             }
         case .notFound, .noReplica, .notStuck, .noConsumer, .noSink, .malformed, .unfitting, .conflict, .forbidden,
-            .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable:
+            .expired, .keyReused, .tooMany, .deliveryBehind, .unavailable, .notStored:
             []
         }
     }

@@ -28,6 +28,8 @@ public enum Refusal: Error, Sendable, Equatable {
     case deliveryBehind(sink: String?, retryAfterMs: Int64)
     /// Nothing was changed; the same may be asked again.
     case unavailable
+    /// The store has no room, or is busy: nothing was changed. In its own words.
+    case notStored(String)
 
     /// One field that stands against a request.
     public struct Cause: Sendable, Equatable {

@@ -127,11 +127,17 @@ package struct Awaiting {
         case .done, .failed, .missing: return nil
         case .unseen, .pending, .settling: break
         }
-        if let crashesMax, let object,
-            let crash = crashes[index].observe(object, objects[index].generation, crashesMax: crashesMax)
-        {
-            set(index, .failed)
-            return .crashed("\(name): failed: \(crash.message)", ordinal: crash.ordinal)
+        if let crashesMax, let object {
+            let known = crashes[index].count
+            if let crash = crashes[index].observe(object, objects[index].generation, crashesMax: crashesMax) {
+                set(index, .failed)
+                return .crashed("\(name): failed: \(crash.message)", ordinal: crash.ordinal)
+            }
+            // Ready again, and how it was in between nobody saw: it has not stayed up.
+            if crashes[index].count > known, case .settling = before {
+                set(index, .settling(untilMs: nowMs + Self.settleMs))
+                return nil
+            }
         }
         switch goal.judge(object, generation: objects[index].generation) {
         case .met(let phase):

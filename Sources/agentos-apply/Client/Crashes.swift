@@ -28,6 +28,9 @@ package struct Crashes {
             uniquingKeysWith: { first, _ in first })
     }
 
+    /// How often they have crashed, all together.
+    var count: Int { counts.values.reduce(0, +) }
+
     /// Why it is of no use to wait any longer; nil: it is.
     package mutating func observe(_ object: ObjectView, _ generation: Int, crashesMax: Int) -> Crash? {
         guard object.observedGeneration ?? 0 >= generation else { return nil }

@@ -100,7 +100,7 @@ extension Session {
             switch failure {
             case .late: return .late
             case .cut: return .ended
-            case .absent, .forbidden, .untrusted, .silent, .tooLarge, .notUnderstood: throw problem(failure)
+            case .absent, .forbidden, .untrusted, .unable, .silent, .tooLarge, .notUnderstood: throw problem(failure)
             }
         }
     }

@@ -1,3 +1,5 @@
+import CLinux
+import Glibc
 import HTTPClient
 import Manifests
 import Values
@@ -21,9 +23,17 @@ final class LogFollowing {
         case watch
     }
 
+    /// A replica that is followed, through all of its runs.
+    private struct Followed {
+        var text: LogText
+        var place: LogPlace
+        /// Of its agent.
+        var uid: Substring
+        var resumedMs: Int64?
+    }
+
     private var roles: [Role] = []
-    private var texts: [Int: LogText] = [:]
-    private var open: Set<LogSource> = []
+    private var open: [LogSource: Followed] = [:]
     private var waiting: [(Role, Client.Request)] = []
     /// Runs that were followed: what has ended is not shown again.
     private var seen: Set<String> = []
@@ -44,6 +54,8 @@ final class LogFollowing {
     }
 
     func run() throws {
+        // Each replica that is followed over TLS takes three.
+        OpenFiles.raise()
         try look(isLater: false)
         try session.stream(
             next: { [unowned self] in next() },
@@ -54,7 +66,6 @@ final class LogFollowing {
     private func next() -> Client.Request? {
         guard !waiting.isEmpty else { return nil }
         let (role, request) = waiting.removeFirst()
-        if case .log(let source) = role { texts[roles.count] = LogText(source, style) }
         roles.append(role)
         return request
     }
@@ -76,12 +87,14 @@ final class LogFollowing {
             guard let id = run.id else { continue }
             let source = LogSource(namespace: object.namespace, agent: object.name, ordinal: run.ordinal)
             let isNew = seen.insert(id).inserted
-            guard !open.contains(source), isNew else { continue }
+            guard open[source] == nil, isNew else { continue }
             guard open.count < Self.streamsMax else {
                 throw CommandProblem(
                     .invalid, "more than \(Self.streamsMax) replicas: choose fewer by names, -l LABELS or --replica")
             }
-            open.insert(source)
+            open[source] = Followed(
+                text: LogText(source, style), place: LogPlace(keepsTimes: style.needsTimes),
+                uid: id.prefix(Self.uidCount))
             hasBegun = true
             waiting.append((.log(source), request(source, isLater)))
         }
@@ -89,12 +102,11 @@ final class LogFollowing {
 
     private func take(_ index: Int, _ bytes: UnsafeRawBufferPointer) throws -> Bool {
         switch roles[index] {
-        case .log:
-            if style.isPlain {
-                try Terminal.write(Array(bytes)[...])
-            } else if let out = texts[index]?.take(bytes), !out.isEmpty {
-                try Terminal.write(out[...])
-            }
+        case .log(let source):
+            guard let text = open[source]?.place.take(bytes) else { return true }
+            // An agent's bytes need not be text, nor end with a line.
+            let out = style.isPlain ? text : open[source]?.text.take(text) ?? []
+            if !out.isEmpty { try Terminal.write(out[...]) }
         case .watch:
             return try changes.feed(bytes) { change in
                 if !change.isDeletion { try meet(change.object, isLater: true) }
@@ -107,15 +119,18 @@ final class LogFollowing {
     private func end(_ index: Int, _ result: Result<Client.Response, Client.Failure>) throws -> Bool {
         switch roles[index] {
         case .log(let source):
-            open.remove(source)
-            let rest = texts[index]?.end() ?? []
-            texts[index] = nil
-            if !rest.isEmpty { try Terminal.write(rest[...]) }
             switch result {
+            case .failure(.cut(let why)):
+                // The daemon has died, perhaps: whether another serves is seen by asking.
+                let isOver: Bool
+                do { isOver = try self.isOver(source) } catch { throw session.problem(.cut(why)) }
+                if !isOver { return resume(source) }
             case .failure(let failure): throw session.problem(failure)
             case .success(let response):
                 if !response.isSuccess, response.status != 404 { throw session.problem(response) }
+                if response.isSuccess, try !isOver(source) { return resume(source) }
             }
+            try close(source)
             // Of agents that are named nothing more is to be expected when all have ended.
             return names == nil || !open.isEmpty || !hasBegun || waiting.contains { !$0.0.isWatch }
         case .watch:
@@ -127,6 +142,45 @@ final class LogFollowing {
             try look(isLater: true)
             return true
         }
+    }
+}
+
+extension LogFollowing {
+    /// Digits that the id of a run begins with.
+    private static let uidCount = 32
+    private static let pauseUs: UInt32 = 200_000
+
+    /// Whether a replica writes nothing more; otherwise it was the daemon that ended.
+    private func isOver(_ source: LogSource) throws -> Bool {
+        let path = Session.path(.agent, namespace: source.namespace, name: source.agent)
+        let response = try session.answer(Client.Request("GET", path))
+        if response.status == 404 { return true }
+        if !response.isSuccess { throw session.problem(response) }
+        let agent = AgentView(ObjectView(try session.node(response)))
+        guard let run = agent.runs.first(where: { $0.ordinal == source.ordinal }), let id = run.id,
+            id.prefix(Self.uidCount) == open[source]?.uid
+        else { return true }
+        return ["Completed", "Stopped"].contains(run.phase) || (run.phase == "Failed" && agent.isNeverRestarted)
+    }
+
+    /// Goes on where it was.
+    private func resume(_ source: LogSource) -> Bool {
+        let now = agentos_boot_ms()
+        if let last = open[source]?.resumedMs, now - last < 1000 { usleep(Self.pauseUs) }
+        open[source]?.resumedMs = now
+        let time = open[source]?.place.time ?? ""
+        var request = request(source, !time.isEmpty)
+        if !time.isEmpty { request.query.append(("sinceTime", time)) }
+        open[source]?.place.resume()
+        waiting.append((.log(source), request))
+        return true
+    }
+
+    private func close(_ source: LogSource) throws {
+        guard var followed = open.removeValue(forKey: source) else { return }
+        let held = followed.place.end()
+        let rest = style.isPlain ? held : followed.text.take(held) + followed.text.end()
+        if !rest.isEmpty { try Terminal.write(rest[...]) }
     }
 }
 

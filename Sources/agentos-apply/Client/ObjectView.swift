@@ -84,6 +84,7 @@ struct AgentView {
     var command: [String] {
         ((spec?["command"]?.list ?? []) + (spec?["args"]?.list ?? [])).compactMap(\.string)
     }
+    var isNeverRestarted: Bool { spec?["restartPolicy"]?.string == "Never" }
     /// Names of the agents that this one depends on.
     var dependencies: [String] { spec?["dependsOn"]?.list?.compactMap { $0["name"]?.string } ?? [] }
 

@@ -121,13 +121,18 @@ extension SinkView {
     }
 }
 
+extension SinkView {
+    /// What is wrong with those of a list, a line each.
+    static func problems(_ list: Node) throws -> [String] { try list.items().compactMap { SinkView(node: $0).problem } }
+}
+
 extension Session {
     /// What is wrong with named sinks, a line each; nothing for those who may not list them.
     func sinkProblems() throws -> [String] {
         let response = try answer(Client.Request("GET", SinkView.path))
         if response.status == 403 { return [] }
         if !response.isSuccess { throw problem(response) }
-        return try node(response).items().compactMap { SinkView(node: $0).problem }
+        return try SinkView.problems(node(response))
     }
 }
 

@@ -94,15 +94,22 @@ extension Session {
 extension Session {
     private static let lastLinesMax = 5
     private static let lastLineCharactersMax = 400
+    private static let lastLinesMs: Int64 = 15_000
 
-    /// What a replica wrote last; nothing where that cannot be had, as it is told beside something else.
+    /// What a replica wrote last, or why that cannot be had; nothing where it wrote nothing.
     func lastLines(of agent: String, in namespace: String, ordinal: Int, ofRunBefore: Bool = false) -> [String] {
         let path = Self.path(.agent, namespace: namespace, name: agent)
         var request = Client.Request(
             "GET", "\(path)/log", query: [("ordinal", String(ordinal)), ("tailLines", String(Self.lastLinesMax))])
         if ofRunBefore { request.query.append(("previous", "true")) }
-        request.timeoutMs = 2000
-        guard let response = try? client.send(request), response.isSuccess else { return [] }
+        request.timeoutMs = Self.lastLinesMs
+        let response: Client.Response
+        do { response = try answer(request) } catch {
+            let why = (error as? CommandProblem)?.message.firstLine ?? "\(error)"
+            return ["(cannot be shown: \(why.printable); see 'agentos-apply logs \(agent) -n \(namespace)')"]
+        }
+        // There may be no log any more; those who may not read it learn nothing.
+        guard response.isSuccess else { return [] }
         // Control characters of an agent have no business on somebody's terminal.
         return String(decoding: response.body, as: UTF8.self).split(whereSeparator: \.isLineEnd).map { line in
             String(line.prefix(Self.lastLineCharactersMax)).printable

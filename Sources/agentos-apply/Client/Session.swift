@@ -85,7 +85,7 @@ struct Session {
         } catch {
             switch error {
             case .late(let ms): return .unusable(problem(.silent(afterMs: ms)))
-            case .silent, .forbidden, .untrusted: return .unusable(problem(error))
+            case .silent, .forbidden, .untrusted, .unable: return .unusable(problem(error))
             case .absent, .cut, .tooLarge, .notUnderstood: return .absent
             }
         }
@@ -150,6 +150,7 @@ extension CommandProblem {
             self.init(.noDaemon, "no daemon answers at \(name) (\(why))\n\(endpoint.whenAbsent)")
         case .forbidden(let why):
             self.init(.failure, "the daemon at \(name) may not be spoken to: \(why); it serves its own user and root")
+        case .unable(let why): self.init(.failure, "this program cannot speak to \(name): \(why)")
         case .untrusted(let why): self.init(.failure, "no trust with \(name): \(why)\(endpoint.whenUntrusted)")
         case .silent(let ms):
             let who = holder.map { " with pid \($0)" } ?? ""

@@ -20,6 +20,15 @@ final class StatusBoard {
     private var version = "0"
     private var changes = ChangeReader()
     private var hasRequest = false
+    /// What is wrong with sinks, and how that is asked again and again beside the watch.
+    private var sinks: [String] = []
+    private var sinksDueMs: Int64 = 0
+    private var sinksAnswer: [UInt8] = []
+    private var roles: [Role] = []
+
+    private enum Role { case watch, sinks }
+
+    private static let sinksMs: Int64 = 2_000
 
     init(
         _ session: Session, namespace: String?, query: [(String, String)], names: Set<String>, isWide: Bool,
@@ -32,6 +41,8 @@ final class StatusBoard {
         self.isWide = isWide
         self.isTree = isTree
     }
+
+    private var asksSinks: Bool { names.isEmpty }
 
     private func load() throws {
         let listing = try session.list(.agent, namespace: namespace, query: query) { node -> ObjectView? in
@@ -59,7 +70,7 @@ final class StatusBoard {
         } else {
             try Terminal.print(isTree ? picture.tree : picture.table)
         }
-        for line in try names.isEmpty ? session.sinkProblems() : [] {
+        for line in try asksSinks ? session.sinkProblems() : [] {
             try Terminal.print("\n\(line); 'agentos-apply outbox sinks' shows them")
         }
         for (index, problem) in picture.problems.enumerated() {
@@ -76,11 +87,14 @@ final class StatusBoard {
     /// Draws anew in the same place whenever something has come.
     func follow() throws -> ExitCode {
         try load()
+        sinks = try asksSinks ? session.sinkProblems() : []
+        sinksDueMs = agentos_boot_ms() + Self.sinksMs
         try draw(clears: true)
         try session.stream(
             next: { [unowned self] in request() },
-            take: { [unowned self] _, bytes in try take(bytes) },
-            end: { [unowned self] _, result in
+            take: { [unowned self] index, bytes in try take(roles[index], bytes) },
+            end: { [unowned self] index, result in
+                if roles[index] == .sinks { return try endSinks(result) }
                 if case .success(let response) = result, !response.isSuccess, response.status != 410 {
                     throw session.problem(response)
                 }
@@ -95,15 +109,40 @@ final class StatusBoard {
     }
 
     private func request() -> Client.Request? {
-        if hasRequest { return nil }
+        if hasRequest { return sinksRequest() }
         hasRequest = true
+        roles.append(.watch)
         var request = Client.Request("GET", Session.path(.agent, namespace: namespace), query: query)
         request.query += [("watch", "true"), ("resourceVersion", version)]
         request.timeoutMs = nil
         return request
     }
 
-    private func take(_ bytes: UnsafeRawBufferPointer) throws -> Bool {
+    private func sinksRequest() -> Client.Request? {
+        guard asksSinks, agentos_boot_ms() >= sinksDueMs else { return nil }
+        sinksDueMs = .max
+        roles.append(.sinks)
+        return Client.Request("GET", SinkView.path)
+    }
+
+    /// What was known stays when there is no answer: the daemon may be on its way.
+    private func endSinks(_ result: Result<Client.Response, Client.Failure>) throws -> Bool {
+        let bytes = sinksAnswer
+        sinksAnswer = []
+        sinksDueMs = agentos_boot_ms() + Self.sinksMs
+        guard case .success(let response) = result, response.isSuccess else { return true }
+        let found = try SinkView.problems(session.node(Client.Response(body: bytes)))
+        if found == sinks { return true }
+        sinks = found
+        try draw(clears: false)
+        return true
+    }
+
+    private func take(_ role: Role, _ bytes: UnsafeRawBufferPointer) throws -> Bool {
+        if role == .sinks {
+            sinksAnswer += bytes
+            return true
+        }
         var hasChanged = false
         let goesOn = try changes.feed(bytes) { change in
             hasChanged = meet(change) || hasChanged
@@ -130,12 +169,12 @@ final class StatusBoard {
         let picture = picture
         let text = isTree ? picture.tree : picture.table
         var lines = text.split(separator: "\n", omittingEmptySubsequences: false).dropLast()
-        let room = max(2, (Terminal.rows ?? 24) - 2)
+        let room = max(2, (Terminal.rows ?? 24) - 2 - sinks.count)
         let more = lines.count - room
         if more > 0 { lines = lines.prefix(room) }
         let foot = picture.summary + (more > 0 ? "; \(more) more lines have no room here" : "")
         // Without wrapping, each line stays one; each ends whatever stood behind it before.
-        let screen = (lines.map(String.init) + [foot]).map { "\($0)\u{1b}[K" }.joined(separator: "\n")
+        let screen = (lines.map(String.init) + sinks + [foot]).map { "\($0)\u{1b}[K" }.joined(separator: "\n")
         try Terminal.write(
             Array("\u{1b}[?7l\(clears ? "\u{1b}[2J" : "")\u{1b}[H\(screen)\u{1b}[J\u{1b}[?7h\n".utf8)[...])
     }

@@ -45,7 +45,7 @@ final class Daemon {
         umask(0o077)
         // Each commit would give its pages back to the kernel and fault them in again.
         agentos_keep_free_memory(Self.heapKeptBytes)
-        let openFiles = raiseOpenFiles()
+        let openFiles = OpenFiles.raise()
         let passed = try PassedSocket.find(Paths.environment, pid: getpid())
         if let passed, passed.path != paths.socket {
             throw CommandProblem(
@@ -94,15 +94,6 @@ final class Daemon {
         do throws(StoreFailure) {
             _ = try SecretKeySource.ring(settings, paths, supervisor: supervisor).read()
         } catch { throw CommandProblem(.storeFailure, error.words) }
-    }
-
-    private static func raiseOpenFiles() -> Int64 {
-        var limit = rlimit()
-        getrlimit(__rlimit_resource_t(7), &limit)  // RLIMIT_NOFILE
-        let before = limit.rlim_cur
-        limit.rlim_cur = limit.rlim_max
-        setrlimit(__rlimit_resource_t(7), &limit)
-        return Int64(clamping: min(before, 1 << 20))
     }
 
     private func serve(on taken: Replacement?, stopping signals: Int32) throws -> ExitCode {

@@ -59,12 +59,11 @@ struct Logs: Verb {
         let isOne = ordinal != nil ? agents.count == 1 : replicas <= 1
         if !hasNoPrefix, prefixes || isChosen || !isOne { style.prefix = scope.isAll ? .namespace : .replica }
         if follows, !isOfThePrevious, attempt == nil {
-            let needsTimes = style.needsTimes
             let following = LogFollowing(
                 session, style, namespace: namespace, query: query, names: names, ordinal: ordinal
             ) { source, isLater in
-                // Of a replica that comes later, everything is new.
-                request(source, needsTimes: needsTimes, follows: true, isWhole: isLater)
+                // Of a replica that comes later, everything is new; times tell where to go on under another daemon.
+                request(source, needsTimes: true, follows: true, isWhole: isLater)
             }
             try following.run()
             return code

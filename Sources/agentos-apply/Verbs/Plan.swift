@@ -1,3 +1,4 @@
+import API
 import Manifests
 import Values
 
@@ -46,6 +47,12 @@ struct Plan: Verb {
             return PlanFile(.source(namespace: manifests.namespace ?? "default", name: source, isForced: isForced))
         }
         let manifests = try ManifestFiles.read(manifests, invocation)
+        if out != nil, manifests.count > Limits.performedObjectsMax {
+            throw CommandProblem(
+                .invalid,
+                "--out: \(manifests.count) objects are more than the \(Limits.performedObjectsMax) that a plan is carried "
+                    + "out with; plan parts of it, such as a directory each, or leave --out away")
+        }
         if out != nil, let piped = manifests.first(where: { $0.kind == .secret && $0.file == "<stdin>" }) {
             throw CommandProblem(
                 .invalid,

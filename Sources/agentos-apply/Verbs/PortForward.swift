@@ -90,6 +90,7 @@ struct PortForward: Verb {
     /// Until this program is ended.
     private func serve(_ listeners: [Listener], _ session: Session, _ path: String) throws -> Never {
         agentos_ignore_sigpipe()
+        OpenFiles.raise()
         let room = Room(Self.connectionsMax)
         let (endpoint, ordinal) = (session.endpoint, ordinal ?? 0)
         while true {

@@ -42,15 +42,37 @@ struct Restore: Verb {
         }
         // The daemon restarts; it is back when it answers and the file has been taken.
         let end = agentos_boot_ms().addingSaturated(timeout.ms)
+        var lastAliveMs = agentos_boot_ms()
         repeat {
             if access("\(store)/restore.db", F_OK) != 0, isReady(session) {
                 try Terminal.print("restored; the replaced database is kept in \(store)")
                 return .success
             }
+            let holder = LockHolder.find(paths)
+            let now = agentos_boot_ms()
+            if holder?.isAlive == true { lastAliveMs = now }
+            let patienceMs = holder?.isManaged == true ? Self.managedMs : Self.unmanagedMs
+            guard now - lastAliveMs < patienceMs else { throw ended(paths, store) }
             usleep(50_000)
         } while agentos_boot_ms() < end
         throw CommandProblem(
             .timeout, "the daemon has not come back yet, and may still read the backup; see \(paths.state)/daemon.log")
+    }
+
+    /// How long no daemon may be there until it has ended for good. It starts again as the same process; a service manager
+    /// may make another one.
+    private static let unmanagedMs: Int64 = 3_000
+    private static let managedMs: Int64 = 30_000
+
+    private func ended(_ paths: Paths, _ store: String) -> CommandProblem {
+        let waits = access("\(store)/restore.db", F_OK) == 0
+        return CommandProblem(
+            .noDaemon,
+            "the daemon has ended, and no other has started; agents run on. "
+                + (waits
+                    ? "The backup waits as \(store)/restore.db: the next start takes it, unless you remove it."
+                    : "The backup was taken.")
+                + " \(paths.state)/daemon.log, or the service manager's log, says why it ended.")
     }
 
     private func isReady(_ session: Session) -> Bool {

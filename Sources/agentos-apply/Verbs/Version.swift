@@ -22,6 +22,7 @@ struct Version: Verb {
             switch error {
             case .absent: break
             case .forbidden, .untrusted, .silent, .late, .cut, .tooLarge, .notUnderstood: daemon = "does not answer"
+            case .unable(let why): daemon = "cannot be asked: \(why)"
             }
         }
         try Terminal.print("daemon \(daemon)")
