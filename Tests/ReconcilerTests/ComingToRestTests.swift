@@ -4,6 +4,7 @@ import Testing
 import Values
 
 @testable import Reconciler
+@testable import Simulation
 
 /// What was not at rest, or never came to it, in a life of the simulation.
 @Suite struct ComingToRestTests {
@@ -73,5 +74,37 @@ import Values
         #expect(house[.agent("a")]?.agent?.summary.isReady == false)
         #expect(house[.agent("a")]?.agent?.summary.condition(.progressing)?.reason == .working)
         #expect(house[key]?.source?.condition(.ready)?.reason == .progressing)
+    }
+
+    /// As after a backup that was made before the agent was scaled up: its runs are there, and no record of their ordinals.
+    @Test mutating func whatRanInAnOrdinalThatIsNotKnownYetIsNotRunAgain() throws {
+        apply("web", #""replicas":0"#)
+        let uid = try #require(house[.agent("web")]?.uid)
+        let ended = Instance.exited(Exit(code: 0, reason: .completed, atMs: 1))
+        let runs = [RunID(uid: uid, ordinal: 1, attempt: 4), RunID(uid: uid, ordinal: 1, attempt: 2)]
+        house.take([.observed(driver: "process", [runs[0]: ended, runs[1]: ended], complete: false)])
+        #expect(house.take([.observed(driver: "process", [runs[0]: ended], complete: false)]).changes.isEmpty)
+        apply("web", #""replicas":2"#)
+        #expect(house[.agent("web")]?.agent?.replicas.map(\.attempt) == [1, 5])
+        #expect(phase("web") == .ready)
+    }
+
+    /// The log has dropped what an object was parked at before a sink is asked again.
+    @Test func whatIsKeptOfAParkedObjectIsReadFromTheFirstEventOn() throws {
+        let uid = UID(high: 1, low: 1)
+        let log = SimulatedJournal()
+        for sequence in 1...6 {
+            let payload =
+                #"{"event_type":"agent.created","sequence":\#(sequence),"tenant_id":"","object":{"uid":"\#(uid.hex)"}}"#
+            log.append(
+                EventRecord(
+                    position: Int64(sequence), uid: uid, sequence: Int64(sequence), type: "agent.created",
+                    namespace: "",
+                    atMs: 0, payload: payload))
+        }
+        log.drop(before: 3)
+        let places = [uid: SinkRequest.Place(offset: 1, sequence: 2)]
+        let request = SinkRequest(sink: "a", filter: EventFilter(), from: 0, part: .parked(places, until: 6))
+        #expect(request.batch(of: log).events.map(\.sequence) == [4, 5, 6])
     }
 }

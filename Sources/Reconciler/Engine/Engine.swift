@@ -70,7 +70,7 @@ public struct Engine: Sendable {
         for write in step.changes.objects where !write.statusOnly { sources.noteWritten(write.object) }
         sources.noteSynced(step.taken)
         for operation in step.operations { facts.begun(operation) }
-        facts.forgetAhead { run in state.attempt(run).map { $0 >= run.attempt } ?? true }
+        facts.forgetAhead { !state.isBehind($0) }
         for key in step.overlay.objects.keys {
             if let object = state.objects[key], let agent = object.agent { facts.keep(agent, of: object.uid) }
         }

@@ -125,7 +125,7 @@ struct Work: Sendable {
                 }
             } else {
                 if facts.noteStray(run, instance, driver: driver) { mark(run) }
-                if let attempt = base.attempt(run), attempt < run.attempt { facts.noteAhead(run) }
+                if base.isBehind(run) { facts.noteAhead(run) }
             }
         }
     }
@@ -197,10 +197,10 @@ extension EngineState {
         return objects[key]?.agent?.replicas.contains { $0.phase.run?.id == run } == true
     }
 
-    /// The last attempt of the replica that a run belongs to; nil when there is no such replica.
-    func attempt(_ run: RunID) -> Int? {
-        guard let key = keysByUID[run.uid] else { return nil }
-        return objects[key]?.agent?.replicas.first { $0.ordinal == run.ordinal }?.attempt
+    /// The agent is there, and its replica has no attempt yet of this number.
+    func isBehind(_ run: RunID) -> Bool {
+        guard let key = keysByUID[run.uid], let agent = objects[key]?.agent else { return false }
+        return agent.replicas.first { $0.ordinal == run.ordinal }?.attempt ?? 0 < run.attempt
     }
 }
 

@@ -38,15 +38,22 @@ extension Work {
         if let source = object.origin?.source, old.summary != agent.summary { markSource(source) }
     }
 
-    /// An attempt that exists on the machine is never used again.
+    /// An attempt that exists on the machine is never used again, also of an ordinal that no record speaks of yet.
     mutating func skip(to run: RunID) {
-        guard let key = base.keysByUID[run.uid], var object = draft[key],
-            let index = object.agent?.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
-            var replica = object.agent?.replicas[index], replica.attempt < run.attempt
+        guard let key = base.keysByUID[run.uid], var object = draft[key], var agent = object.agent else { return }
+        if !agent.replicas.contains(where: { $0.ordinal == run.ordinal }) {
+            var replica = Replica(ordinal: run.ordinal)
+            replica.phase = .stopped(.scaledDown)
+            agent.replicas.append(replica)
+            agent.replicas.sort { $0.ordinal < $1.ordinal }
+        }
+        guard let index = agent.replicas.firstIndex(where: { $0.ordinal == run.ordinal }),
+            agent.replicas[index].attempt < run.attempt
         else { return }
-        replica.attempt = run.attempt
-        object.agent?.replicas[index] = replica
-        draft.put(object, .status(replicas: [ChangeSet.ReplicaWrite(uid: object.uid, replica: replica)]))
+        agent.replicas[index].attempt = run.attempt
+        object.agent = agent
+        draft.put(
+            object, .status(replicas: [ChangeSet.ReplicaWrite(uid: object.uid, replica: agent.replicas[index])]))
     }
 
     private func replicaWrites(_ uid: UID, _ old: [Replica], _ new: [Replica]) -> [ChangeSet.ReplicaWrite] {
