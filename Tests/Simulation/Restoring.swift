@@ -116,7 +116,16 @@ extension Life {
         if let problem = shadow?.restoring?.takeOver(delivered.events, restore.isReadable) {
             fail("the real store: \(problem)")
         }
-        for name in sinks.keys where store.sinks[name] == nil { forgetSink(name) }
+        for name in sinks.keys {
+            // Where its cursor begins to read now, it begins.
+            guard let cursor = store.sinks[name] else {
+                forgetSink(name)
+                continue
+            }
+            let start = sinks[name]?.start ?? cursor.offset
+            sinks[name]?.start = min(start, cursor.offset)
+        }
+        noteLost(store.sinks.values)
     }
 
     /// What the daemon before had handed over: the sink is done with it or never gets it; and its starts have ended.

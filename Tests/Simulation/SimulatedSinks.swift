@@ -159,9 +159,14 @@ extension Life {
         } else {
             journal.drop(before: min(engine.leastWantedOffset ?? 0, journal.end))
         }
-        // What nobody is configured to want may be wanted again.
-        if engine.state.sinks.values.contains(where: { $0.leastOffset < journal.start }) { lostBefore = journal.start }
+        noteLost(engine.state.sinks.values)
         later(.input(.retained(from: journal.start)), within: 3000)
+    }
+
+    /// What the journal has dropped is lost for a cursor that has yet to read it; also if nobody is configured for it: it may
+    /// be again.
+    mutating func noteLost(_ cursors: some Collection<SinkCursor>) {
+        if cursors.contains(where: { $0.leastOffset < journal.start }) { lostBefore = journal.start }
     }
 
     /// An operator has mended the sink, and says so.

@@ -41,7 +41,7 @@ public struct SinkRequest: Sendable, Equatable {
         for line in lines {
             defer { start = line.nextOffset }
             batch.position = max(batch.position, line.position)
-            guard let event = line.event ?? ReadEvent(line), wants(event, at: start) else { continue }
+            guard let event = line.event ?? ReadEvent(line), wants(event, endingAt: line.nextOffset) else { continue }
             batch.events.append(event.record)
             batch.offsets.append(start)
         }
@@ -55,11 +55,12 @@ public struct SinkRequest: Sendable, Equatable {
         }
     }
 
-    private func wants(_ event: ReadEvent, at offset: Int64) -> Bool {
+    /// Where an event begins is not known for sure: the log may have dropped what stood before it.
+    private func wants(_ event: ReadEvent, endingAt end: Int64) -> Bool {
         switch part {
         case .news(let without): if without.contains(event.record.uid) { return false }
         case .parked(let places, _):
-            guard let place = places[event.record.uid], offset >= place.offset, event.record.sequence >= place.sequence
+            guard let place = places[event.record.uid], end > place.offset, event.record.sequence >= place.sequence
             else { return false }
         }
         return filter.wants(type: event.record.type, namespace: event.record.namespace) { name in
