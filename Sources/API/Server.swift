@@ -259,6 +259,8 @@ public final class Server {
     func count(_ call: Call, _ code: Int) {
         requestLog?.note(
             call.principal, call.attributes, method: call.exchange.method, trace: call.trace.id, code: code)
+        // That it is not ready is no error of an answer.
+        if call.route.rule != .anyone { loop.measure(.requests, isGood: code < 500) }
         requests[RequestCount(call, code), default: Histogram(.short)].observe(
             agentos_monotonic_ns() - call.beganNs
         ) { call.trace.id }

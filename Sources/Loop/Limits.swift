@@ -20,6 +20,8 @@ extension Limits {
     /// Plans and readings of the past that wait for the thread beside the loop.
     static let plannedBesideMax = 16
     public static let measureMs: Int64 = 5_000
+    /// From a measurement to the engine's knowing of it.
+    static let measuredToldMs: Int64 = 2_000
     /// Of reading a Source now, its fetching included.
     public static let refreshMs: Int64 = 300_000
     /// Inputs that wait for the engine.

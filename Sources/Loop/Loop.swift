@@ -64,6 +64,8 @@ public final class Loop {
     var awaited: [Int: Awaited] = [:]
     var probed: [UID: Set<RunID>] = [:]
     var watched: [UID: SourceRequest] = [:]
+    /// What was measured outside of the engine, which it is not told of yet.
+    var untold: [Measured: Counts] = [:]
     private var answers: [Int: (answer: (Answer) -> Void, beganNs: Int64)] = [:]
     private var commitBeganNs: Int64 = 0
     private var lastNumber = 0

@@ -193,6 +193,7 @@ extension StoredObject {
     fileprivate func field(_ path: String) -> String? {
         guard path == "status.phase" else { return content.scalar(at: path) }
         if let agent { return agent.summary.phase.rawValue }
+        if let objective { return objective.reading.phase.rawValue }
         return key.kind.traits.state == .tenant ? (deletion == nil ? "Active" : "Terminating") : nil
     }
 

@@ -12,6 +12,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
     case event = "Event"
     case lease = "Lease"
     case resourceQuota = "ResourceQuota"
+    case objective = "Objective"
     case source = "Source"
     case agent = "Agent"
 
@@ -29,6 +30,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
         case .event: EventKind.definition
         case .lease: LeaseKind.definition
         case .resourceQuota: ResourceQuotaKind.definition
+        case .objective: ObjectiveKind.definition
         case .source: SourceKind.definition
         case .agent: AgentKind.definition
         }

@@ -61,4 +61,10 @@ extension Limits {
     public static let keptAnswerMs: Int64 = 24 * 3_600_000
     /// Ways in which things have moved since a plan that are told one by one.
     static let movesToldMax = 20
+    /// From a measurement to the look at the Objectives that ask for it, and from one writing of their numbers to the next.
+    static let objectiveReadMs: Int64 = 5_000
+    static let objectiveWrittenMs: Int64 = 60_000
+    /// After which measurements are written: with other changes, or alone.
+    static let measurementsWithOthersMs: Int64 = 5_000
+    static let measurementsAloneMs: Int64 = 30_000
 }

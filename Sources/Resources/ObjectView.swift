@@ -27,6 +27,8 @@ extension EngineState {
                 AgentStatus.table.node(AgentStatus($0, object, ledgers[object.uid] ?? Ledger(), inputVersion))
             }
         case .sync: return object.source.map(SourceStatus.table.node)
+        case .objective:
+            return object.objective.map { ObjectiveStatus.table.node(ObjectiveStatus(object, $0)) }
         case .tenant: return namespaceStatus(object)
         }
     }
@@ -70,6 +72,7 @@ extension Kind {
         case .none: return fields
         case .replicas: status = AgentStatus.table.shape()
         case .sync: status = SourceStatus.table.shape()
+        case .objective: status = ObjectiveStatus.table.shape()
         case .tenant: return fields
         }
         return fields.map { $0.name == "status" ? Field($0.name, status, text: $0.text) : $0 }

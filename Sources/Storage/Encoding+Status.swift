@@ -4,9 +4,11 @@ import Values
 
 /// What the reconciler has written of an object.
 extension Column {
-    static func status(_ object: StoredObject) -> String? { object.agent.map(status) ?? object.source.map(status) }
+    static func status(_ object: StoredObject) -> String? {
+        object.agent.map(status) ?? object.source.map(status) ?? object.objective.map(status)
+    }
 
-    private static func conditions(_ conditions: [StatusSummary.TimedCondition]) -> Node {
+    static func conditions(_ conditions: [StatusSummary.TimedCondition]) -> Node {
         .list(
             conditions.map { timed in
                 .map([
@@ -19,7 +21,7 @@ extension Column {
             })
     }
 
-    private static func conditions(_ stored: Document) throws(Damage) -> [StatusSummary.TimedCondition] {
+    static func conditions(_ stored: Document) throws(Damage) -> [StatusSummary.TimedCondition] {
         var conditions: [StatusSummary.TimedCondition] = []
         for item in try stored.documents("conditions") {
             conditions.append(

@@ -291,5 +291,21 @@ enum Migrations {
             FROM objects WHERE revision IS NOT NULL;
             """
         ),
+        (
+            9, "measurements",
+            // What Objectives are read from: counts in buckets of time. The clock that they slide by is in `meta`.
+            """
+            CREATE TABLE measurements (
+              measured TEXT NOT NULL CHECK (measured IN ('starts', 'requests', 'deliveries')),
+              start_ms INTEGER NOT NULL,
+              length_ms INTEGER NOT NULL CHECK (length_ms IN (60000, 600000, 3600000)),
+              good INTEGER NOT NULL CHECK (good >= 0),
+              bad INTEGER NOT NULL CHECK (bad >= 0),
+              latencies TEXT NOT NULL CHECK (json_valid(latencies)),
+              PRIMARY KEY (measured, start_ms),
+              CHECK (start_ms % length_ms = 0)
+            ) STRICT, WITHOUT ROWID;
+            """
+        ),
     ]
 }

@@ -32,6 +32,7 @@ extension SQLiteStore {
         for consumer in changes.consumers { try save(consumer) }
         for sink in changes.sinks { try save(sink) }
         for answer in changes.answers { try save(answer) }
+        for write in changes.measurements { try save(write) }
         for uid in changes.tombstones {
             try database.run("INSERT OR IGNORE INTO tombstones VALUES (?)", [.text(uid.hex)])
         }

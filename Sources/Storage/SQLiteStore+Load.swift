@@ -24,6 +24,7 @@ extension SQLiteStore {
         { state.consumers[consumer.name] = consumer }
         try loadSinks(into: &state)
         try loadLedgers(into: &state)
+        try loadMeasurements(into: &state)
         for answer in try database.query(
             "SELECT principal, key, digest, answer, at_ms FROM idempotency",
             row: { row throws(StoreFailure) in
@@ -126,6 +127,9 @@ extension SQLiteStore {
         }
         object.origin = try row.optional(14, Column.origin)
         if kind.traits.state == .sync { object.source = try row.optional(13, Column.source) ?? SourceState() }
+        if kind.traits.state == .objective {
+            object.objective = try row.optional(13, Column.objective) ?? ObjectiveState()
+        }
         if kind.traits.state == .replicas {
             guard let spec = content["spec"] else { throw row.damage(7, "it has no field spec") }
             let far = Deadline(boot: 0, bootMs: 0, wallMs: 0, lengthMs: 0)

@@ -83,6 +83,10 @@ import Values
             "spec: holderIdentity leaseDurationSeconds acquireTime renewTime leaseTransitions strategy preferredHolder",
         ],
         .resourceQuota: ["apiVersion kind status", metadata, "spec: hard scopes"],
+        .objective: [
+            "apiVersion kind status", metadata.replacing("namespace ", with: ""),
+            "spec: indicator target threshold window minimumEvents freeze",
+        ],
         .namespace: ["apiVersion kind spec status", metadata.replacing("namespace ", with: "")],
     ]
 

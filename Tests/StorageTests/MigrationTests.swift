@@ -10,7 +10,7 @@ import Values
 /// versions would have held of the same (reduced by a script), and what the next steps have made of it (`databases.py
 /// advance`); with rows in every table and delivery in each of its states. Secrets are sealed with the key beside them.
 @Suite struct MigrationTests {
-    private static let versions = 1...7
+    private static let versions = 1...8
 
     @Test(arguments: versions) func aDatabaseOfEachVersionIsUpgradedWithAllItsRows(_ version: Int) throws {
         try inDirectory { directory in
@@ -45,7 +45,7 @@ import Values
         try inDirectory { directory in
             let path = "\(directory)/agentos.db"
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
-            let older = "DROP TABLE revisions; DELETE FROM migrations WHERE number >= 8"
+            let older = "DROP TABLE measurements; DROP TABLE revisions; DELETE FROM migrations WHERE number >= 8"
             #expect(Outside.change(path, older))
             _ = try SQLiteStore.open(path, freshID: "id", nowMs: 2)
             #expect(python("version", "\(path).before-8", "7") == 0)

@@ -61,7 +61,8 @@ public enum BuiltInRoles {
             [
                 "agents", "agents/events", "agents/log", "agents/revisions", "agents/scale", "agents/status", "sources",
                 "sources/events",
-                "sources/preview", "sources/status", "eventlog", "usage",
+                "sources/preview", "sources/status", "objectives", "objectives/events", "objectives/status", "eventlog",
+                "usage",
             ]),
         rule(
             read, in: "",

@@ -63,7 +63,20 @@ extension Event {
                 ("source", .text("\(source.namespace)/\(source.name)")), ("file", .text(place)),
                 ("policy", .text(policy.rawValue)),
             ]
+        case .objectiveBurning(let report), .objectiveSpent(let report), .objectiveRecovered(let report):
+            return data(report)
         }
+    }
+
+    private func data(_ report: ObjectiveReport) -> [(String, Node?)] {
+        let (spec, reading) = (report.spec, report.reading)
+        return [
+            ("indicator", .text(spec.indicator.rawValue)), ("objective", .text(spec.words)),
+            ("window", .text(ObjectiveSpec.time(spec.windowMs))), ("phase", .text(reading.phase.rawValue)),
+            ("goodEvents", .number(reading.good)), ("badEvents", .number(reading.bad)),
+            ("attained", reading.attained.map { .text(ObjectiveSpec.percent($0)) }),
+            ("budgetRemaining", .text(ObjectiveSpec.percent(reading.budget(spec)))),
+        ]
     }
 
     private func data(_ transition: Transition) -> [(String, Node?)] {
@@ -97,6 +110,7 @@ extension Event {
         case .synced, .syncFailed: "sync"
         case .pruned: "prune"
         case .drifted: "drifted"
+        case .objectiveBurning, .objectiveSpent, .objectiveRecovered: "measure"
         }
     }
 
@@ -111,6 +125,8 @@ extension Event {
         case .syncFailed(let revision, _, _): revision
         case .pruned: "no longer declared"
         case .drifted(_, _, let policy): policy.rawValue
+        case .objectiveBurning(let report), .objectiveSpent(let report), .objectiveRecovered(let report):
+            report.reading.phase.rawValue
         }
     }
 }

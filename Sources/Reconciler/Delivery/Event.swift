@@ -25,6 +25,11 @@ public enum Event: Sendable, Equatable {
     /// Somebody else has changed what a Source declares.
     case drifted(from: ObjectKey, place: String, policy: SourceSpec.Drift)
 
+    /// An Objective stands otherwise.
+    case objectiveBurning(ObjectiveReport)
+    case objectiveSpent(ObjectiveReport)
+    case objectiveRecovered(ObjectiveReport)
+
     /// What one sync has done.
     public struct Sync: Sendable, Equatable {
         public var revision: String
@@ -49,6 +54,9 @@ public enum Event: Sendable, Equatable {
         case .syncFailed: .sourceFailed
         case .pruned: .objectPruned
         case .drifted: .objectDrifted
+        case .objectiveBurning: .objectiveBurning
+        case .objectiveSpent: .objectiveSpent
+        case .objectiveRecovered: .objectiveRecovered
         }
     }
 
@@ -68,11 +76,17 @@ public enum EventType: Sendable, Hashable, CaseIterable {
     case sourceFailed
     case objectPruned
     case objectDrifted
+    case objectiveBurning
+    case objectiveSpent
+    case objectiveRecovered
 
     public static let allCases: [EventType] =
         Kind.allCases.flatMap { [.created($0), .updated($0), .deleted($0)] }
         + TransitionName.allCases.map(EventType.run)
-        + [.consumerExpired, .sinkExpired, .sinkGone, .sourceSynced, .sourceFailed, .objectPruned, .objectDrifted]
+        + [
+            .consumerExpired, .sinkExpired, .sinkGone, .sourceSynced, .sourceFailed, .objectPruned, .objectDrifted,
+            .objectiveBurning, .objectiveSpent, .objectiveRecovered,
+        ]
 
     public var text: String {
         switch self {
@@ -87,6 +101,9 @@ public enum EventType: Sendable, Hashable, CaseIterable {
         case .sourceFailed: "source.failed"
         case .objectPruned: "object.pruned"
         case .objectDrifted: "object.drifted"
+        case .objectiveBurning: "objective.burning"
+        case .objectiveSpent: "objective.spent"
+        case .objectiveRecovered: "objective.recovered"
         }
     }
 }

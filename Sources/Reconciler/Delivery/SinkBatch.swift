@@ -123,7 +123,9 @@ public struct SinkBatch: Sendable {
         report.position = position
         for (event, offset) in zip(events, offsets) where report.held[event.uid] == nil {
             switch outcomes[event.position] {
-            case .confirmed: report.confirmed += 1
+            case .confirmed:
+                report.confirmed += 1
+                report.taken.append(SinkReport.Taken(position: event.position, atMs: event.atMs))
             case .postponed(let reason): report.held[event.uid] = SinkReport.Held(event, offset, reason, forGood: false)
             case .refused(let reason): report.held[event.uid] = SinkReport.Held(event, offset, reason, forGood: true)
             case nil:
@@ -163,6 +165,11 @@ public struct SinkReport: Sendable, Equatable {
         }
     }
 
+    struct Taken: Sendable, Equatable {
+        var position: Int64
+        var atMs: Int64
+    }
+
     public let request: SinkRequest
     /// Nothing is known of any event.
     public var failure: SinkFailure?
@@ -170,6 +177,8 @@ public struct SinkReport: Sendable, Equatable {
     var next: Int64
     var position: Int64 = 0
     public internal(set) var confirmed = 0
+    /// Those, and when they were made.
+    var taken: [Taken] = []
     var held: [UID: Held] = [:]
     /// When the oldest event that was not taken was made; nil: none is left of this batch.
     var oldestMs: Int64?

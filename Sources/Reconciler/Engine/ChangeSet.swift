@@ -31,6 +31,8 @@ public struct ChangeSet: Sendable {
     public var consumers: [ConsumerWrite] = []
     public var sinks: [SinkWrite] = []
     public var answers: [KeptAnswer] = []
+    /// What was measured and is not written yet.
+    public var measurements: [Measurements.Write] = []
     /// Objects whose homes and run directories are to be removed, and those where that is done.
     public var tombstones: [UID] = []
     public var tombstonesCleared: [UID] = []
@@ -39,8 +41,8 @@ public struct ChangeSet: Sendable {
 
     public var isEmpty: Bool {
         objects.isEmpty && removed.isEmpty && replicas.isEmpty && revisions.isEmpty && events.isEmpty && audit.isEmpty
-            && deliveries.isEmpty && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && tombstones.isEmpty
-            && tombstonesCleared.isEmpty
+            && deliveries.isEmpty && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && measurements.isEmpty
+            && tombstones.isEmpty && tombstonesCleared.isEmpty
     }
 }
 

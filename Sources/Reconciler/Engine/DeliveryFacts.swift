@@ -13,6 +13,17 @@ struct DeliveryFacts: Sendable {
     private(set) var retryAt: Deadline?
     private(set) var problem: String?
     private var failures = 0
+    /// By how much the clock of the wall is ahead of the machine's own.
+    private var wallAheadMs: Int64?
+    /// How long the delivery of events takes is not known up to this position: they were made before the clock was set.
+    private(set) var unknownUpTo: Int64 = 0
+
+    mutating func noteClock(_ now: Moment, lastPosition: Int64) {
+        let aheadMs = now.wallMs.subtractingSaturated(now.bootMs)
+        let known = wallAheadMs ?? aheadMs
+        if aheadMs.subtractingSaturated(known).magnitude > 1000 { unknownUpTo = lastPosition }
+        wallAheadMs = aheadMs
+    }
 
     mutating func noteReachable() {
         failures = 0

@@ -40,7 +40,7 @@ struct Draft: Sendable {
         self.base = base
         self.settings = settings
         self.now = now
-        overlay = Overlay(over: base)
+        overlay = Overlay(over: base, now)
     }
 
     // MARK: Reading
@@ -293,6 +293,19 @@ struct Draft: Sendable {
         changes.answers.append(answer)
     }
 
+    // MARK: Measuring
+
+    /// Counts what this step has seen; it is read from the next step on.
+    mutating func measure(_ measured: Measured, _ counts: Counts) {
+        if !counts.isEmpty { overlay.measured[measured, default: Counts()].add(counts) }
+    }
+
+    /// Writes all that was measured before this step.
+    mutating func writeMeasurements() {
+        changes.measurements = base.measurements.writes(now)
+        overlay.writesMeasurements = true
+    }
+
     mutating func homesRemoved(of uid: UID) { changes.tombstonesCleared.append(uid) }
 
     /// The change set, with the numbers that the step has reached.
@@ -324,8 +337,14 @@ struct Overlay: Sendable {
     var backlog: Int
     var usage: Usage
     var nextUser: UInt32
+    /// What this step has measured.
+    var measured: [Measured: Counts] = [:]
+    /// What was measured before it is in its change set.
+    var writesMeasurements = false
+    let now: Moment
 
-    init(over state: EngineState) {
+    init(over state: EngineState, _ now: Moment) {
+        self.now = now
         resourceVersion = state.resourceVersion
         position = state.position
         journalEnd = state.journalEnd

@@ -13,6 +13,7 @@ public struct Engine: Sendable {
     var queue: WorkQueue
     var sources = SourceFacts()
     var delivery = DeliveryFacts()
+    var objectives = ObjectiveFacts()
     /// The boot that all deadlines in `state` speak of.
     private var anchoredBoot: UInt64?
 
@@ -29,7 +30,8 @@ public struct Engine: Sendable {
         queue = WorkQueue(
             Set(
                 state.objects.values.filter {
-                    $0.agent != nil || $0.source != nil || $0.deletion != nil || !$0.owners.isEmpty
+                    $0.agent != nil || $0.source != nil || $0.objective != nil || $0.deletion != nil
+                        || !$0.owners.isEmpty
                 }.map(\.key)))
     }
 
@@ -38,7 +40,8 @@ public struct Engine: Sendable {
 
     /// Boot time at which something is due.
     public mutating func nextWakeBootMs() -> Int64? {
-        [queue.nextDueMs(), delivery.retryAt?.bootMs].compactMap(\.self).min()
+        let writtenMs = state.measurements.writeDueBootMs(afterMs: Limits.measurementsAloneMs)
+        return [queue.nextDueMs(), delivery.retryAt?.bootMs, writtenMs].compactMap(\.self).min()
     }
 
     // MARK: Step
@@ -77,6 +80,7 @@ public struct Engine: Sendable {
         for removed in step.changes.removed {
             facts.forget(removed.uid)
             delivery.gated[removed.key] = nil
+            objectives.forget(removed.key)
             sources.forget(removed.uid)
         }
     }

@@ -20,6 +20,8 @@ public struct EngineState: Sendable {
     public var position: Int64 = 0
     /// Events that are not published yet.
     public var backlog = 0
+    /// What was measured, for Objectives.
+    public var measurements = Measurements()
     public internal(set) var usage = Usage()
     public internal(set) var keysByUID: [UID: ObjectKey] = [:]
     /// Agents by the agent they depend on.
@@ -28,6 +30,8 @@ public struct EngineState: Sendable {
     public internal(set) var origins: [UID: Set<ObjectKey>] = [:]
     /// All roles and bindings.
     public internal(set) var access = AccessIndex()
+    /// All Objectives.
+    public internal(set) var objectives: Set<ObjectKey> = []
     /// Objects by their owners.
     var owned: [UID: Set<ObjectKey>] = [:]
     /// Objects whose delivery is stuck at a record.
@@ -99,6 +103,8 @@ public struct EngineState: Sendable {
         backlog = overlay.backlog
         usage = overlay.usage
         nextUser = overlay.nextUser
+        if overlay.writesMeasurements { measurements.wrote(overlay.now) }
+        if !overlay.measured.isEmpty { measurements.add(overlay.measured, overlay.now) }
     }
 
     mutating func rebuildIndexes() {
@@ -107,6 +113,7 @@ public struct EngineState: Sendable {
         origins = [:]
         access = AccessIndex()
         owned = [:]
+        objectives = []
         usage = Usage()
         keptAnswers.settle()
         for object in objects.values {
@@ -119,6 +126,9 @@ public struct EngineState: Sendable {
     }
 
     mutating func link(_ object: StoredObject, adding: Bool) {
+        if object.objective != nil {
+            if adding { objectives.insert(object.key) } else { objectives.remove(object.key) }
+        }
         if AccessIndex.kinds.contains(object.key.kind) {
             if adding { access.put(object.key, object.content) } else { access.remove(object.key) }
         }

@@ -25,6 +25,8 @@ public enum Input: Sendable {
     case sinks([SinkRule])
     /// What has come of a delivery to a named sink.
     case fed(SinkReport)
+    /// What others have measured of the daemon since they told last.
+    case measured([Measured: Counts])
 }
 
 /// Somebody asks that a Source is read and applied now.

@@ -28,7 +28,7 @@ public struct Step: Sendable {
             switch $0 {
             case .delivered, .sinkUnavailable: true
             case .request, .observed, .finished, .driverState, .probed, .homesRemoved, .retained, .sourceRead, .sinks,
-                .fed:
+                .fed, .measured:
                 false
             }
         }

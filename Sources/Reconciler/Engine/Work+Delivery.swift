@@ -13,6 +13,7 @@ extension Work {
         case .confirmed:
             ledger.stuck = nil
             ledger.publishedSequence = verdict.sequence
+            measureDelivery(position: verdict.position, atMs: verdict.atMs)
             if base.leastAcknowledgedOffset != nil {
                 ledger.awaitAcknowledgement(position: verdict.position, sequence: verdict.sequence)
             }
@@ -27,6 +28,7 @@ extension Work {
         let attempts = (ledger.stuck?.attempts ?? 0) + 1
         let dead = forGood || attempts >= Limits.publishAttemptsMax
         let retryAt = Deadline(now, afterMs: DeliveryFacts.backoffMs(attempts))
+        if dead { draft.measure(.deliveries, Counts(bad: 1)) }
         ledger.stuck = Ledger.Stuck(
             position: verdict.position, attempts: attempts, isDeadLetter: dead, retryAt: retryAt)
         draft.put(

@@ -40,13 +40,16 @@ extension Work {
         case .parked(let places, _):
             for (uid, place) in places { advance(&cursor, uid, place, report) }
         }
+        for event in report.taken { measureDelivery(position: event.position, atMs: event.atMs) }
         if cursor == before { return }
         draft.put(cursor, since: before)
         markGated(by: cursor, all: cursor.parked != before.parked)
     }
 
     /// What has come of the events of one object that was parked.
-    private func advance(_ cursor: inout SinkCursor, _ uid: UID, _ place: SinkRequest.Place, _ report: SinkReport) {
+    private mutating func advance(
+        _ cursor: inout SinkCursor, _ uid: UID, _ place: SinkRequest.Place, _ report: SinkReport
+    ) {
         // Somebody may have resolved it meanwhile.
         guard let old = cursor.parked[uid], old.offset == place.offset, old.sequence == place.sequence else { return }
         if let held = report.held[uid] {
@@ -60,8 +63,9 @@ extension Work {
         }
     }
 
-    private func parked(_ held: SinkReport.Held, attempts: Int, _ sink: String) -> ParkedObject {
+    private mutating func parked(_ held: SinkReport.Held, attempts: Int, _ sink: String) -> ParkedObject {
         let isDead = held.forGood || attempts >= Limits.publishAttemptsMax
+        if isDead { draft.measure(.deliveries, Counts(bad: 1)) }
         let pause = SinkFacts.pauseMs(attempts, sink, UInt64(clamping: held.position))
         return ParkedObject(
             offset: held.offset, position: held.position, sequence: held.sequence, type: held.type, atMs: held.atMs,

@@ -12,6 +12,7 @@ struct Work: Sendable {
     var queue = WorkQueue()
     var sources = SourceFacts()
     var delivery = DeliveryFacts()
+    var objectives = ObjectiveFacts()
     var taken = Taken()
 
     private var answers: [(id: Int, answer: Answer)] = []
@@ -35,14 +36,18 @@ struct Work: Sendable {
         swap(&queue, &engine.queue)
         swap(&sources, &engine.sources)
         swap(&delivery, &engine.delivery)
+        swap(&objectives, &engine.objectives)
     }
 
     mutating func run(_ inputs: [Input]) -> Step {
         delivery.forgetRetry(now)
+        delivery.noteClock(now, lastPosition: base.position)
         queue.begin(nowMs: now.bootMs)
         for input in inputs { take(input) }
         planAll()
         finishAnswers()
+        if !draft.overlay.measured.isEmpty { wakeObjectives() }
+        writeMeasurements()
         draft.close()
         return Step(
             changes: draft.changes, answers: answers, operations: operations, watch: draft.watch,
@@ -87,6 +92,10 @@ struct Work: Sendable {
             expireSinks(before: offset)
         case .sinks(let rules): use(rules)
         case .fed(let report): take(report)
+        case .measured(let counts):
+            for measured in Measured.allCases {
+                if let counts = counts[measured] { draft.measure(measured, counts) }
+            }
         }
     }
 

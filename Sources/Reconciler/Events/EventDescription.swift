@@ -1,4 +1,5 @@
 import Manifests
+import Planner
 import Values
 
 /// What a field of an event holds.
@@ -112,6 +113,7 @@ public struct EventDescription: Sendable {
                 EventField("errors", .texts, required: true, "why, in words; some of many"),
             ]
         case .objectPruned: [text("source", "that no longer declares it, as namespace/name")]
+        case .objectiveBurning, .objectiveSpent, .objectiveRecovered: objective
         case .objectDrifted:
             [
                 text("source", "that declares it, as namespace/name"), text("file", "where it is declared"),
@@ -121,6 +123,17 @@ public struct EventDescription: Sendable {
             ]
         }
     }
+
+    private static let objective: [EventField] = [
+        EventField(
+            "indicator", .words(ObjectiveSpec.Indicator.allCases.map(\.rawValue)), required: true, "what is measured"),
+        text("objective", "what is promised, in words"), text("window", "the time that is looked at"),
+        EventField(
+            "phase", .words(ObjectivePhase.allCases.map(\.rawValue)), required: true, "where the Objective stands now"),
+        number("goodEvents", "in the window"), number("badEvents", "in the window"),
+        EventField("attained", .text, "the share that was good, in percent"),
+        text("budgetRemaining", "what is left of the events that may go wrong, in percent"),
+    ]
 
     private static let run: [EventField] = [
         number("ordinal", "of the replica"), number("revision", "of the agent, that the run has"),

@@ -49,6 +49,7 @@ extension Kind {
         case .roleBinding, .clusterRoleBinding: BindingController()
         case .event, .lease: FleetingController()
         case .resourceQuota: PlainController()
+        case .objective: ObjectiveController()
         }
     }
 
@@ -69,6 +70,8 @@ public struct KindTraits: Sendable {
         case sync
         /// The objects of a namespace.
         case tenant
+        /// How a promise stood when it was looked at last.
+        case objective
     }
 
     /// Which other objects show something of one.

@@ -18,6 +18,8 @@ public struct StoredObject: Sendable, Equatable {
     public var agent: AgentState?
     /// Set for Sources only.
     public var source: SourceState?
+    /// Set for Objectives only.
+    public var objective: ObjectiveState?
     /// The Source that declares it; nil: applied by others.
     public var origin: Origin?
 

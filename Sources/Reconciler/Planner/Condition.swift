@@ -8,6 +8,10 @@ public struct Condition: Sendable, Equatable {
         case progressing = "Progressing"
         /// Of a Source: what it declares was applied.
         case synced = "Synced"
+        /// Of an Objective: its budget is not spent.
+        case met = "Met"
+        /// Of an Objective: its budget is used up faster than it lasts.
+        case burning = "Burning"
     }
 
     /// Why, as programs read it; stored by its name.
@@ -59,6 +63,12 @@ public struct Condition: Sendable, Equatable {
         case progressing = "Progressing"
         case agentFailed = "AgentFailed"
         case healthTimeout = "HealthTimeout"
+        // Of an Objective
+        case budgetLeft = "BudgetLeft"
+        case budgetSpent = "BudgetSpent"
+        case tooFewEvents = "TooFewEvents"
+        case burnRateHigh = "BurnRateHigh"
+        case burnRateLow = "BurnRateLow"
     }
 
     public var kind: Kind

@@ -27,10 +27,12 @@ public struct DeliveryVerdict: Sendable, Equatable {
     public var position: Int64
     public var uid: UID
     public var sequence: Int64
+    /// When the event was made.
+    public var atMs: Int64
     public var outcome: Outcome
 
     public init(_ event: EventRecord, _ outcome: Outcome = .confirmed) {
-        (position, uid, sequence) = (event.position, event.uid, event.sequence)
+        (position, uid, sequence, atMs) = (event.position, event.uid, event.sequence, event.atMs)
         self.outcome = outcome
     }
 }

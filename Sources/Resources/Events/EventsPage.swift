@@ -26,7 +26,7 @@ public enum EventsPage {
             case .created, .updated, .deleted: break
             case .run: lines.append(row(description.type.text, description, data: "of a run, as below"))
             case .consumerExpired, .sinkExpired, .sinkGone, .sourceSynced, .sourceFailed, .objectPruned,
-                .objectDrifted:
+                .objectDrifted, .objectiveBurning, .objectiveSpent, .objectiveRecovered:
                 lines.append(row(description.type.text, description))
             }
         }

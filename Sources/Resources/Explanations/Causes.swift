@@ -120,6 +120,8 @@ struct Causes {
         case .sourceSynced: return (data?["sourceRevision"]?.string).map { " at \($0)" } ?? ""
         case .sourceFailed: return ": \(list("errors"))"
         case .objectPruned, .objectDrifted: return (data?["source"]?.string).map { ", source \($0)" } ?? ""
+        case .objectiveBurning, .objectiveSpent, .objectiveRecovered:
+            return (data?["budgetRemaining"]?.string).map { "; \($0) of the budget is left" } ?? ""
         case .sinkGone: return (data?["message"]?.string).map { ": \($0)" } ?? ""
         case .created, .deleted, .consumerExpired, .sinkExpired: return ""
         }

@@ -138,7 +138,7 @@ public struct Explanation {
                 case .progressing
                 where [.pausedWithChanges, .progressDeadlineExceeded].contains(timed.condition.reason):
                     waits.append("\(ReasonWords.sentence(timed.condition.reason)): \(timed.condition.message)")
-                case .ready, .progressing, .synced: break
+                case .ready, .progressing, .synced, .met, .burning: break
                 }
             }
         } else if object.deletion != nil, !object.finalizers.isEmpty {

@@ -65,6 +65,11 @@ public enum ReasonWords {
         case .progressing: "what it declares is applied and not all of it is ready yet"
         case .agentFailed: "an agent that it declares has failed"
         case .healthTimeout: "what it declares was not ready in time"
+        case .budgetLeft: "no more has gone wrong than may"
+        case .budgetSpent: "more has gone wrong than may"
+        case .tooFewEvents: "too little was measured to say something"
+        case .burnRateHigh: "so much goes wrong that the budget will not last"
+        case .burnRateLow: "so little goes wrong that the budget lasts"
         }
     }
 
@@ -97,7 +102,10 @@ public enum ReasonWords {
         case .pruneLimit: "look at agentos-apply plan --source \(name) --force; then agentos-apply sync \(name) --force"
         case .drifted: "set spec.drift to Correct, or take the change into the files"
         case .agentFailed, .healthTimeout: "see why the agent that is named is as it is"
-        case .scheduled, .waitingForStartSlot, .waitingForObservation, .published, .allReplicasReady,
+        case .budgetSpent, .burnRateHigh:
+            "see what goes wrong: agentos-apply events, agentos-apply status; hold changes back until it is mended"
+        case .budgetLeft, .tooFewEvents, .burnRateLow, .scheduled, .waitingForStartSlot, .waitingForObservation,
+            .published, .allReplicasReady,
             .replicasNotReady, .completed, .complete, .working, .pending, .synced, .progressing:
             nil
         }
@@ -175,6 +183,9 @@ public enum ReasonWords {
         case .sourceFailed: "the Source could not be applied whole"
         case .objectPruned: "its Source no longer declares it, and deletes it"
         case .objectDrifted: "somebody else has changed what its Source declares"
+        case .objectiveBurning: "the budget is used up faster than it lasts"
+        case .objectiveSpent: "the budget is spent: more went wrong in the window than may"
+        case .objectiveRecovered: "there is budget left, and it lasts"
         }
     }
 }

@@ -40,7 +40,7 @@ public enum ToldEvent {
 
     private static let warningTypes: [EventType] = [
         .run(.failed), .run(.backingOff), .run(.lost), .run(.unready), .sourceFailed, .objectDrifted, .consumerExpired,
-        .sinkExpired, .sinkGone,
+        .sinkExpired, .sinkGone, .objectiveBurning, .objectiveSpent,
     ]
     private static let warnings = Set(warningTypes.map(\.text))
 

@@ -34,7 +34,7 @@ package struct Description {
             }
             sections += [("Conditions", conditions(object)), ("Events", self.events(events))]
         case .agent, .source, .namespace, .secret, .configMap, .serviceAccount, .role, .clusterRole, .roleBinding,
-            .clusterRoleBinding, .event, .lease, .resourceQuota:
+            .clusterRoleBinding, .event, .lease, .resourceQuota, .objective:
             let data = object.data.map { "\($0.key): \($0.bytes) bytes" }.joined(separator: ", ")
             lines += [(Self.phase, object.phase), ("Data", data)]
         }

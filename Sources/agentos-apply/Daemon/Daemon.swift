@@ -106,6 +106,7 @@ final class Daemon {
         loop.start()
         ensureDefaultNamespace()
         ensureRoles()
+        ensureObjectives()
         ensureWatches()
         finishRotation()
         guard parts.server.start(listenFD: listener) else {
@@ -254,6 +255,14 @@ final class Daemon {
     private func ensureRoles() {
         for (key, content) in BuiltInRoles.all where BuiltInRoles.isOurs(loop.engine.state.objects[key]) {
             apply(key, content.map?.entries.map { ($0.key, $0.value) } ?? [])
+        }
+    }
+
+    /// One that somebody has changed stays as it is.
+    private func ensureObjectives() {
+        for (name, spec) in BuiltInObjectives.all {
+            let key = ObjectKey(.objective, namespace: "", name: name)
+            if loop.engine.state.objects[key] == nil { apply(key, [("spec", spec)]) }
         }
     }
 

@@ -60,14 +60,21 @@ public struct StatusSummary: Sendable, Equatable {
         result.isReady = new.isReady
         result.isCompleted = new.isCompleted
         result.hasLive = new.hasLive
-        result.conditions = new.conditions.map { condition in
-            let old = conditions.first { $0.condition.kind == condition.kind }
+        result.conditions = conditions.updated(new.conditions, generation: generation, now)
+        return result
+    }
+}
+
+extension [StatusSummary.TimedCondition] {
+    /// The new conditions; one keeps its time unless its status flipped.
+    func updated(_ new: [Condition], generation: Int64, _ now: Moment) -> Self {
+        new.map { condition in
+            let old = first { $0.condition.kind == condition.kind }
             let flipped = old?.condition.status != condition.status
-            return TimedCondition(
+            return StatusSummary.TimedCondition(
                 condition: condition, observedGeneration: generation,
                 lastTransitionMs: flipped ? now.wallMs : old?.lastTransitionMs ?? now.wallMs)
         }
-        return result
     }
 }
 

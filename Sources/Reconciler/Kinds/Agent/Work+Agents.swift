@@ -20,6 +20,7 @@ extension Work {
         agent.summary = agent.summary.updated(summary, generation: object.generation, now)
         agent.observedGeneration = object.generation
         agent.replicas = plan.replicas
+        measureStarts(old.replicas, plan.replicas)
         object.agent = agent
         for operation in plan.operations { ask(operation) }
         if agent != old || !plan.transitions.isEmpty {

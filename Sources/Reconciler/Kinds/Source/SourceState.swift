@@ -90,12 +90,6 @@ public struct SourceState: Sendable, Equatable {
     }
 
     mutating func set(_ new: [Condition], generation: Int64, _ now: Moment) {
-        conditions = new.map { condition in
-            let old = conditions.first { $0.condition.kind == condition.kind }
-            let flipped = old?.condition.status != condition.status
-            return StatusSummary.TimedCondition(
-                condition: condition, observedGeneration: generation,
-                lastTransitionMs: flipped ? now.wallMs : old?.lastTransitionMs ?? now.wallMs)
-        }
+        conditions = conditions.updated(new, generation: generation, now)
     }
 }

@@ -11,8 +11,8 @@ public struct Measurements: Sendable, Equatable {
     /// The beginnings of buckets that are not written as they are.
     private var unwritten: [Measured: Set<Int64>] = [:]
     private var dropped: [Measured: Int64] = [:]
-    /// When something was written last, on the clock of the windows; nil: not since the start.
-    private var writtenMs: Int64?
+    /// Since when something is not written, on the clock of the windows.
+    private var unwrittenSinceMs: Int64?
 
     public init() {}
 
@@ -54,14 +54,21 @@ public struct Measurements: Sendable, Equatable {
             if let before = settled.droppedBeforeMs { dropped[measured] = before }
             unwritten[measured, default: []].formUnion(settled.merged)
         }
+        if unwrittenSinceMs == nil, !unwritten.isEmpty || !dropped.isEmpty { unwrittenSinceMs = clock.ms }
     }
 
     // MARK: Writing
 
-    /// Something is not written yet, since so many milliseconds at most; nil: all is.
+    /// For how long something is not written; nil: all is.
     public func unwrittenMs(_ now: Moment) -> Int64? {
-        if unwritten.values.allSatisfy(\.isEmpty), dropped.isEmpty { return nil }
-        return writtenMs.map { max(0, timeMs(now).subtractingSaturated($0)) } ?? .max
+        unwrittenSinceMs.map { max(0, timeMs(now).subtractingSaturated($0)) }
+    }
+
+    /// Boot time at which something will not be written for so long; nil: all is.
+    public func writeDueBootMs(afterMs: Int64) -> Int64? {
+        guard let clock, let unwrittenSinceMs else { return nil }
+        let leftMs = unwrittenSinceMs.addingSaturated(afterMs).subtractingSaturated(clock.ms)
+        return clock.at.bootMs.addingSaturated(max(0, leftMs))
     }
 
     /// All that is not written yet, with the clock.
@@ -82,6 +89,6 @@ public struct Measurements: Sendable, Equatable {
         unwritten = [:]
         dropped = [:]
         clock = clock?.advanced(now)
-        writtenMs = clock?.ms
+        unwrittenSinceMs = nil
     }
 }
