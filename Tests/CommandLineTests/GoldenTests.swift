@@ -15,7 +15,8 @@ import agentos_apply
         "+validate -f fleet.yaml", "+validate -f broken.yaml", "+validate", "+-f broken.yaml", "+-f none.yaml",
         "+apply",
         "+-f fleet.yaml --dry-run", "-f fleet.yaml --wait", "-f fleet.yaml", "+diff -f fleet.yaml",
-        "+diff -f next.yaml", "+diff -f next.yaml --word", "+diff web", "+plan -f next.yaml", "+plan -f broken.yaml",
+        "+plan -f fleet.yaml", "+diff -f next.yaml", "+diff -f next.yaml --word", "+diff web", "+plan -f next.yaml",
+        "+plan -f broken.yaml",
         "plan -f next.yaml --out plan.json", "apply --plan none.json", "apply --plan plan.json",
         "wait agent web --for jsonpath={.status.phase}=Ready", "apply --plan plan.json", "-f fleet.yaml --fail-after 0",
         "-f fleet.yaml", "wait agent web --for jsonpath={.status.phase}=Ready",
@@ -36,9 +37,9 @@ import agentos_apply
         "rollout undo web", "rollout flies web", "restart web", "restart nobody", "rollout status web",
         "+exec web -- echo hello", "+exec web -- sh -c \"exit 9\"", "+exec web", "+exec nobody -- true",
         "+logs web --run 1", "+logs web --run 99", "+logs nobody", "cp README web:there.txt",
-        "cp web:there.txt back.txt", "cp web:none.txt .", "cp README web:", "+top nobody",
-        "+top --sort-by length", "attach nobody", "attach", "port-forward web none", "port-forward web", "+events nobody",
-        "+events --ack", "+why nobody", "+why", "+why ns/team",
+        "cp web:there.txt back.txt", "cp web:none.txt .", "cp README web:", "+top nobody", "+top --sort-by length",
+        "attach nobody", "attach", "port-forward web none", "port-forward web", "+events nobody", "+events --ack",
+        "+why nobody", "+why", "+why ns/team",
         // Who may what, and what there is.
         "+auth can-i delete agents", "+auth can-i", "+auth whoami", "+api-resources", "+api-resources agents",
         "+explain agent.spec.backoff", "+explain agent.spec.nothing", "+explain", "+schema --kind Nothing",
@@ -46,7 +47,8 @@ import agentos_apply
         // The daemon, and what it keeps.
         "+outbox", "+outbox list", "+outbox sinks", "+outbox show 999", "outbox skip 999", "outbox flies",
         "sync nobody", "sync", "backup", "backup saved.db", "backup /no/such/saved.db", "restore /no/such", "restore",
-        "secrets rotate", "secrets", "+kubeconfig", "+kubeconfig web", "support-bundle /no/such/place.tar.gz",
+        "restore saved.db", "secrets rotate", "secrets", "+kubeconfig", "+kubeconfig web",
+        "support-bundle /no/such/place.tar.gz",
         "support-bundle bundle.tar.gz", "+doctor web", "+daemon status", "daemon start", "daemon reload",
         "+daemon --check-config", "+daemon --check-config --config none.yaml", "+daemon flies", "daemon stop --replace",
         // The end.
@@ -77,6 +79,7 @@ import agentos_apply
         text.replace(#/\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ \+0000/#, with: "TIME")
         text.replace(#/\d{4}-\d\d-\d\dT[\d:.]+Z/#, with: "TIME")
         text.replace(#/[0-9a-f]{8}-[0-9a-f-]{27}/#, with: "UID")
+        text.replace(#/"UID"/#, with: "UID")
         text.replace(#/[0-9a-f]{16}/#, with: "KEY")
         text.replace(#/\b\d+(ms|s|m|h|d)\b/#.wordBoundaryKind(.simple), with: "AGE")
         text.replace(#/pid \d+/#, with: "pid N")

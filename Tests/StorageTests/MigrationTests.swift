@@ -61,6 +61,22 @@ import Values
         }
     }
 
+    /// Gate 1: databases keep the checksum of each step that they went through, and refuse a program with another.
+    /// AGENTOS_WRITE_DOCUMENTS=1 adds the line of a step that is new; a line that is there stays.
+    @Test func everyReleasedStepIsAsItWasReleased() throws {
+        try inDirectory { directory in
+            let (path, file) = ("\(directory)/agentos.db", "\(Outside.schemas)/checksums")
+            _ = try SQLiteStore.open(path, freshID: "id", nowMs: 1)
+            let mode = getenv("AGENTOS_WRITE_DOCUMENTS") == nil ? "compare" : "add"
+            #expect(
+                python("checksums", path, file, mode) == 0,
+                """
+                a step of Sources/Storage/Migrations.swift is not as it was released, or is new. Take the edit back and write \
+                a further step; only what no release has is added to Tests/StorageTests/Schemas/checksums
+                """)
+        }
+    }
+
     /// What SQL holds of a kind, by the row that describes it.
     @Test(arguments: [
         "UPDATE objects SET kind = 'Ghost'", "UPDATE objects SET namespace = 'x'", "UPDATE objects SET revision = 1",

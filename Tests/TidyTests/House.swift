@@ -29,11 +29,16 @@ enum House {
         World.names(root).filter { $0.hasSuffix(".md") }.map { File(path: $0, text: text($0)) }
         + files("Documentation", ".md") + files("Benchmarks", ".md")
 
-    /// Names of all test functions.
-    static let testNames = Set(
-        code.filter { $0.path.hasPrefix("Tests/") }.flatMap(\.bare).compactMap { line -> Substring? in
-            line.firstRange(of: "func ").map { line[$0.upperBound...].prefix { $0.isLetter || $0.isNumber } }
-        })
+    /// The file of each test function that is not switched off.
+    static let testFiles: [Substring: String] = Dictionary(
+        code.filter { $0.path.hasPrefix("Tests/") }.flatMap { file in
+            file.bare.joined(separator: "\n").split(separator: "@Test").dropFirst().compactMap { piece in
+                guard let word = piece.firstRange(of: "func "), !piece[..<word.lowerBound].contains(".disabled") else {
+                    return nil
+                }
+                return (Substring(piece[word.upperBound...].prefix { $0.isLetter || $0.isNumber }), file.path)
+            }
+        }, uniquingKeysWith: { first, _ in first })
 }
 
 /// A list of exceptions, each with its reason: what is found and not listed is an offence, and so is what is listed and not

@@ -108,10 +108,17 @@ extension Server {
         throw .invalid(call.key, [cause])
     }
 
-    func submit(_ call: Call, _ write: Request.Write) throws(Failure) {
-        loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) { [loop] in
+    func submit(_ call: Call, _ write: Request.Write) throws(Failure) { try submit(call, .write(write)) }
+
+    private func submit(_ call: Call, _ verb: Request.Verb) throws(Failure) {
+        loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), verb) { [loop] in
             call.reply($0, loop.engine.state)
         }
+    }
+
+    /// What is done to deliveries: once, when it carries a key.
+    func command(_ call: Call, _ verb: Request.Verb) {
+        do throws(Failure) { try submit(call, verb) } catch { call.fail(error) }
     }
 
     /// The call of the engine, with what the query and the head say of it.

@@ -22,15 +22,8 @@ extension Server {
         guard offset <= eventLog.end, position <= loop.engine.state.position else {
             return call.fail(.badRequest("position and offset must be of an event that was read"))
         }
-        loop.submit(
-            actor: call.principal, trace: call.trace.id,
-            .acknowledge(consumer: call.name, position: position, journalOffset: offset)
-        ) { [loop] in call.reply($0, loop.engine.state) }
+        command(call, .acknowledge(consumer: call.name, position: position, journalOffset: offset))
     }
 
-    func removeConsumer(_ call: Call) {
-        loop.submit(actor: call.principal, trace: call.trace.id, .removeConsumer(call.name)) { [loop] in
-            call.reply($0, loop.engine.state)
-        }
-    }
+    func removeConsumer(_ call: Call) { command(call, .removeConsumer(call.name)) }
 }

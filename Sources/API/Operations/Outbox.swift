@@ -44,9 +44,7 @@ extension Server {
         if let sink = call.parameters[Query.sink] {
             return resolve(call, .replay, in: sink, position: position)
         }
-        loop.submit(actor: call.principal, trace: call.trace.id, .replay(position: position)) { [loop] in
-            call.reply($0, loop.engine.state)
-        }
+        command(call, .replay(position: position))
     }
 
     /// The journal takes everything in its time: only what waits for a named sink can be dropped.
@@ -63,9 +61,7 @@ extension Server {
         if let sink = call.parameters[Query.sink] {
             return resolve(call, .skip, in: sink, position: position)
         }
-        loop.submit(actor: call.principal, trace: call.trace.id, .skip(position: position)) { [loop] in
-            call.reply($0, loop.engine.state)
-        }
+        command(call, .skip(position: position))
     }
 
     private static let noRecord = Failure(

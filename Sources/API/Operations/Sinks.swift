@@ -78,16 +78,10 @@ extension Server {
 
     /// What becomes of one event, or of all that the sink has not taken.
     func resolve(_ call: Call, _ resolution: ParkedResolution, in sink: String, position: Int64?) {
-        loop.submit(
-            actor: call.principal, trace: call.trace.id, .resolve(resolution, sink: sink, position: position)
-        ) { [loop] in call.reply($0, loop.engine.state) }
+        command(call, .resolve(resolution, sink: sink, position: position))
     }
 
-    func forgetSink(_ call: Call) {
-        loop.submit(actor: call.principal, trace: call.trace.id, .forgetSink(call.name)) { [loop] in
-            call.reply($0, loop.engine.state)
-        }
-    }
+    func forgetSink(_ call: Call) { command(call, .forgetSink(call.name)) }
 }
 
 extension ParkedObject.Phase {

@@ -39,6 +39,21 @@ def version(path, number):
     assert sqlite3.connect(path).execute("SELECT max(number) FROM migrations").fetchone() == (int(number),)
 
 
+def checksums(path, released, mode):
+    """The steps of a database are those that were released, a line each; with `add`, new ones get their line."""
+    steps = dict(sqlite3.connect(path).execute("SELECT number, checksum FROM migrations"))
+    lines = {}
+    if os.path.exists(released):
+        with open(released, encoding="utf-8") as file:
+            lines = {int(number): checksum for checksum, number in (line.split() for line in file)}
+    if mode == "add":
+        lines = {**steps, **lines}
+        with open(released, "w", encoding="utf-8") as file:
+            file.writelines(f"{lines[number]}  {number}\n" for number in sorted(lines))
+    for number in sorted({*steps, *lines}):
+        assert steps.get(number) == lines.get(number), f"step {number}: {steps.get(number)}, released: {lines.get(number)}"
+
+
 def searches(path, sql):
     """The rows of a query are found by an index, in the order that is asked for."""
     found = sqlite3.connect(path).execute(f"EXPLAIN QUERY PLAN {sql}", [None] * sql.count("?")).fetchall()
@@ -112,5 +127,5 @@ def sealed(path):
         assert page[-RESERVED:] == checksum(number, page) or not any(page), f"page {number + 1}"
 
 
-COMMANDS = [advance, compare, load, seal, sealed, searches, tear, version]
+COMMANDS = [advance, checksums, compare, load, seal, sealed, searches, tear, version]
 {command.__name__: command for command in COMMANDS}[sys.argv[1]](*sys.argv[2:])
