@@ -33,6 +33,7 @@ import Values
         "/api/v1/namespaces/{namespace}/pods/{name}/portforward": "a connection",
     ]
 
+    private static let needsSink = ["/apis/agentos.dev/v1/outbox/{position}/drop"]
     private static let role = #""roleRef":{"apiGroup":"rbac.authorization.k8s.io","kind":"ClusterRole","name":"view"}"#
 
     /// What an object of a kind is made of beside its name.
@@ -64,7 +65,9 @@ import Values
             var kept = 0
             for (index, route) in posts.enumerated() where Self.exceptions[route.pattern] == nil {
                 let path = ["namespace": "default", "name": "x", "position": "1", "sink": "x", "consumer": "x"]
-                    .reduce(route.pattern) { $0.replacing("{\($1.key)}", with: $1.value) }
+                    .reduce(Self.needsSink.contains(route.pattern) ? "\(route.pattern)?sink=x" : route.pattern) {
+                        $0.replacing("{\($1.key)}", with: $1.value)
+                    }
                 func body(_ name: String) -> String {
                     guard let kind = route.kind ?? route.resource?.storedKind else { return "" }
                     let fields = Self.fields[kind.rawValue]

@@ -120,28 +120,51 @@ import Values
     @Test func theWayBackToAnOlderProgramIsRefusedWithTheReason() {
         inWorld { world in
             world.startDaemon()
-            // What a newer program has made of the database, where this one would find it.
-            let code = """
-                import os, sqlite3, subprocess, sys
-                path = sys.argv[1]
-                copy = path + "-copy"
-                sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("VACUUM INTO ?", [copy])
-                db = sqlite3.connect(copy)
-                db.execute("INSERT INTO migrations VALUES (999, 'later', 'x', 1)")
-                db.commit()
-                db.close()
-                subprocess.run([sys.executable, sys.argv[2], "seal", copy], check=True)
-                for end in ("-wal", "-shm"): os.unlink(path + end)
-                os.rename(copy, path)
-                """
-            let made = world.spawn(
-                [
-                    "python3", "-c", code, "\(world.state)/store/agentos.db",
-                    "\(World.root)/Tests/StorageTests/Schemas/databases.py",
-                ])
-            #expect(made.code == 0, "\(made.text)")
+            makeNewer(world)
             isRefused(world, 3, "runs on: the database ", "has version 999, newer than this program's", "backup")
         }
+    }
+
+    /// The other way of the same: no daemon serves, and an older program is started on what a newer one has left.
+    @Test func aNewerDatabaseIsLeftAsItIsWithWordsOfWhatToDo() {
+        inWorld { world in
+            world.apply(World.agent("one", World.stays), "--wait")
+            let agent = world.pid("one")
+            #expect(world.run("daemon", "stop").code == 0)
+            makeNewer(world)
+            let path = "\(world.state)/store/agentos.db"
+            let before = World.read(path)
+            let start = world.run("daemon", "start")
+            #expect(start.code == 4 && world.run("daemon").code == 74, "\(start.text)")
+            for words in ["has version 999, newer than this program's", "use the newer program, or restore a backup"] {
+                #expect(start.error.contains(words), "\(start.text)")
+            }
+            #expect(World.read(path) == before && World.isAlive(agent), "nothing was touched, and agents run on")
+        }
+    }
+
+    /// What a newer program has made of the database, where this one would find it.
+    private func makeNewer(_ world: World) {
+        let code = """
+            import os, sqlite3, subprocess, sys
+            path = sys.argv[1]
+            copy = path + "-copy"
+            sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute("VACUUM INTO ?", [copy])
+            db = sqlite3.connect(copy)
+            db.execute("INSERT INTO migrations VALUES (999, 'later', 'x', 1)")
+            db.commit()
+            db.close()
+            subprocess.run([sys.executable, sys.argv[2], "seal", copy], check=True)
+            for end in ("-wal", "-shm"):
+                if os.path.exists(path + end): os.unlink(path + end)
+            os.rename(copy, path)
+            """
+        let made = world.spawn(
+            [
+                "python3", "-c", code, "\(world.state)/store/agentos.db",
+                "\(World.root)/Tests/StorageTests/Schemas/databases.py",
+            ])
+        #expect(made.code == 0, "\(made.text)")
     }
 
     @Test(
