@@ -45,7 +45,13 @@ public final class SQLiteStore: Store, @unchecked Sendable {  // one caller at a
         // Asked before SQLite has it open: a file that is closed takes all locks of this process on it along.
         let isUnchecked = wasThere && !Pages.areChecked(path)
         var database = try Database.open(path)
-        do throws(StoreFailure) { try Integrity.check(&database, path) } catch { throw damaged(path, error.words) }
+        do throws(StoreFailure) { try Integrity.check(&database, path) } catch {
+            switch error {
+            case .fatal(let words): throw damaged(path, words)
+            // Nothing is known against the file, so that nobody is to move it away.
+            case .retry(let words): throw .retry("the database \(path) cannot be read now, and is as it was: \(words)")
+            }
+        }
         try database.execute(settings)
         let ring = keyring ?? SecretKeyFile("\(Directory.of(path))/secrets.key")
         let keys = try SealedSecrets.keys(&database, ring)

@@ -48,4 +48,27 @@ import Values
             }
         }
     }
+
+    /// Bytes of a Secret that no variable can hold are refused with its name and key, and never cut or given as others.
+    @Test(arguments: [("/4CA", "key \"raw\" of Secret \"bin\" is not UTF-8"), ("YQBi", "raw")])
+    func bytesThatNoVariableHoldsAreRefusedByName(data: String, words: String) {
+        inWorld { world in
+            let secret =
+                "apiVersion: v1\nkind: Secret\nmetadata: {name: bin}\ndata: {raw: \"\(data)\", fine: \"w6QKYg==\"}\n---\n"
+            func from(_ key: String) -> String {
+                "env: [{name: RAW, valueFrom: {secretKeyRef: {name: bin, key: \(key)}}}]"
+            }
+            world.apply(
+                secret + Self.manifest("one", "command: [sleep, '1000'], \(from("raw"))")
+                    + Self.manifest("all", "command: [sleep, '1000'], envFrom: [{secretRef: {name: bin}}]")
+                    + World.agent("fine", "printf %s \"$RAW\" | od -An -tx1; \(World.stays)", from("fine")))
+            for name in ["one", "all"] {
+                World.until("\(name) has failed") { world.phase(name) == "Failed" }
+                #expect(world.runOf(name)?["lastExit"]?["reason"]?.string == "StartError")
+                let message = world.condition(name, "Ready")?["message"]?.string ?? ""
+                #expect(message.contains(words), "\(name): \(message)")
+            }
+            World.until("all bytes of a text are there") { world.run("logs", "fine").output == " c3 a4 0a 62\n" }
+        }
+    }
 }

@@ -71,7 +71,8 @@ extension Engine {
             if let text = String(validating: bytes, as: UTF8.self) { return text }
             problem =
                 problem
-                ?? "key \"\(key)\" of Secret \"\(name)\" is not UTF-8, as a variable has to be; mount it as a volume"
+                ?? "key \"\(key)\" of Secret \"\(name)\" is not UTF-8, as a variable has to be; give it as text, such as base64, "
+                + "or mount it as a volume"
             return ""
         }
         for from in run.spec.environmentFrom {

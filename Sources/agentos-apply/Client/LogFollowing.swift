@@ -150,8 +150,21 @@ extension LogFollowing {
     private static let uidCount = 32
     private static let pauseUs: UInt32 = 200_000
 
+    /// For a service manager to start another daemon.
+    private static let arrivalMs: Int64 = 5_000
+
     /// Whether a replica writes nothing more; otherwise it was the daemon that ended.
     private func isOver(_ source: LogSource) throws -> Bool {
+        let untilMs = agentos_boot_ms() + Self.arrivalMs
+        while true {
+            do { return try isOverNow(source) } catch let problem as CommandProblem {
+                guard problem.code == .noDaemon, agentos_boot_ms() < untilMs else { throw problem }
+                usleep(Self.pauseUs)
+            }
+        }
+    }
+
+    private func isOverNow(_ source: LogSource) throws -> Bool {
         let path = Session.path(.agent, namespace: source.namespace, name: source.agent)
         let response = try session.answer(Client.Request("GET", path))
         if response.status == 404 { return true }
