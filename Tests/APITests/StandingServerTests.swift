@@ -205,7 +205,7 @@ import Values
             World.until("the log is full", 240_000) { world.run("logs", "loud", "--tail", "1").output == "full\n" }
             let before = Self.residentBytes(pid)
             let path = "/apis/agentos.dev/v1/namespaces/default/agents/loud/log?follow=true"
-            let readers = (0..<20).map { _ in RawClient(world.socket) }
+            let readers = (0..<40).map { _ in RawClient(world.socket) }
             for reader in readers {
                 reader.send(RawClient.request("GET", path))
                 #expect(reader.answer(body: false)?.status == 200)

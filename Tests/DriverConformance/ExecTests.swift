@@ -40,6 +40,26 @@ import Testing
         }
     }
 
+    /// The files behind these names belong to whoever made them: an agent of another user may write to them all the same.
+    @Test(arguments: Isolation.allCases) func outputsHaveNamesThatAnyUserMayOpen(isolation: Isolation) throws {
+        try inIsolation(isolation) { world, _ in
+            let writes = "echo out > /dev/stdout; echo err > /dev/stderr; echo user $(id -u)"
+            world.ready(
+                world.agent(
+                    "one", isolation, "\(writes); \(World.stays)",
+                    "securityContext: {runAsUser: 5001, runAsGroup: 5001}"))
+            world.untilLog("one", "user")
+            #expect(Set(world.log("one")) == ["out", "err", "user 5001"], "\(world.log("one"))")
+            let ran = world.run("exec", "one", "--", "sh", "-c", writes)
+            #expect(ran.code == 0 && ran.output == "out\nuser 5001\n" && ran.error == "err\n", "\(ran.text)")
+            let shown = "\(world.directory)/terminal"
+            world.write("writes", "exec \(World.program) exec -it one -- sh -c '\(writes)'\n")
+            let terminal = world.spawn(["script", "-qec", "sh \(world.directory)/writes", shown])
+            #expect(
+                terminal.code == 0 && terminal.output.hasSuffix("out\r\nerr\r\nuser 5001\r\n"), "\(terminal.text)")
+        }
+    }
+
     @Test(arguments: Isolation.allCases) func limitsOfTimeAndClientsThatGoEndTheCommand(isolation: Isolation) throws {
         try inIsolation(isolation) { world, _ in
             world.ready(world.agent("one", isolation, World.stays))

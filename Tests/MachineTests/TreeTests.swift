@@ -112,6 +112,32 @@ import Testing
         }
     }
 
+    /// As with `OnRootMismatch`: a directory that is as it should be vouches for what is in it; another, or always, does not.
+    @Test(
+        .enabled(if: getuid() == 0, "needs root"),
+        arguments: [(false, false, true), (true, false, false), (false, true, false)])
+    func whatIsRightAtItsRootIsPassedOver(isAlways: Bool, isOthers: Bool, isPassedOver: Bool) throws {
+        try inDirectory { directory in
+            let tree = "\(directory)/tree"
+            mkdir(tree, 0o755)
+            write("\(tree)/file")
+            chown("\(tree)/file", 70_001, 70_001)
+            chown(tree, 70_001, 70_001)
+            let wanted = Ownership(user: 70_001, group: 70_003, isShared: true, isAlwaysChecked: isAlways)
+            try wanted.apply(to: tree)
+            func group(_ path: String) -> gid_t {
+                var status = stat()
+                return lstat(path, &status) == 0 ? status.st_gid : .max
+            }
+            #expect(group(tree) == 70_003 && group("\(tree)/file") == 70_003)
+            // Somebody has changed one file since, and perhaps the directory.
+            chown("\(tree)/file", 70_001, 70_001)
+            if isOthers { chown(tree, 70_001, 70_001) }
+            try wanted.apply(to: tree)
+            #expect(group("\(tree)/file") == (isPassedOver ? 70_001 : 70_003) && group(tree) == 70_003)
+        }
+    }
+
     /// More names than are read at once, and a second name of a file that is root's elsewhere.
     @Test(.enabled(if: getuid() == 0, "needs root")) func allOfALargeDirectoryIsGivenAwayButNoFileElsewhere() throws {
         try inDirectory { directory in
