@@ -208,13 +208,13 @@ public final class HTTPServer {
     func runSoon() {
         if runIsPlanned || isStopping { return }
         runIsPlanned = true
-        events.after(ms: 0) { [unowned self] in
+        events.soon { [unowned self] in
             runIsPlanned = false
             run()
         }
     }
 
-    func soon(_ body: @escaping () -> Void) { events.after(ms: 0, body) }
+    func soon(_ body: @escaping () -> Void) { events.soon(body) }
 
     // MARK: Called by the library
 

@@ -11,6 +11,8 @@ public final class EventLoop {
     private var handlers: [Int32: (UInt32) -> Void] = [:]
     private var timers = TimerHeap<Int>()
     private var bodies: [Int: () -> Void] = [:]
+    /// What the next turn begins with.
+    private var soon: [() -> Void] = []
     private var nextTimer = 0
     private var isRunning = true
 
@@ -51,13 +53,16 @@ public final class EventLoop {
         return TimerID(number: nextTimer)
     }
 
+    /// Calls `body` in the next turn, when all that has come is looked at: a timer of no time, for less.
+    public func soon(_ body: @escaping () -> Void) { soon.append(body) }
+
     public func cancel(_ timer: TimerID) {
         bodies[timer.number] = nil
         timers.set(timer.number, at: nil)
     }
 
     /// How many calls are still to come.
-    package var timerCount: Int { bodies.count }
+    package var timerCount: Int { bodies.count + soon.count }
 
     public func stop() { isRunning = false }
 
@@ -70,11 +75,15 @@ public final class EventLoop {
             // A timer of after this moment is due in the next turn: what came until it was due has been looked at by then,
             // however long the thread, or the machine, stood still.
             let now = agentos_boot_ms()
-            let wait = timers.next().map { Int32(clamping: max(0, $0 - now)) } ?? -1
+            let next = timers.next()
+            let wait = soon.isEmpty ? next.map { Int32(clamping: max(0, $0 - now)) } ?? -1 : 0
+            let early = soon
+            soon = []
             let count = agentos_epoll_wait(epoll, &fds, &events, 256, wait)
             for index in 0..<max(0, Int(count)) { handlers[fds[index]]?(events[index]) }
+            for body in early { body() }
             // One of them may have cancelled another.
-            for id in timers.due(now) { bodies.removeValue(forKey: id)?() }
+            if let next, next <= now { for id in timers.due(now) { bodies.removeValue(forKey: id)?() } }
         }
     }
 }

@@ -1,11 +1,15 @@
 /// Keys by the time at which they are due; a key has one time.
+///
+/// Each turn of a loop asks: inlinable, so that other modules have it for their own type of key.
 public struct TimerHeap<Key: Hashable & Sendable>: Sendable {
-    private var heap: [(at: Int64, key: Key)] = []
-    private var times: [Key: Int64] = [:]
+    @usableFromInline var heap: [(at: Int64, key: Key)] = []
+    @usableFromInline var times: [Key: Int64] = [:]
 
+    @inlinable
     public init() {}
 
     /// Gives a key another time; nil: none.
+    @inlinable
     public mutating func set(_ key: Key, at: Int64?) {
         guard times[key] != at else { return }
         times[key] = at
@@ -19,6 +23,7 @@ public struct TimerHeap<Key: Hashable & Sendable>: Sendable {
     }
 
     /// The earliest time; entries that were superseded are dropped on the way.
+    @inlinable
     public mutating func next() -> Int64? {
         while let first = heap.first {
             if times[first.key] == first.at { return first.at }
@@ -28,6 +33,7 @@ public struct TimerHeap<Key: Hashable & Sendable>: Sendable {
     }
 
     /// Takes the keys that are due out, the earliest first.
+    @inlinable
     public mutating func due(_ now: Int64) -> [Key] {
         var result: [Key] = []
         while let at = next(), at <= now, let key = heap.first?.key {
@@ -38,7 +44,8 @@ public struct TimerHeap<Key: Hashable & Sendable>: Sendable {
         return result
     }
 
-    private mutating func pop() {
+    @inlinable
+    mutating func pop() {
         guard let last = heap.popLast(), !heap.isEmpty else { return }
         heap[0] = last
         var parent = 0
