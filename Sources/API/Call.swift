@@ -95,7 +95,13 @@ final class Call {
     }
 
     private func isLong(_ chunks: [[UInt8]]) -> Bool {
-        exchange.method == "GET" && chunks.reduce(0) { $0 + $1.count } > Limits.plainBytesMax
+        guard exchange.method == "GET" else { return false }
+        var bytes = 0
+        for chunk in chunks {
+            bytes += chunk.count
+            if bytes > Limits.plainBytesMax { return true }
+        }
+        return false
     }
 
     func respond(_ status: Int, json chunks: [[UInt8]], headers: [(String, String)] = []) {

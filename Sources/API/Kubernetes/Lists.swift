@@ -26,23 +26,29 @@ extension Server {
         let representation = Representation(call)
         var page = try page(call, options)
         let limit = call.parameters[Query.limit].map { Int($0) } ?? 0
-        var items: [[UInt8]] = []
+        let isPlain = selector.isEmpty && representation.isText
+        // The head comes last: it tells how far the list has got.
+        var chunks: [[UInt8]] = [[]]
+        var last: PublishedObject?
         for object in page.shelf.objects(namespace: call.namespace, after: page.place) {
-            if limit > 0, items.count >= limit {
+            if limit > 0, chunks.count / 2 >= limit {
                 page.isWhole = false
                 break
             }
-            for document in documents(object, call.resource) where selector.matches(document.selectable) {
-                items.append(bytes(document, of: object, representation))
+            last = object
+            if isPlain {
+                chunks.append(text(object))
+                chunks.append(Self.comma)
+                continue
             }
-            page.place = object.key
+            for document in documents(object, call.resource) where selector.matches(document.selectable) {
+                chunks.append(bytes(document, of: object, representation))
+                chunks.append(Self.comma)
+            }
         }
-        var chunks = [representation.head(metadata: metadata(page, call, selector))]
-        chunks.reserveCapacity(2 * items.count + 1)
-        for (index, item) in items.enumerated() {
-            if index > 0 { chunks.append(Self.comma) }
-            chunks.append(item)
-        }
+        if let last { page.place = last.key }
+        if chunks.count > 1 { chunks.removeLast() }
+        chunks[0] = representation.head(metadata: metadata(page, call, selector))
         chunks.append(Representation.listEnd)
         call.respond(200, json: chunks)
     }

@@ -32,6 +32,12 @@ struct Representation {
         return .whole
     }
 
+    /// What it sends of a stored object is the object's own text.
+    var isText: Bool {
+        guard case .objects = resource.home, case .whole = form else { return false }
+        return true
+    }
+
     /// What it sends are whole objects.
     var holdsObjects: Bool {
         switch form {
