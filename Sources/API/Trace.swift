@@ -29,12 +29,25 @@ struct Trace: Sendable, Equatable {
 
     /// What the answer says: the trace, and a span of the daemon's own.
     var header: (String, String) {
-        var text = "00-"
-        text.reserveCapacity(55)
-        text += id
-        text += "-"
-        text += Substring(own.hex.utf8.suffix(16))
-        text += "-01"
+        // Every answer has it: it is written without texts in between.
+        let text = String(unsafeUninitializedCapacity: 55) { out in
+            var at = 0
+            func put(_ bytes: some Sequence<UInt8>) {
+                for byte in bytes {
+                    out[at] = byte
+                    at += 1
+                }
+            }
+            put("00-".utf8)
+            put(id.utf8)
+            put("-".utf8)
+            for shift in stride(from: 60, through: 0, by: -4) {
+                let digit = UInt8(truncatingIfNeeded: own.low >> UInt64(shift)) & 15
+                put(CollectionOfOne(digit < 10 ? 0x30 + digit : 0x57 + digit))
+            }
+            put("-01".utf8)
+            return at
+        }
         return ("traceparent", text)
     }
 }

@@ -19,7 +19,7 @@ public final class Exchange {
     public var hasBegun = false
 
     unowned let server: HTTPServer
-    private let origin: Origin
+    let origin: Origin
     private var answer: Answer?
     private var queue = ByteQueue()
     private var gzip: Gzip?
@@ -85,27 +85,6 @@ public final class Exchange {
         }
         body.append(contentsOf: bytes)
         return true
-    }
-
-    public func header(_ name: String) -> String? {
-        switch origin {
-        case .connection(let handle): agentos_mhd_header(handle, name).map { String(cString: $0) }
-        case .message(let message, _): message.header(name)
-        }
-    }
-
-    /// The values of all lines of the head with this name.
-    public func headers(_ name: String) -> [String] {
-        guard let handle else { return header(name).map { [$0] } ?? [] }
-        var values: [String] = []
-        withUnsafeMutablePointer(to: &values) { values in
-            agentos_mhd_each_header(
-                handle, name,
-                { user, value in
-                    user!.assumingMemoryBound(to: [String].self).pointee.append(String(cString: value!))
-                }, values)
-        }
-        return values
     }
 
     // MARK: Answering
@@ -313,8 +292,8 @@ public final class Exchange {
         }
         guard let response else { return false }
         defer { agentos_mhd_destroy(response) }
-        if let type = head.type { agentos_mhd_add_header(response, "Content-Type", type) }
-        for (name, value) in head.headers { agentos_mhd_add_header(response, name, value) }
+        if let type = head.type { Self.add("Content-Type", type, to: response) }
+        for (name, value) in head.headers { Self.add(name, value, to: response) }
         if server.isDraining, head.status != 101 { agentos_mhd_add_header(response, "Connection", "close") }
         return agentos_mhd_queue(handle, UInt32(head.status), response) == 1
     }

@@ -15,7 +15,10 @@ public struct Router {
         var name: Place?
         var targets: [(method: String, target: Int)] = []
 
-        func literal(_ text: String) -> Place? { literals.first { $0.text == text }?.place }
+        func literal(_ text: String) -> Place? {
+            for index in literals.indices where literals[index].text == text { return literals[index].place }
+            return nil
+        }
     }
 
     private let root = Place()
@@ -44,18 +47,18 @@ public struct Router {
     /// Finds the target of a method and of the parts of a path.
     public func match(_ method: String, _ segments: [String]) -> Match {
         var names: [String] = []
-        guard let place = find(segments[...], root, &names) else { return .none }
+        guard let place = find(segments, 0, root, &names) else { return .none }
         if let found = place.targets.first(where: { $0.method == method }) { return .found(found.target, names) }
         return .otherMethods(place.targets.map(\.method).sorted())
     }
 
     /// A literal goes before a name; where it leads nowhere, the name is tried.
-    private func find(_ rest: ArraySlice<String>, _ place: Place, _ names: inout [String]) -> Place? {
-        guard let first = rest.first else { return place.targets.isEmpty ? nil : place }
-        if let next = place.literal(first), let found = find(rest.dropFirst(), next, &names) { return found }
-        guard let next = place.name, !first.isEmpty else { return nil }
-        names.append(first)
-        if let found = find(rest.dropFirst(), next, &names) { return found }
+    private func find(_ segments: [String], _ at: Int, _ place: Place, _ names: inout [String]) -> Place? {
+        guard at < segments.count else { return place.targets.isEmpty ? nil : place }
+        if let next = place.literal(segments[at]), let found = find(segments, at + 1, next, &names) { return found }
+        guard let next = place.name, !segments[at].isEmpty else { return nil }
+        names.append(segments[at])
+        if let found = find(segments, at + 1, next, &names) { return found }
         names.removeLast()
         return nil
     }

@@ -1,6 +1,6 @@
 import CLinux
 public import Machine
-import Manifests
+public import Manifests
 import Planner
 public import Reconciler
 import Values
@@ -90,6 +90,11 @@ public final class Loop {
         self.events = events
         self.inbox = inbox
         feeders = Dictionary(sinks.map { ($0.rule.name, Feeder($0)) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// An object as it is committed, for one reader: the state is read in place and not copied.
+    public func published(_ kind: Kind, _ namespace: String, _ name: String) -> PublishedObject? {
+        published[kind, namespace, name]
     }
 
     /// Begins to take inputs, and what comes again and again.

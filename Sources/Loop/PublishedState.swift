@@ -30,6 +30,11 @@ public struct PublishedState {
 
     public subscript(_ kind: Kind) -> Shelf { shelves[kind] ?? Shelf([]) }
 
+    /// One object, whose shelf is not copied for it.
+    public subscript(_ kind: Kind, _ namespace: String, _ name: String) -> PublishedObject? {
+        shelves[kind]?[namespace, name]
+    }
+
     /// The changes of a kind after a version, and others among them; nil when not all of them are kept.
     public func changes(of kind: Kind, since version: Int64) -> [PublishedChange]? {
         kind.traits.isFleeting ? fleetingChanges.since(version) : changes.since(version)

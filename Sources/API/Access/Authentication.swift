@@ -35,13 +35,14 @@ extension Server {
 
     /// Nobody speaks for another here; a client that believes it does must not be served as itself.
     func refuseImpersonation(_ exchange: Exchange, _ principal: Principal) throws(Failure) {
-        let headers = ["Impersonate-User", "Impersonate-Group", "Impersonate-Uid"]
-        guard let header = headers.first(where: { exchange.header($0) != nil }) else { return }
+        guard let header = Self.impersonation.first(where: { exchange.header($0) != nil }) else { return }
         throw Failure(
             code: 403, reason: "Forbidden",
             message:
                 "\(header): User \"\(principal.user)\" cannot impersonate others here; ask with their own credentials")
     }
+
+    private static let impersonation: [StaticString] = ["Impersonate-User", "Impersonate-Group", "Impersonate-Uid"]
 
     private func bearer(_ authorization: String) -> Principal? {
         let words = authorization.split(separator: " ", maxSplits: 1)

@@ -90,9 +90,9 @@ extension Server {
     func find(_ call: Call) -> (document: Document, object: PublishedObject)? {
         let namespace = call.namespace ?? ""
         switch call.resource.home {
-        case .objects(let kind): return loop.published[kind][namespace, call.name].map { ($0.document, $0) }
+        case .objects(let kind): return loop.published(kind, namespace, call.name).map { ($0.document, $0) }
         case .view(let view):
-            guard let owner = view.owner(call.name), let object = loop.published[view.kind][namespace, owner] else {
+            guard let owner = view.owner(call.name), let object = loop.published(view.kind, namespace, owner) else {
                 return nil
             }
             return documents(object, call.resource).first { $0.selectable.name == call.name }.map { ($0, object) }

@@ -85,17 +85,17 @@ struct Exposition {
 /// How requests are counted: by what the table of routes says, so that there is a bounded number of them.
 struct RequestCount: Hashable {
     private let route: Route
-    private let action: Action
+    private let action: Action.Verb
     let code: Int
 
     init(_ call: Call, _ code: Int) {
         route = call.route
-        action = call.action
+        action = call.action.verb
         self.code = code
     }
 
     static func == (a: RequestCount, b: RequestCount) -> Bool {
-        a.route === b.route && a.action.verb == b.action.verb && a.code == b.code
+        a.route === b.route && a.action == b.action && a.code == b.code
     }
 
     func hash(into hasher: inout Hasher) {
@@ -103,11 +103,11 @@ struct RequestCount: Hashable {
         hasher.combine(code)
     }
 
-    var verb: String { action.verb.rawValue }
+    var verb: String { action.rawValue }
 
     /// Some routes have the same.
     var resource: String {
-        switch action.object {
+        switch route.object {
         case .path(let path): path
         case .resource(_, let name, let subresource): subresource.isEmpty ? name : "\(name)/\(subresource)"
         }
