@@ -103,11 +103,16 @@ package final class Client {
     }
 
     /// Reads an answer line by line; `take` returns false to stop.
-    package func lines(_ request: Request, take: @escaping ([UInt8]) throws -> Bool) throws -> Response {
+    ///
+    /// - Parameter pause: is called whenever all lines that have come together were taken.
+    package func lines(
+        _ request: Request, take: @escaping ([UInt8]) throws -> Bool, pause: @escaping () throws -> Void = {}
+    ) throws -> Response {
         var lines = LineReader()
         var goesOn = true
         let response = try receive(request) { bytes in
             goesOn = try lines.feed(bytes, take: take)
+            try pause()
             return goesOn
         }
         if goesOn { try lines.end() }

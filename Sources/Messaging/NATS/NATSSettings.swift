@@ -56,6 +56,8 @@ public struct NATSSettings: SinkSettings {
     public var requestNamespaces: [String]
     /// In which a request is answered.
     public var requestTimeoutMs: Int64
+    /// Durable consumers of the stream: an event is acknowledged when these have acknowledged it.
+    public var consumers: [String]
 
     public static let fields = [
         Field(
@@ -98,6 +100,9 @@ public struct NATSSettings: SinkSettings {
             "requestNamespaces", .list(.string(.label(63)), max: 100, nonEmpty: true),
             text: "on the subjects of these namespaces alone; of all, and on agentos._.requests, without it"),
         Field("requestTimeout", .string(.duration), fallback: "10s", text: "in which each request is answered"),
+        Field(
+            "consumers", .list(.string(.nonEmpty), max: 16, nonEmpty: true),
+            text: "durable consumers of the stream: an event is Acknowledged when they have acknowledged it"),
         SettingRule.source,
     ]
 
@@ -126,6 +131,7 @@ public struct NATSSettings: SinkSettings {
         takesRequests = fields.flag("requests")
         requestNamespaces = fields.texts("requestNamespaces")
         requestTimeoutMs = fields.milliseconds("requestTimeout")
+        consumers = fields.texts("consumers")
         source = fields.text("source")
     }
 
@@ -147,6 +153,8 @@ public struct NATSSettings: SinkSettings {
                 SettingRule.time("connectTimeout", connectTimeoutMs, 100...5000, "100ms and 5s"),
                 SettingRule.time("requestTimeout", requestTimeoutMs, 100...60_000, "100ms and 60s"),
                 !takesRequests && !requestNamespaces.isEmpty ? ("requestNamespaces", "needs requests: true") : nil,
+                consumers.allSatisfy(NATSSubject.isName)
+                    ? nil : ("consumers", "must be at most 64 letters, digits, '-' and '_'"),
                 ways.count > 1 ? ("", "expected one of credentialsFile, nkeySeedFile and userFile") : nil,
                 (nkey == nil) != (nkeySeedFile == nil) ? ("", "nkey and nkeySeedFile belong together") : nil,
                 (certificateFile == nil) != (keyFile == nil) ? ("", "certFile and keyFile belong together") : nil,

@@ -22,6 +22,7 @@ struct Assembly {
     let sourceRules: SourceRules
     let sinks: ConfiguredSinks
     let requests: ConfiguredRequests
+    let consumers: ConfiguredConsumers
 
     init(_ settings: Settings, _ paths: Paths, _ log: Log, events: EventLoop, openFiles: Int64) throws {
         let problems = EventSchemas.problems
@@ -86,6 +87,7 @@ struct Assembly {
             loop: loop, eventLog: journal, accountTokens: try TokenKey.tokens(paths),
             settings: Server.Settings(
                 version: programVersion, stateDirectory: paths.state, ownUID: user, startedAtMs: nowMs))
+        consumers = ConfiguredConsumers(loop, journal, log)
         requests = ConfiguredRequests(server, storeID: store.storeID, log)
         try LocalFile.makePath("\(paths.state)/audit")
         server.logRequests(to: RotatingLog("\(paths.state)/audit/requests.jsonl"))

@@ -114,6 +114,7 @@ final class Daemon {
         }
         listeners?.start(parts.server, events)
         parts.requests.start(settings, events)
+        parts.consumers.use(settings)
         tokens?.watch(events, tokenWork)
         events.watch(signals) { [unowned self] _ in
             switch agentos_read_signal(signals) {
@@ -194,6 +195,7 @@ final class Daemon {
         parts.sourceRules.use(next)
         loop.use(parts.sinks.sinks(of: next))
         parts.requests.use(next)
+        parts.consumers.use(next)
         log.use(next)
     }
 

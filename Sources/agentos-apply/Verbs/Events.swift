@@ -16,7 +16,7 @@ struct Events: Verb {
     @Flag("follow", short: "f", "go on as events come") var follows
     @Option("since-position", value: "N", in: 0...Int.max, "only later events") var position: Int?
     @Option("consumer", value: "NAME", "start where this durable consumer stands") var consumer: String?
-    @Flag("ack", "acknowledge what was shown, for --consumer") var acknowledges
+    @Flag("ack", "acknowledge what was shown, for --consumer; with -f again and again") var acknowledges
     @Flag("remove", "forget the --consumer") var removes
     @Option("output", short: "o", value: "FORMAT", "table, wide or json") var format = Format.table
 
@@ -31,23 +31,31 @@ struct Events: Verb {
             return .success
         }
         if acknowledges, consumer == nil { throw invocation.usage("--ack needs --consumer NAME") }
-        let last = try show(session)
-        if acknowledges, let consumerPath, let last {
+        try show(session) { last in
+            guard acknowledges, let consumerPath else { return }
             let query = [("position", String(last.event.position)), ("offset", String(last.offset))]
             _ = try session.send(Client.Request("POST", consumerPath, query: query, body: []))
         }
         return .success
     }
 
-    /// The last event that was shown.
-    private func show(_ session: Session) throws -> EventLogView? {
+    /// So many are shown again at most when it ends before it has acknowledged them.
+    private static let unacknowledgedMax = 100
+
+    /// - Parameter acknowledge: is given the last event that was shown, whenever a hundred were, or all that have come.
+    private func show(_ session: Session, _ acknowledge: @escaping (EventLogView) throws -> Void) throws {
         var request = Client.Request("GET", "/apis/agentos.dev/v1/eventlog")
         request.timeoutMs = nil
         if follows { request.query.append(("follow", "true")) }
         if let position { request.query.append(("sincePosition", String(position))) }
         if !isEverywhere, let namespace = given { request.query.append(("namespace", namespace)) }
         if let consumer { request.query.append(("consumer", consumer)) }
-        var last: EventLogView?
+        var isFirst = true
+        var shown: [EventLogView] = []
+        func settle() throws {
+            if let last = shown.last { try acknowledge(last) }
+            shown = []
+        }
         do {
             let response = try session.client.lines(request) { line in
                 guard let entry = EventLogView(try Answer.node(line)) else {
@@ -56,15 +64,20 @@ struct Events: Verb {
                 switch format {
                 case .json: try Terminal.print(JSONWriter.text(entry.event.node))
                 case .table, .wide:
-                    if last == nil { try Terminal.print(EventLine.header) }
+                    if isFirst { try Terminal.print(EventLine.header) }
                     try Terminal.print(EventLine.text(entry.event))
                 }
-                last = entry
+                isFirst = false
+                shown.append(entry)
+                if shown.count >= Self.unacknowledgedMax { try settle() }
                 return true
+            } pause: {
+                // Of an answer that ends by itself the end is acknowledged.
+                if follows { try settle() }
             }
             if !response.isSuccess { throw session.problem(response) }
+            try settle()
         } catch let failure as Client.Failure { throw session.problem(failure) }
-        return last
     }
 }
 
