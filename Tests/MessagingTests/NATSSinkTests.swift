@@ -260,6 +260,29 @@ import Values
         }
     }
 
+    /// The server wants to see a certificate that it trusts.
+    @Test(arguments: NATSPeer.servers) func certificatesAreShown(_ server: String) throws {
+        let world = World()
+        defer { world.close() }
+        let (certificate, key) = try world.certificate(for: "IP:127.0.0.1")
+        let (mine, mineKey) = try world.certificate(for: "DNS:agentos.example")
+        let (other, otherKey) = try world.certificate(for: "DNS:elsewhere.example")
+        let tls = """
+            tls { cert_file: "\(certificate)", key_file: "\(key)", ca_file: "\(mine)", verify: true, timeout: 60 }
+            """
+        let cases: [(shown: (String, String)?, isGood: Bool)] = [
+            ((mine, mineKey), true), ((other, otherKey), false), (nil, false),
+        ]
+        for (shown, isGood) in cases {
+            let files: [(String, Node?)] = shown.map { [("certFile", .text($0.0)), ("keyFile", .text($0.1))] } ?? []
+            try inPeer(server, [("caFile", .text(certificate))] + files, configuration: tls) { peer in
+                let sink = try peer.open()
+                if isGood { return Self.insist(Self.events(1...3), in: sink) }
+                #expect(Self.failure { _ = try sink.append(Self.events(1...1)) } != nil)
+            }
+        }
+    }
+
     /// The second of two servers is used when the first is away.
     @Test func oneServerOfSeveralIsEnough() throws {
         try inPeer { peer in

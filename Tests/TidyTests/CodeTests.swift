@@ -218,6 +218,7 @@ import Testing
     private static let moments: [String: String] = [
         "Tests/EndToEndTests/ChaosTests.swift": "its blows come at moments that the seed draws",
         "Tests/EndToEndTests/StormTests.swift": "its kills come at moments that the seed draws",
+        "Tests/EndToEndTests/DeliveryKillTests.swift": "its kills come in the midst of delivery",
         "Tests/MessagingTests/NATSSinkTests.swift": "its kills come at moments of their own, in the midst of a batch",
         "Tests/EndToEndTests/GroundTests.swift": "processor time is measured over two seconds",
     ]
