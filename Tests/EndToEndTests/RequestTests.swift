@@ -104,7 +104,7 @@ import Values
         (request("agentos.team.requests", "GET", "no path"), 400, "slash"),
         (request("agentos.team.requests", "GET", "/nowhere"), 404, "/nowhere"),
         (request("agentos.team.requests", "STEAL", agents), 400, "method"),
-        (request("agentos.team.requests", "GET", agents, [("pth", "x")]), 400, "Did you mean"),
+        (request("agentos.team.requests", "GET", agents, [("pth", "x")]), 400, "did you mean"),
         (request("agentos.team.requests", "PUT", agents), 405, "PUT is not supported"),
         (
             request("agentos.team.requests", "POST", agents, [("body", agent("bad", [("replicas", "many")]))]), 422,
@@ -228,7 +228,7 @@ import Values
             ]
             let answers = try ask(world, server, ["each"], asks)
             #expect(answers.last?["code"] == 201, "\(answers)")
-            #expect(world.run("get", "agents", "-n", "team", "-o", "name").output == "agent/last\n")
+            #expect(world.run("get", "agents", "-n", "team", "-o", "name").output == "agent.agentos.dev/last\n")
             World.until("it is told") { world.log.contains("an _INBOX") || world.log.contains("without a place") }
             let info = try NATSServer.python(
                 world, "Tests/MessagingTests/stream.py", [server.address, "AGENTOS"])
