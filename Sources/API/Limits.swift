@@ -33,6 +33,8 @@ extension Limits {
     static let heldListsMax = 8
     /// How long a version of a collection is kept for lists in pages.
     static let heldListMs = 120_000
+    /// Runs before the last of a replica that are looked for, kept or not.
+    static let runsLookedFor = 64
     /// For clients to take what they have asked for, when the daemon ends.
     static let drainMs: Int64 = 2000
     /// The shortest time over which a use of the processor is counted, and the age of a sample that still counts.

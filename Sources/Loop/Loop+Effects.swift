@@ -180,6 +180,11 @@ extension Loop {
         driver.dial(run, port: port, report: report)
     }
 
+    /// The driver that keeps something of a run; nil when none does.
+    public func keeper(of run: RunID) -> String? {
+        drivers.values.filter { $0.keeps(run) }.map(\.name).min()
+    }
+
     /// What a run has written; nil when no such driver serves here.
     public func logs(_ request: LogRequest, driver: String) -> (any LogSession)? { drivers[driver]?.logs(request) }
 

@@ -23,26 +23,26 @@ extension Server {
             let message = "replica \(ordinal) of agent \"\(key.name)\" has not run yet"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
+        let runs = KeptRuns(loop, object.uid, replica)
+        let numbered = parameters[Query.attempt].map { Int(clamping: $0) }
         let isPrevious = parameters.has(Query.previous)
-        let numbered = parameters[Query.attempt]
-        let attempt = numbered.map { Int(clamping: $0) } ?? replica.attempt - (isPrevious ? 1 : 0)
-        guard (1...replica.attempt).contains(attempt) else {
+        guard let attempt = numbered ?? (isPrevious ? runs.newest(below: runs.last) : runs.last),
+            (1...replica.attempt).contains(attempt)
+        else {
             let which = numbered.map { "run \($0); the last is \(replica.attempt)" } ?? "previous run"
             let message = "replica \(ordinal) of agent \"\(key.name)\" has no \(which)"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
-        let oldest = replica.attempt - Limits.finishedRunsPerReplica + (replica.phase.isLive ? 0 : 1)
-        guard attempt >= oldest else {
-            let message =
-                "the log of run \(attempt) of replica \(ordinal) is not kept any more; the oldest is \(oldest)"
+        guard attempt == runs.last || runs.driver(of: attempt) != nil else {
+            let message = "the log of run \(attempt) of replica \(ordinal) is not kept any more; \(runs.words)"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
-        let run = RunID(uid: object.uid, ordinal: ordinal, attempt: attempt)
         let request = LogRequest(
-            run: run, tail: parameters[Query.tailLines].map { Int($0) },
-            follows: parameters.has(Query.follow) && attempt == replica.attempt)
-        guard let session = loop.logs(request, driver: agent.effective.spec.driver) else {
-            let message = "no driver \"\(agent.effective.spec.driver)\" serves here"
+            run: runs.run(attempt), tail: parameters[Query.tailLines].map { Int($0) },
+            follows: parameters.has(Query.follow) && attempt == runs.last)
+        let driver = runs.driver(of: attempt) ?? (replica.phase.run?.spec ?? agent.effective.spec).driver
+        guard let session = loop.logs(request, driver: driver) else {
+            let message = "no driver \"\(driver)\" serves here"
             return call.fail(Failure(code: 404, reason: "NotFound", message: message, key: key))
         }
         let follower = LogFollower(
@@ -136,16 +136,16 @@ final class LogFollower {
         guard let object = server.loop.engine.state.objects[key], object.uid == request.run.uid,
             let agent = object.agent, let replica = agent.replicas.first(where: { $0.ordinal == request.run.ordinal })
         else { return exchange.end() }
-        let driver = agent.effective.spec.driver
         let isFollowed = replica.attempt > request.run.attempt
         let isOver = isFollowed || isEnd(replica.phase)
         if hasRead || isLastLook, isOver {
             guard isFollowed else { return exchange.end() }
             // One after the other: also what a run wrote that began and ended meanwhile.
-            request.run = RunID(uid: object.uid, ordinal: replica.ordinal, attempt: request.run.attempt + 1)
+            let runs = KeptRuns(server.loop, object.uid, replica)
+            request.run = runs.run(runs.next(after: request.run.attempt))
             request.tail = nil
             (hasRead, isLastLook) = (false, false)
-            return read(driver)
+            return read(runs.driver(of: request.run.attempt) ?? agent.effective.spec.driver)
         }
         // A run of which nothing was read may have been asked for before it had a place to write to.
         if isOver {

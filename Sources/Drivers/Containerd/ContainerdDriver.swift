@@ -105,6 +105,8 @@ public struct ContainerdDriver: Driver {
         CommandHandle(execution) { [mailbox] in mailbox.send(.execute(execution, $0, $1)) }
     }
 
+    public func keeps(_ run: RunID) -> Bool { Files.exists("\(configuration.runs)/\(run.text)") }
+
     public func logs(_ request: LogRequest) -> any LogSession {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }

@@ -82,6 +82,8 @@ public struct ProcessDriver: Driver {
         CommandHandle(execution) { [thread] in thread.execute(execution, $0, $1) }
     }
 
+    public func keeps(_ run: RunID) -> Bool { Files.exists("\(configuration.runs)/\(run.text)") }
+
     public func logs(_ request: LogRequest) -> any LogSession {
         LogHandle(directory: "\(configuration.runs)/\(request.run.text)", request)
     }

@@ -20,6 +20,8 @@ public protocol Driver: Sendable {
     func dial(_ run: Run, port: UInt16, report: @escaping @Sendable (DialResult) -> Void)
     /// Measures running agents; `report` is called once, without those about which nothing is known.
     func measure(_ runs: [RunID], report: @escaping @Sendable ([RunID: RunUsage]) -> Void)
+    /// Something of a run is kept, its log among it. May be asked on any thread, and answers at once.
+    func keeps(_ run: RunID) -> Bool
     /// What a run has written.
     func logs(_ request: LogRequest) -> any LogSession
     /// Removes homes and run directories of a deleted agent.
