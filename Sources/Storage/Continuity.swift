@@ -43,6 +43,21 @@ enum Continuity {
         }
     }
 
+    /// Takes note that the database knows nothing of what was started since it was copied.
+    static func noteRestored(_ database: inout Database) throws(StoreFailure) {
+        try database.run("INSERT OR IGNORE INTO meta VALUES ('restored', '1')")
+    }
+
+    static func isRestored(_ database: inout Database) throws(StoreFailure) -> Bool {
+        try database.query("SELECT EXISTS (SELECT 1 FROM meta WHERE key = 'restored')") { row throws(StoreFailure) in
+            try row.flag(0)
+        }.first ?? false
+    }
+
+    static func endRestore(_ database: inout Database) throws(StoreFailure) {
+        try database.run("DELETE FROM meta WHERE key = 'restored'")
+    }
+
     /// Takes note of events that were delivered: their sequences are not used again, and they are not delivered again.
     static func note(_ delivered: [Delivered], in database: inout Database) throws(StoreFailure) {
         var last: [UID: Int64] = [:]

@@ -46,6 +46,7 @@ public enum Restore {
         if let problem = problem(with: waiting, keyring) {
             throw .fatal("the file \(waiting) cannot be restored: \(problem); remove it to go on")
         }
+        try noteRestored(waiting)
         let kept = "\(path).replaced-\(nowMs)"
         // Without it a restore was killed between its two renamings: all numbers are in the waiting file by then.
         if access(path, F_OK) == 0 {
@@ -55,6 +56,12 @@ public enum Restore {
         try rename(waiting, to: path)
         dropOldest(of: path)
         return kept
+    }
+
+    private static func noteRestored(_ path: String) throws(StoreFailure) {
+        var database = try Database.open(path, .write)
+        try database.execute("PRAGMA journal_mode=DELETE")
+        try Continuity.noteRestored(&database)
     }
 
     private static func carry(from old: String, to new: String, _ journal: (any EventLog)?) throws(StoreFailure) {
@@ -106,6 +113,12 @@ public enum Restore {
             """
             UPDATE replicas SET attempt = max(attempt, coalesce((SELECT attempt FROM replaced.replicas old
             WHERE old.uid = replicas.uid AND old.ordinal = replicas.ordinal), 0))
+            """)
+        try database.run(
+            """
+            INSERT OR IGNORE INTO main.replicas (uid, ordinal, attempt, restarts, backoff_step, phase, reason)
+            SELECT uid, ordinal, attempt, 0, 0, 'Stopped', 'ScaledDown' FROM replaced.replicas
+            WHERE attempt > 0 AND uid IN (SELECT uid FROM main.objects)
             """)
         try database.run(
             """

@@ -39,6 +39,7 @@ extension SQLiteStore {
         for uid in changes.tombstonesCleared {
             try database.run("DELETE FROM tombstones WHERE uid = ?", [.text(uid.hex)])
         }
+        if changes.endsRestore { try Continuity.endRestore(&database) }
         for (key, value) in [("resource_version", changes.resourceVersion), ("position", changes.position)] {
             try database.run(
                 "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",

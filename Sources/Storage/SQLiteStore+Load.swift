@@ -13,6 +13,7 @@ extension SQLiteStore {
             try database.query("SELECT count(*) FROM outbox WHERE state IN \(Continuity.pending)") {
                 row throws(StoreFailure) in try row.count(0)
             }.first ?? 0
+        state.isRestored = try Continuity.isRestored(&database)
         try loadObjects(into: &state)
         for consumer in try database.query(
             "SELECT name, position, journal_offset, expired FROM consumers",

@@ -246,6 +246,7 @@ package struct StoreConformance {
         }
         if found.keptAnswers != expected.keptAnswers { return "answers" }
         if found.tombstones != expected.tombstones { return "tombstones" }
+        if found.isRestored != expected.isRestored { return "restored" }
         if found.backlog != expected.backlog { return "backlog \(found.backlog) is not \(expected.backlog)" }
         return (found.resourceVersion, found.position) == (expected.resourceVersion, expected.position)
             ? nil : "numbers"

@@ -9,11 +9,13 @@ private let somebody = Principal(user: "test", via: .socket)
 
 /// The engine beside a store that takes everything, or nothing.
 private struct House {
-    var engine = Engine(state: EngineState(), settings: EngineSettings(startsInFlight: 1, drivers: .all))
+    var engine: Engine
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     private var requests = 0
 
-    init() {
+    init(_ state: EngineState = EngineState(), observers: Set<String> = []) {
+        let settings = EngineSettings(startsInFlight: 1, drivers: .all, observers: observers)
+        engine = Engine(state: state, settings: settings)
         apply(ObjectKey(.namespace, namespace: "", name: "default"), .emptyMap)
         take([.observed(driver: "process", [:], complete: true)])
     }
@@ -73,6 +75,25 @@ private func spec(_ more: [(String, Node?)] = []) -> Node { .map([("spec", .map(
             return
         }
         #expect(run.id.attempt == 8)
+    }
+
+    /// The backup is of the time before the agent went to another driver, where it lives.
+    @Test func afterARestoreNothingStartsBeforeAllDriversWereSeen() throws {
+        var restored = EngineState()
+        restored.isRestored = true
+        var house = House(restored, observers: ["process", "containerd"])
+        #expect(house.apply(key("a"), spec())?.waits == .restored(["containerd"]))
+        let uid = try #require(house.agent("a")?.uid)
+        let stray = RunID(uid: uid, ordinal: 0, attempt: 7)
+        let ended = house.take(
+            [.observed(driver: "containerd", [stray: .running(pid: 9, startedAtMs: 1)], complete: true)])
+        #expect(ended.operations.map(\.kind) == [.kill] && house.engine.state.isRestored)
+        #expect(house.agent("a")?.agent?.replicas.first?.phase == .created)
+        let exit = Exit(signal: 9, reason: .error, atMs: 2)
+        let last = house.take([.observed(driver: "containerd", [stray: .exited(exit)], complete: false)])
+        #expect(last.changes.endsRestore && !house.engine.state.isRestored)
+        #expect(house.agent("a")?.agent?.replicas.first?.phase.run?.id.attempt == 8)
+        #expect(!house.take([.observed(driver: "process", [:], complete: true)]).changes.endsRestore)
     }
 
     @Test func aFailedCommitLosesNoWork() {

@@ -26,7 +26,7 @@ extension Life {
                     if engine.state.objects[directory.source] == nil { applySource(directory) }
                     read(directory)
                 }
-                pending.append(.driverState(driver: "process", problem: nil))
+                for driver in ["process", "sandbox"] { pending.append(.driverState(driver: driver, problem: nil)) }
                 observe()
                 // An operator replays what was given up.
                 let stuck = engine.state.ledgers.values.compactMap(\.stuck).filter(\.isDeadLetter).map(\.position)

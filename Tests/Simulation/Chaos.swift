@@ -32,7 +32,7 @@ extension Life {
             if !living.isEmpty { probe(living[random.below(living.count)]) }
         case 15:
             let problem = random.chance(50) ? "cannot connect" : nil
-            pending.append(.driverState(driver: "process", problem: problem))
+            pending.append(.driverState(driver: random.chance(50) ? "process" : "sandbox", problem: problem))
         case 17:
             let living = machine.living
             for run in living.prefix(1) {

@@ -18,10 +18,25 @@ extension Life {
             if run.attempt > store.committedAttempts[key] ?? 0 {
                 fail("the live instance \(run.text) has no committed run")
             }
+            if !store.isCurrent(run), !strangers.contains(run) {
+                fail("the live instance \(run.text) is not the run that its replica has")
+            }
+        }
+    }
+
+    /// A run has a number that none before it had, as far as anybody can know.
+    private mutating func checkNumbers(_ changes: ChangeSet) {
+        for write in changes.replicas {
+            guard case .starting(let run, seen: false) = write.replica.phase, !store.isCurrent(run.id) else { continue }
+            let key = SimulatedStore.RunKey(uid: run.id.uid, ordinal: run.id.ordinal)
+            if run.id.attempt <= store.usedAttempts[key] ?? 0 || machine.runs[run.id] != nil {
+                fail("the run \(run.id.text) has the number of one before it")
+            }
         }
     }
 
     mutating func checkCommit(_ changes: ChangeSet) {
+        checkNumbers(changes)
         let audited = Set(changes.audit.compactMap(\.position))
         for event in changes.events where !audited.contains(event.position) {
             fail("event \(event.position) has no audit entry in its transaction")

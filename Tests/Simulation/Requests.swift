@@ -75,7 +75,7 @@ extension Life {
             ("restartPolicy", .text(["Always", "Always", "OnFailure", "Never"][random.below(4)])),
             ("backoff", .map([("initialSeconds", .number(random.below(3))), ("maxSeconds", 10)])),
             ("terminationGracePeriodSeconds", .number(random.below(5))),
-            ("priority", .number(random.below(3))),
+            ("priority", .number(random.below(3))), ("driver", random.chance(20) ? "sandbox" : nil),
             ("consistency", .map([("readyRequires", random.chance(70) ? "Published" : "OutboxWritten")])),
             ("updateStrategy", .map([("type", random.chance(70) ? "RollingUpdate" : "Recreate")])),
             ("resources", .map([("requests", .map([("cpu", .text("\(random.below(4) * 100)m"))]))])),

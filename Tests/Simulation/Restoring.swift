@@ -36,6 +36,7 @@ extension SimulatedStore {
     /// What a backup becomes that takes the place of this store, as `Restore` and `Continuity` say.
     func replaced(by restore: WaitingRestore, _ journal: DeliveredEvents) -> SimulatedStore {
         var next = restore.backup
+        next.isRestored = true
         let firstPending = next.outbox.values.filter { !$0.isDone }.map(\.event.position).min()
         let told = journal.events.filter { $0.position > firstPending.map { $0 - 1 } ?? next.position }
         next.position = max(next.position, position, told.map(\.position).max() ?? 0)
@@ -49,6 +50,7 @@ extension SimulatedStore {
         next.settleLedgers()
         // What was ever committed on this machine may live there.
         next.committedAttempts.merge(committedAttempts, uniquingKeysWith: max)
+        if restore.isReadable { next.usedAttempts.merge(usedAttempts, uniquingKeysWith: max) }
         return next
     }
 
@@ -57,6 +59,14 @@ extension SimulatedStore {
             for ordinal in ordinals.keys {
                 let last = replicas[uid]?[ordinal]?.attempt ?? 0
                 next.replicas[uid]?[ordinal]?.attempt = max(ordinals[ordinal]?.attempt ?? 0, last)
+            }
+        }
+        for (uid, ordinals) in replicas where next.objects[uid] != nil {
+            for (ordinal, known) in ordinals where known.attempt > 0 && next.replicas[uid]?[ordinal] == nil {
+                var replica = Replica(ordinal: ordinal)
+                replica.attempt = known.attempt
+                replica.phase = .stopped(.scaledDown)
+                next.replicas[uid, default: [:]][ordinal] = replica
             }
         }
         for (uid, sequence) in published { next.settle(uid, upTo: sequence) }
@@ -126,6 +136,7 @@ extension Life {
             sinks[name]?.start = min(start, cursor.offset)
         }
         noteLost(store.sinks.values)
+        strangers.formUnion(machine.living.filter { !store.isCurrent($0) })
     }
 
     /// What the daemon before had handed over: the sink is done with it or never gets it; and its starts have ended.
@@ -136,10 +147,11 @@ extension Life {
             switch item.action {
             case .deliver(let events): if random.chance(50) { deliver(events, -1) }
             case .feed(let request): feed(request, -1)
-            case .lateStart(let run): machine.start(run, nowMs: now.wallMs, &random)
+            case .lateStart(let run, let driver): machine.start(run, by: driver, nowMs: now.wallMs, &random)
+            case .observe: break
             case .operation(let operation):
                 if case .start(let run) = operation.verb {
-                    machine.start(run.id, nowMs: now.wallMs, &random)
+                    machine.start(run.id, by: operation.driver, nowMs: now.wallMs, &random)
                 } else {
                     perform(operation)
                 }

@@ -8,6 +8,14 @@ extension DriverTable {
             name: "process", program: .command(why: "there are no images"), usualNetwork: .host, hasOwnUsers: false,
             features: Set(AgentFeature.allCases))
     ])
+
+    /// The drivers of a life: agents go from one to the other.
+    static let simulatedPair = DriverTable(
+        ["process", "sandbox"].map { name in
+            DriverCapabilities(
+                name: name, program: .command(why: "there are no images"), usualNetwork: .host, hasOwnUsers: false,
+                features: Set(AgentFeature.allCases))
+        })
 }
 
 /// The processes of the simulated machine: what a driver could see, with claims as files would keep them.
@@ -15,6 +23,7 @@ struct SimulatedMachine {
     enum Claim { case none, supervisor, daemon }
 
     struct Entry {
+        var driver: String
         var claim = Claim.none
         var instance: Instance?
         var ignoresSignals = false
@@ -24,6 +33,8 @@ struct SimulatedMachine {
     }
 
     private(set) var runs: [RunID: Entry] = [:]
+    /// Runs whose supervisors are on their way, however often they are asked for.
+    var late: Set<RunID> = []
     /// Runs whose program ends by itself when its work is done.
     var finishing: Set<RunID> = []
     /// The known-bad variant in which a start does not take the claim.
@@ -39,12 +50,13 @@ struct SimulatedMachine {
     }
 
     /// A supervisor gets to work, perhaps long after it was asked to.
-    mutating func start(_ run: RunID, nowMs: Int64, _ random: inout SeededRandom) {
-        if runs[run, default: Entry()].claim != .none, !ignoresClaims { return }
+    mutating func start(_ run: RunID, by driver: String, nowMs: Int64, _ random: inout SeededRandom) {
+        late.remove(run)
+        if let known = runs[run], known.claim != .none, !ignoresClaims { return }
         if case .running = runs[run]?.instance { return }
         if case .exited = runs[run]?.instance { return }
         if case .ending = runs[run]?.instance { return }
-        runs[run, default: Entry()].claim = .supervisor
+        runs[run, default: Entry(driver: driver)].claim = .supervisor
         if random.chance(7) {
             let exit = Exit(reason: .startError, message: "executing the command", atMs: nowMs)
             runs[run]?.instance = .exited(exit)
@@ -85,9 +97,9 @@ struct SimulatedMachine {
         end(run, Exit(signal: 9, reason: .error, atMs: nowMs))
     }
 
-    mutating func giveUp(_ run: RunID) {
-        if runs[run, default: Entry()].claim == .none {
-            runs[run, default: Entry()].claim = .daemon
+    mutating func giveUp(_ run: RunID, by driver: String) {
+        if runs[run].map({ $0.claim == .none }) ?? true {
+            runs[run, default: Entry(driver: driver)].claim = .daemon
             runs[run]?.instance = .absent
         }
     }
@@ -100,7 +112,7 @@ struct SimulatedMachine {
         case .running(_, _, let facts, _):
             exit.childOOMKills = facts.childOOMKills
             guard let restMs = runs[run]?.treeEndsAt else {
-                runs[run, default: Entry()].instance = .exited(exit)
+                runs[run]?.instance = .exited(exit)
                 return
             }
             runs[run]?.instance = .ending(exit)
@@ -124,6 +136,7 @@ struct SimulatedMachine {
     }
 
     mutating func reboot(nowMs: Int64) {
+        late = []
         for run in living {
             runs[run]?.treeEndsAt = nil
             end(run, Exit(reason: .machineRestarted, message: "the machine was restarted", atMs: nowMs))
@@ -146,4 +159,9 @@ struct SimulatedMachine {
     }
 
     var seen: [RunID: Instance] { runs.compactMapValues(\.instance) }
+
+    /// What a driver sees of its own.
+    func seen(by driver: String) -> [RunID: Instance] {
+        runs.compactMapValues { $0.driver == driver ? $0.instance : nil }
+    }
 }

@@ -45,7 +45,7 @@ package final class SimulatedJournal: EventLog {
     var start: Int64 { kept.withLock { $0.start } }
 
     /// What stands before an offset is dropped.
-    func drop(before offset: Int64) { kept.withLock { $0.start = max($0.start, offset) } }
+    package func drop(before offset: Int64) { kept.withLock { $0.start = max($0.start, offset) } }
 
     /// The next time that somebody reads, the disk does not answer.
     func failNext() { kept.withLock { $0.failsNext = true } }

@@ -31,7 +31,7 @@ struct SimulatedStore {
         }
     }
 
-    private var objects: [UID: StoredObject] = [:]
+    private(set) var objects: [UID: StoredObject] = [:]
     var replicas: [UID: [Int: Replica]] = [:]
     /// Newest first.
     private(set) var revisions: [UID: [Revision]] = [:]
@@ -44,9 +44,12 @@ struct SimulatedStore {
     private var tombstones: Set<UID> = []
     var resourceVersion: Int64 = 0
     var position: Int64 = 0
+    var isRestored = false
     private(set) var auditedPositions: Set<Int64> = []
     /// Highest attempt ever committed, also of removed objects.
     var committedAttempts: [RunKey: Int] = [:]
+    /// The same, as far as it is known after a store that could not be read was replaced.
+    var usedAttempts: [RunKey: Int] = [:]
 
     struct RunKey: Hashable {
         var uid: UID
@@ -54,6 +57,9 @@ struct SimulatedStore {
     }
 
     mutating func remove(_ position: Int64) { outbox[position] = nil }
+
+    /// The run is the one that its replica has now.
+    func isCurrent(_ run: RunID) -> Bool { replicas[run.uid]?[run.ordinal]?.phase.run?.id == run }
 
     mutating func commit(_ changes: ChangeSet) throws(StoreFailure) {
         var next = self
@@ -89,6 +95,7 @@ struct SimulatedStore {
             replicas[write.uid, default: [:]][write.replica.ordinal] = write.replica
             let key = RunKey(uid: write.uid, ordinal: write.replica.ordinal)
             committedAttempts[key] = max(committedAttempts[key] ?? 0, write.replica.attempt)
+            usedAttempts[key] = max(usedAttempts[key] ?? 0, write.replica.attempt)
         }
         for revision in changes.revisions {
             guard objects[revision.uid] != nil else { throw .fatal("a revision of no object") }
@@ -116,6 +123,7 @@ struct SimulatedStore {
         }
         tombstones.formUnion(changes.tombstones)
         tombstones.subtract(changes.tombstonesCleared)
+        if changes.endsRestore { isRestored = false }
         resourceVersion = changes.resourceVersion
         position = changes.position
     }
@@ -198,6 +206,7 @@ struct SimulatedStore {
         state.sinks = sinks
         for answer in answers.values { state.keptAnswers.keep(answer) }
         state.tombstones = tombstones
+        state.isRestored = isRestored
         state.resourceVersion = resourceVersion
         state.position = position
         state.backlog = outbox.values.count { !$0.isDone }

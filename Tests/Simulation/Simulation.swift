@@ -51,7 +51,9 @@ public func simulate(seed: UInt64, mutant: Mutant? = nil, shadow: Shadow? = nil)
 struct Life {
     enum Action {
         case operation(Operation)
-        case lateStart(RunID)
+        case lateStart(RunID, driver: String)
+        /// A driver looks, later than another.
+        case observe(driver: String)
         case input(Input)
         case deliver([EventRecord])
         case feed(SinkRequest)
@@ -62,7 +64,7 @@ struct Life {
     let mutant: Mutant?
     var shadow: Shadow?
     var random: SeededRandom
-    let faults: Faults
+    var faults: Faults
     var result = SimulationResult()
     var now = Moment(wallMs: 1_800_000_000_000, boot: 1, bootMs: 1000)
     var store = SimulatedStore()
@@ -94,6 +96,8 @@ struct Life {
     var backup: SimulatedStore?
     var waitingRestore: WaitingRestore?
     var lastRestore: Moment?
+    /// What lived when a backup was restored that knows nothing of it.
+    var strangers: Set<RunID> = []
     let team = ObjectKey(.namespace, namespace: "", name: "team")
     let owner = ObjectKey(.namespace, namespace: "", name: "owner")
     let configMap = ObjectKey(.configMap, namespace: "default", name: "common")
@@ -101,13 +105,16 @@ struct Life {
         (0..<10).map { ObjectKey(.agent, namespace: "default", name: "agent-\($0)") }
         + (10..<13).map { ObjectKey(.agent, namespace: "team", name: "agent-\($0)") }
     let settings = EngineSettings(
-        allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4, drivers: .simulated)
+        allocatableCpuMilli: 4000, allocatableMemoryBytes: 1 << 33, startsInFlight: 4, drivers: .simulatedPair,
+        observers: ["process", "sandbox"])
 
     init(seed: UInt64, mutant: Mutant?) {
         self.mutant = mutant
         random = SeededRandom(seed: seed)
         faults = Faults(&random)
         machine.ignoresClaims = mutant == .noClaim
+        // A claim matters where a start comes late.
+        if mutant == .noClaim { faults.lateStart = max(40, faults.lateStart) }
         conductor = Conductor(engine: Engine(state: EngineState(), settings: settings))
         conductor = Conductor(engine: startedEngine())
     }
@@ -149,20 +156,29 @@ struct Life {
 
     /// A wake-up about a run; some are lost, some come twice.
     mutating func hint(_ run: RunID) {
-        guard let instance = machine.seen[run] else { return }
+        guard let entry = machine.runs[run], let instance = entry.instance else { return }
         let times = isCalm ? 1 : random.below(10) == 0 ? 0 : random.below(10) == 0 ? 2 : 1
         for _ in 0..<times {
-            later(.input(.observed(driver: "process", [run: instance], complete: false)), within: 300)
+            later(.input(.observed(driver: entry.driver, [run: instance], complete: false)), within: 300)
         }
     }
 
-    mutating func observe() { pending.append(.observed(driver: "process", machine.seen, complete: true)) }
+    mutating func observe() {
+        observe("process")
+        if isCalm { observe("sandbox") } else { later(.observe(driver: "sandbox"), within: 5000) }
+    }
+
+    mutating func observe(_ driver: String) {
+        pending.append(.observed(driver: driver, machine.seen(by: driver), complete: true))
+    }
 
     mutating func perform(_ action: Action, _ life: Int) {
         switch action {
-        case .lateStart(let run):
-            machine.start(run, nowMs: now.wallMs, &random)
+        case .lateStart(let run, let driver):
+            machine.start(run, by: driver, nowMs: now.wallMs, &random)
             hint(run)
+        case .observe(let driver):
+            if life == daemonLife { observe(driver) }
         case .operation(let operation):
             perform(operation)
             guard life == daemonLife else { return }
@@ -190,10 +206,12 @@ struct Life {
                 machine.finishing.insert(run.id)
             }
             // A supervisor may come late: after the answer, after a crash, after the run was given up.
+            if machine.late.contains(run.id) { break }
             if happens(\.lateStart) {
-                later(.lateStart(operation.run), within: 60_000)
+                machine.late.insert(run.id)
+                later(.lateStart(run.id, driver: operation.driver), within: 60_000)
             } else {
-                machine.start(operation.run, nowMs: now.wallMs, &random)
+                machine.start(run.id, by: operation.driver, nowMs: now.wallMs, &random)
             }
         case .signal: machine.signal(operation.run, nowMs: now.wallMs)
         case .kill: machine.kill(operation.run, nowMs: now.wallMs)
@@ -201,7 +219,7 @@ struct Life {
             result.freezes += 1
             machine.freeze(operation.run, true)
         case .thaw: machine.freeze(operation.run, false)
-        case .giveUp: machine.giveUp(operation.run)
+        case .giveUp: machine.giveUp(operation.run, by: operation.driver)
         case .remove: break
         }
         hint(operation.run)

@@ -33,8 +33,19 @@ private let seeds: Range<UInt64> = 1..<1001
     }
 
     @Test(arguments: Mutant.allCases) func aKnownBadVariantIsCaught(_ mutant: Mutant) async {
-        let caught = await all(1..<101, mutant: mutant).count { $0.result.violation != nil }
-        #expect(caught > 0)
+        let caught = await all(1..<51, mutant: mutant).count { $0.result.violation != nil }
+        #expect(caught >= Self.floor(mutant), "\(caught) of 50 seeds")
+    }
+
+    /// How many of the first 50 seeds catch it at least: 45, but for those that need a rare moment. These were caught by
+    /// 83, 47 and 69 of 100: by 45, 26 and 38 of the first 50.
+    private static func floor(_ mutant: Mutant) -> Int {
+        switch mutant {
+        case .actBeforeCommit, .noInFlightGuard, .randomIDs, .outboxLostInCrash, .sinkForgets: 45
+        case .noClaim: 40
+        case .tornReadIsWhole: 20
+        case .restoreForgets: 32
+        }
     }
 
     @Test func aSeedReplaysExactly() {

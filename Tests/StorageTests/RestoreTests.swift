@@ -26,11 +26,15 @@ private struct Desk {
     }
 
     mutating func apply(_ name: String, _ note: Int) throws {
-        requests += 1
         let node = Node.map([("metadata", .map([("annotations", .map([("note", .text(String(note)))]))]))])
+        try apply(ObjectKey(.namespace, namespace: "", name: name), node)
+    }
+
+    mutating func apply(_ key: ObjectKey, _ node: Node) throws {
+        requests += 1
         let apply = Request.Write.apply(
-            key: ObjectKey(.namespace, namespace: "", name: name), node: node, manager: "test", force: true,
-            dryRun: false, source: "", freshUID: UID(high: .random(in: 0 ... .max), low: 1))
+            key: key, node: node, manager: "test", force: true, dryRun: false, source: "",
+            freshUID: UID(high: .random(in: 0 ... .max), low: 1))
         try take(.request(Request(id: requests, principal: Principal(user: "test", via: .socket), verb: .write(apply))))
     }
 
@@ -83,6 +87,34 @@ private struct Desk {
             try desk.apply("a", 3)
             try desk.deliver()
             #expect(desk.engine.state.backlog == 0 && desk.delivered == ["a 1", "a 2", "b 1", "a 3"])
+        }
+    }
+
+    /// A replica that the backup lacks is known by its number, and the next start by what it has to look at first.
+    @Test func numbersOfReplicasThatTheBackupLacksAreNotUsedAgain() throws {
+        let agent = ObjectKey(.agent, namespace: "default", name: "one")
+        func spec(_ replicas: Int) -> Node {
+            .map([("spec", .map([("command", ["x"]), ("replicas", .number(replicas))]))])
+        }
+        try inDirectory { directory in
+            var desk = try Desk(directory)
+            try desk.apply("default", 1)
+            try desk.take(.observed(driver: "process", [:], complete: true))
+            try desk.apply(agent, spec(1))
+            #expect(!desk.engine.state.isRestored)
+            try desk.backup(directory)
+            try desk.apply(agent, spec(3))
+            #expect(desk.engine.state.objects[agent]?.agent?.replicas.map(\.attempt) == [1, 1, 1])
+            desk = try Desk(directory)
+            let replicas = desk.engine.state.objects[agent]?.agent?.replicas ?? []
+            #expect(
+                replicas.map(\.attempt) == [1, 1, 1]
+                    && replicas.dropFirst().allSatisfy { $0.phase == .stopped(.scaledDown) })
+            #expect(desk.engine.state.isRestored)
+            try desk.take(.observed(driver: "process", [:], complete: true))
+            #expect(try !desk.engine.state.isRestored && !desk.store.load().isRestored)
+            try desk.apply(agent, spec(3))
+            #expect(desk.engine.state.objects[agent]?.agent?.replicas.map(\.attempt) == [1, 2, 2])
         }
     }
 

@@ -36,13 +36,15 @@ public struct ChangeSet: Sendable {
     /// Objects whose homes and run directories are to be removed, and those where that is done.
     public var tombstones: [UID] = []
     public var tombstonesCleared: [UID] = []
+    /// All that lives is explained by what is committed: nothing waits for a restore any more.
+    public var endsRestore = false
 
     public init() {}
 
     public var isEmpty: Bool {
         objects.isEmpty && removed.isEmpty && replicas.isEmpty && revisions.isEmpty && events.isEmpty && audit.isEmpty
             && deliveries.isEmpty && consumers.isEmpty && sinks.isEmpty && answers.isEmpty && measurements.isEmpty
-            && tombstones.isEmpty && tombstonesCleared.isEmpty
+            && tombstones.isEmpty && tombstonesCleared.isEmpty && !endsRestore
     }
 }
 

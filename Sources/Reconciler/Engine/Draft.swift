@@ -308,6 +308,8 @@ struct Draft: Sendable {
 
     mutating func homesRemoved(of uid: UID) { changes.tombstonesCleared.append(uid) }
 
+    mutating func endRestore() { changes.endsRestore = true }
+
     /// The change set, with the numbers that the step has reached.
     mutating func close() {
         changes.resourceVersion = overlay.resourceVersion

@@ -11,6 +11,8 @@ public struct EngineSettings: Sendable {
     public var startsInFlight: Int
     /// The drivers that agents may name.
     public var drivers: DriverTable
+    /// The drivers that this daemon has: each of them tells what it sees.
+    public var observers: Set<String>
     /// The named sinks that are configured when the engine begins; inputs change them.
     public var sinks: [SinkRule]
     /// Whether a Source may write to a namespace.
@@ -20,7 +22,8 @@ public struct EngineSettings: Sendable {
 
     public init(
         allocatableCpuMilli: Int64 = .max, allocatableMemoryBytes: Int64 = .max, users: ClosedRange<UInt32>? = nil,
-        startsInFlight: Int = Limits.startsInFlight, drivers: DriverTable = .none, sinks: [SinkRule] = [],
+        startsInFlight: Int = Limits.startsInFlight, drivers: DriverTable = .none,
+        observers: Set<String> = [], sinks: [SinkRule] = [],
         maySourceWrite: @escaping @Sendable (_ source: ObjectKey, _ namespace: String) -> Bool = { $0.namespace == $1 },
         refusals: @escaping @Sendable (AgentSpec) -> [Refusal.Cause] = { _ in [] }
     ) {
@@ -29,6 +32,7 @@ public struct EngineSettings: Sendable {
         self.users = users
         self.startsInFlight = startsInFlight
         self.drivers = drivers
+        self.observers = observers
         self.sinks = sinks
         self.maySourceWrite = maySourceWrite
         self.refusals = refusals

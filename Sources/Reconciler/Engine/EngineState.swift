@@ -15,6 +15,8 @@ public struct EngineState: Sendable {
     public var keptAnswers = KeptAnswers()
     /// Deleted objects whose homes still wait for removal.
     public var tombstones: Set<UID> = []
+    /// A backup has taken the place of the store, and something may live that no run of it explains.
+    public var isRestored = false
     public var resourceVersion: Int64 = 0
     /// Position of the last event.
     public var position: Int64 = 0
@@ -98,6 +100,7 @@ public struct EngineState: Sendable {
         for answer in step.changes.answers { keptAnswers.keep(answer) }
         tombstones.formUnion(step.changes.tombstones)
         tombstones.subtract(step.changes.tombstonesCleared)
+        if step.changes.endsRestore { isRestored = false }
         resourceVersion = overlay.resourceVersion
         position = overlay.position
         backlog = overlay.backlog

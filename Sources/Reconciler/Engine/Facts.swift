@@ -46,6 +46,9 @@ struct Facts: Sendable {
 
     mutating func noteObserved(_ driver: String) { observedDrivers.insert(driver) }
 
+    /// Those that have yet to tell all that they see.
+    func unobserved(of drivers: Set<String>) -> [String] { drivers.subtracting(observedDrivers).sorted() }
+
     /// - Returns: whether that is new.
     mutating func note(_ problem: String?, of driver: String) -> Bool {
         guard driverProblems[driver] != problem else { return false }
@@ -71,6 +74,8 @@ struct Facts: Sendable {
 
     /// Something of the object lives that no committed run explains: nothing of it is started beside that.
     func hasStray(of uid: UID) -> Bool { strays[uid] != nil }
+
+    var hasStrays: Bool { !strays.isEmpty }
 
     /// All of a driver was seen: strays that were not are gone.
     mutating func forgetStrays(of driver: String, besides seen: [RunID: Instance]) {

@@ -44,6 +44,7 @@ struct Work: Sendable {
         delivery.noteClock(now, lastPosition: base.position)
         queue.begin(nowMs: now.bootMs)
         for input in inputs { take(input) }
+        endRestore()
         planAll()
         finishAnswers()
         if !draft.overlay.measured.isEmpty { wakeObjectives() }
@@ -137,6 +138,12 @@ struct Work: Sendable {
                 if base.isBehind(run) { facts.noteAhead(run) }
             }
         }
+    }
+
+    /// After a restore: once all drivers were seen and nothing strange lives, the store explains all that does.
+    private mutating func endRestore() {
+        guard base.isRestored, facts.unobserved(of: settings.observers).isEmpty, !facts.hasStrays else { return }
+        draft.endRestore()
     }
 
     private mutating func mark(_ run: RunID) {

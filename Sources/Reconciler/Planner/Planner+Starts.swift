@@ -11,7 +11,9 @@ extension Planner {
             return
         }
         if let problem = snapshot.driverProblem { return wait(.driver(problem)) }
-        guard snapshot.isObserved else { return wait(.observation) }
+        guard snapshot.isObserved else {
+            return wait(snapshot.unobserved.isEmpty ? .observation : .restored(snapshot.unobserved))
+        }
         if snapshot.hasStray { return wait(.stray) }
         if let missing = snapshot.dependencies.first(where: { !$0.met }) {
             return wait(.dependency(missing))

@@ -46,6 +46,8 @@ public struct Snapshot: Sendable {
     // What is observed.
     /// The first full observation after the start of the daemon is there.
     public var isObserved = true
+    /// After a restore: the drivers that have yet to tell what lives.
+    public var unobserved: [String] = []
     /// Something of the agent lives that no committed run explains: nothing is started beside it.
     public var hasStray = false
     /// Why the driver cannot be used at the moment.
@@ -110,6 +112,8 @@ public enum Waiting: Sendable, Equatable {
     case memory(requestedBytes: Int64, freeBytes: Int64)
     case slot
     case observation
+    /// A backup was restored, and these drivers have yet to tell what lives.
+    case restored([String])
     /// Something of the agent lives that no record explains, and is being ended.
     case stray
     case driver(String)
@@ -125,7 +129,7 @@ public enum Waiting: Sendable, Equatable {
         case .input: .inputNotFound
         case .cpu, .memory: .insufficientResources
         case .slot: .waitingForStartSlot
-        case .observation, .stray: .waitingForObservation
+        case .observation, .restored, .stray: .waitingForObservation
         case .driver: .driverUnavailable
         case .earlierRevision: .waitingForEarlierRevision
         case .invalid: .invalidSpec
@@ -144,6 +148,8 @@ public enum Waiting: Sendable, Equatable {
             "memory: \(requested >> 20)Mi requested, \(max(0, free) >> 20)Mi free"
         case .slot: "other agents start first"
         case .observation: "the drivers are still being observed"
+        case .restored(let drivers):
+            "a backup was restored: nothing starts before it is known what lives with \(drivers.joined(separator: ", "))"
         case .stray: "an instance of it lives that no record explains, and must end first"
         case .driver(let what): what
         case .earlierRevision:

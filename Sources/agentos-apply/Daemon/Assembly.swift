@@ -66,7 +66,8 @@ struct Assembly {
         let engineSettings = EngineSettings(
             allocatableCpuMilli: machine.cpuMilli, allocatableMemoryBytes: machine.memoryBytes,
             users: user == 0 ? try Self.claimUsers(paths, store.storeID, state, log) : nil,
-            drivers: .all, sinks: settings.sinks.map(\.rule), maySourceWrite: { rules.mayWrite($0, $1) },
+            drivers: .all, observers: Set(drivers.map(\.name)), sinks: settings.sinks.map(\.rule),
+            maySourceWrite: { rules.mayWrite($0, $1) },
             refusals: { spec in
                 if let driver = byName[spec.driver] { return driver.refusals(spec) }
                 let message = runtimes.absence(of: spec.driver)

@@ -90,7 +90,7 @@ extension Waiting {
         case .slot: .slot
         case .cpu, .memory: .room
         case .input: .input
-        case .dependency, .observation, .stray, .driver, .earlierRevision, .invalid: nil
+        case .dependency, .observation, .restored, .stray, .driver, .earlierRevision, .invalid: nil
         }
     }
 }

@@ -43,6 +43,9 @@ extension Work {
     private func observe(_ snapshot: inout Snapshot, _ agent: AgentState) {
         let driver = agent.effective.spec.driver
         snapshot.isObserved = facts.observedDrivers.contains(driver)
+        // What a backup knows nothing of may be with any driver.
+        if base.isRestored { snapshot.unobserved = facts.unobserved(of: settings.observers) }
+        if !snapshot.unobserved.isEmpty { snapshot.isObserved = false }
         snapshot.hasStray = facts.hasStray(of: snapshot.uid)
         snapshot.driverProblem = facts.driverProblems[driver]
         for replica in agent.replicas {
