@@ -1,8 +1,10 @@
 public import Planner
 import Reconciler
-import Values
+public import Values
 
 extension Loop {
+    public var now: Moment { clock.now() }
+
     /// Counts something that the engine does not see by itself: it is told of all of it together, a moment later.
     public func measure(_ measured: Measured, isGood: Bool) {
         if untold.isEmpty {

@@ -61,6 +61,8 @@ extension Limits {
     public static let keptAnswerMs: Int64 = 24 * 3_600_000
     /// Ways in which things have moved since a plan that are told one by one.
     static let movesToldMax = 20
+    /// Characters of the reason for an override that the audit keeps.
+    static let overrideReasonMax = 200
     /// From a measurement to the look at the Objectives that ask for it, and from one writing of their numbers to the next.
     static let objectiveReadMs: Int64 = 5_000
     static let objectiveWrittenMs: Int64 = 60_000

@@ -153,8 +153,8 @@ private struct Carrier: Verb {
     @Test func exitCodesAreThoseThatHelpTells() {
         #expect(
             ExitCode.table
-                == "0 success, 1 failure, 2 changes (plan), 3 invalid or refused, 4 no daemon, 5 timeout, 6 failed for good, "
-                + "7 conflict, 64 usage"
+                == "0 success, 1 failure, 2 changes (plan), 3 invalid or refused (slo: a budget is spent), 4 no daemon, "
+                + "5 timeout, 6 failed for good, 7 conflict, 64 usage"
         )
         #expect(Verbs.overview(nil).contains("exit codes: \(ExitCode.table)\n"))
         let readme = World.read("\(World.root)/README.md").split(whereSeparator: \.isWhitespace).joined(separator: " ")

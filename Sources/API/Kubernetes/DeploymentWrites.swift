@@ -81,13 +81,15 @@ extension Server {
         var write = try write(call, object.key, .patch(.merge(merge)), [])
         write.preconditions.uid = object.uid.text
         write.preconditions.resourceVersion = String(object.resourceVersion)
-        loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), .write(write)) {
-            [self] answer in
-            if case .failure(.conflict(_, .resourceVersion)) = answer, triesLeft > 1 {
-                do throws(Failure) { try change(call, patch, triesLeft: triesLeft - 1) } catch { call.fail(error) }
-                return
+        let once = try call.once()
+        withEarlierTemplates(write) { [self] write in
+            loop.submit(actor: call.principal, trace: call.trace.id, once: once, .write(write)) { [self] answer in
+                if case .failure(.conflict(_, .resourceVersion)) = answer, triesLeft > 1 {
+                    do throws(Failure) { try change(call, patch, triesLeft: triesLeft - 1) } catch { call.fail(error) }
+                    return
+                }
+                call.reply(answer, loop.engine.state)
             }
-            call.reply(answer, loop.engine.state)
         }
     }
 }

@@ -108,7 +108,29 @@ extension Server {
         throw .invalid(call.key, [cause])
     }
 
-    func submit(_ call: Call, _ write: Request.Write) throws(Failure) { try submit(call, .write(write)) }
+    func submit(_ call: Call, _ write: Request.Write) throws(Failure) {
+        let once = try call.once()
+        withEarlierTemplates(write) { [self] write in
+            loop.submit(actor: call.principal, trace: call.trace.id, once: once, .write(write)) { [loop] in
+                call.reply($0, loop.engine.state)
+            }
+        }
+    }
+
+    /// While changes are frozen, what an agent was made of before is looked up: a return to it is taken.
+    func withEarlierTemplates(_ write: Request.Write, _ submit: @escaping (Request.Write) -> Void) {
+        guard write.key.kind.traits.isFrozenWhenSpent, loop.engine.state.freezing != nil,
+            let object = loop.engine.state.objects[write.key]
+        else { return submit(write) }
+        loop.readBeside { [uid = object.uid] store throws(StoreFailure) in
+            try store.revisions(of: [uid]).map(\.template)
+        } _: { result in
+            var write = write
+            // What cannot be looked up is no rollback.
+            if case .success(let templates) = result { write.earlierTemplates = templates }
+            submit(write)
+        }
+    }
 
     private func submit(_ call: Call, _ verb: Request.Verb) throws(Failure) {
         loop.submit(actor: call.principal, trace: call.trace.id, once: try call.once(), verb) { [loop] in

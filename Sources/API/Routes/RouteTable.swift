@@ -17,6 +17,7 @@ extension Route {
             .path("/readyz", .anyone) { $0.ready($1) },
             .path("/metrics") { $0.metrics($1) },
             .path("/version", .authenticated) { $0.version($1) },
+            .path("/slo", .authenticated) { $0.objectives($1) },
             .path("/schemas", .authenticated) { $0.eventSchemas($1) },
             .path("/schemas/{type}/{version}", .authenticated) { $0.eventSchema($1) },
             .path("/api", .authenticated) { $0.discovery($1, core: true) },

@@ -14,6 +14,8 @@ struct Candidate: Sendable {
     let isSpecChanged: Bool
     /// Fields whose change restarts replicas.
     var restarts: [String] = []
+    /// The Objective whose freeze does not hold for this change, and why.
+    var overrides: (objective: String, reason: String)?
 
     var key: ObjectKey { write.key }
 }
@@ -23,7 +25,7 @@ struct AdmissionStep: Sendable {
     let admit: @Sendable (inout Candidate, Work) throws(Refusal) -> Void
 
     /// All steps, in the order in which a candidate passes them.
-    static let chain: [AdmissionStep] = [.ending, .readable, .owners, .kind, .room]
+    static let chain: [AdmissionStep] = [.ending, .readable, .owners, .kind, .frozen, .room]
 
     /// An object that ends lets go, and takes nothing new.
     private static let ending = AdmissionStep { candidate, _ throws(Refusal) in

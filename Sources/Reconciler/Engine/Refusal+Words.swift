@@ -136,6 +136,12 @@ extension Refusal.Forbidden {
         case .machineUser(let user):
             "user \"\(user)\" cannot escalate resource \"agents\": a process with securityContext.runAsUser or runAsGroup "
                 + "is that user of the machine"
+        case .frozen(let objective, let stand):
+            "the budget of the Objective \"\(objective)\" is spent (\(stand)) and it freezes changes: only a rollback and a "
+                + "suspension are taken. See 'agentos-apply slo \(objective)'; who has the verb override on it sets the "
+                + "annotation \(Freeze.annotation) to a reason with the change"
+        case .freezeOverride(let objective, let user):
+            "user \"\(user)\" cannot override resource \"objectives\": the budget of \"\(objective)\" is spent and it freezes changes"
         case .tooManyGrants:
             "its rules come to more than \(Limits.accessPartsMax) single rights, which are not compared; make several roles"
         case .tooManyConsumers: "more than \(Limits.consumersMax) consumers"

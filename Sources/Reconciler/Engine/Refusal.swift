@@ -108,5 +108,9 @@ public enum Refusal: Error, Sendable, Equatable {
         case tooManyGrants
         /// A process with a user of the machine's own.
         case machineUser(user: String)
+        /// The budget of an Objective is spent, and its policy is that nothing changes.
+        case frozen(objective: String, stand: String)
+        /// The freeze of an Objective is not this user's to override.
+        case freezeOverride(objective: String, user: String)
     }
 }

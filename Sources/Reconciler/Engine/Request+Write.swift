@@ -56,6 +56,8 @@ extension Request {
         public var freshUID: UID
         /// Set when a Source applies.
         public var origin: Origin?
+        /// What an agent was made of before, where somebody has looked: a return to it is a rollback.
+        public var earlierTemplates: [Node] = []
 
         public init(
             key: ObjectKey, subresource: Subresource = .none, _ operation: Operation, manager: String,

@@ -9,6 +9,7 @@ extension Work {
         var applied: Answer.Applied
         /// The content, or only who owns it, is to be written.
         var isChange: Bool
+        var overrides: (objective: String, reason: String)?
     }
 
     mutating func write(_ write: Request.Write, by principal: Principal) throws(Refusal) -> Answer.Applied {
@@ -21,6 +22,11 @@ extension Work {
         }
         let (owners, former) = (draft[write.key]?.owners ?? [], draft[write.key]?.origin?.source)
         draft.put(applied.object, part(write, applied, principal))
+        if let (objective, reason) = decision.overrides {
+            draft.audit(
+                "override-freeze", write.key, applied.object.uid, by: principal, from: write.source,
+                detail: "objective \(objective): \(reason.prefix(Limits.overrideReasonMax))")
+        }
         let object = applied.object
         // An owner that ends in the foreground waits for what it owns, and need not any more.
         if owners != object.owners { queue.mark(owners.compactMap { $0.key(for: object.key) }) }
@@ -97,7 +103,7 @@ extension Work {
             applied: Answer.Applied(
                 object: candidate.object, result: result, restarts: candidate.restarts, waits: nil,
                 warnings: warnings),
-            isChange: true)
+            isChange: true, overrides: candidate.overrides)
     }
 
     private func checkPlace(_ write: Request.Write, _ live: StoredObject?) throws(Refusal) {

@@ -93,12 +93,14 @@ public struct KindTraits: Sendable {
     public var feedsSources = false
     /// Its objects are written again and again: their changes push out no others, and no events tell of them.
     public var isFleeting = false
+    /// What is declared of it stays as it is while a budget is spent that freezes.
+    public var isFrozenWhenSpent = false
 
     static let plain = KindTraits()
 
     init(
         state: State = .none, ownStatus: Set<String> = [], hidesData: Bool = false, mirror: Mirror = .nowhere,
-        feedsSources: Bool = false, isFleeting: Bool = false
+        feedsSources: Bool = false, isFleeting: Bool = false, isFrozenWhenSpent: Bool = false
     ) {
         self.state = state
         self.ownStatus = ownStatus
@@ -106,6 +108,7 @@ public struct KindTraits: Sendable {
         self.mirror = mirror
         self.feedsSources = feedsSources
         self.isFleeting = isFleeting
+        self.isFrozenWhenSpent = isFrozenWhenSpent
     }
 }
 

@@ -21,7 +21,7 @@ package enum ExitCode: Int32, CaseIterable, Sendable {
         case .success: "success"
         case .failure: "failure"
         case .changes: "changes (plan)"
-        case .invalid: "invalid or refused"
+        case .invalid: "invalid or refused (slo: a budget is spent)"
         case .noDaemon: "no daemon"
         case .timeout: "timeout"
         case .definiteFailure: "failed for good"

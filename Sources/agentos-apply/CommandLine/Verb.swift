@@ -45,7 +45,7 @@ package enum Verbs {
         Wait.self,
         Scale.self, Suspend.self, Resume.self,
         Restart.self, Rollout.self, Label.self, Annotate.self, Auth.self, ApiResources.self, Validate.self, Schema.self,
-        Backup.self, Restore.self, Outbox.self, Secrets.self, Doctor.self, SupportBundle.self, Version.self,
+        Backup.self, Restore.self, Slo.self, Outbox.self, Secrets.self, Doctor.self, SupportBundle.self, Version.self,
         Kubeconfig.self, Completion.self,
         DaemonVerb.self, Help.self,
     ]

@@ -9,7 +9,7 @@ struct AgentController: KindController {
         ownStatus: [
             "observedGeneration", "phase", "revision", "replicas", "readyReplicas", "updatedReplicas", "restarts",
             "conditions", "runs", "consistency",
-        ])
+        ], isFrozenWhenSpent: true)
 
     func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
         if candidate.isSpecChanged || candidate.object.agent == nil { try takeSpec(of: &candidate, in: work) }

@@ -8,7 +8,7 @@ struct SourceController: KindController {
         ownStatus: [
             "observedGeneration", "phase", "revision", "lastSyncTime", "declared", "applied", "pruned",
             "pruneWaits", "drifted", "driftedObjects", "failed", "errors", "conditions",
-        ], mirror: .declared, feedsSources: true)
+        ], mirror: .declared, feedsSources: true, isFrozenWhenSpent: true)
 
     func accept(_ candidate: inout Candidate, in work: Work) throws(Refusal) {
         if candidate.object.source == nil { candidate.object.source = SourceState() }

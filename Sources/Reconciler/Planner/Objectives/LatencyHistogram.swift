@@ -41,9 +41,12 @@ public struct LatencyHistogram: Sendable, Equatable {
     /// How many were measured; saturates.
     public var count: Int { entries.reduce(0) { $0.addingSaturated($1.count) } }
 
+    /// Counts one latency, or so many of it.
+    ///
     /// - Parameter ms: less than nothing counts as nothing, and more than the last bucket as in that.
     public mutating func add(ms: Int64, count: Int = 1) { add(Entry(bucket: Self.bucket(ms: ms), count: count)) }
 
+    /// Adds all that another has.
     public mutating func merge(_ other: LatencyHistogram) {
         if entries.isEmpty {
             entries = other.entries

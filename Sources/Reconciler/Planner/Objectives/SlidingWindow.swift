@@ -15,6 +15,7 @@ public struct Counts: Sendable, Equatable {
 
     public var isEmpty: Bool { good == 0 && bad == 0 && latencies.isEmpty }
 
+    /// Adds all that was counted elsewhere; sums saturate.
     public mutating func add(_ other: Counts) {
         good = good.addingSaturated(other.good)
         bad = bad.addingSaturated(other.bad)
@@ -29,6 +30,7 @@ public struct Counts: Sendable, Equatable {
 /// Guarantee: a window is made of whole steps (`stepMs`), the one that is under way and all that are not over for as long as
 /// the window is. What it says does not depend on when something was merged.
 public struct SlidingWindow: Sendable, Equatable {
+    /// What was counted from one time on, for so long.
     public struct Bucket: Sendable, Equatable {
         public var startMs: Int64
         public var lengthMs: Int64
