@@ -261,6 +261,7 @@ public final class Server {
             call.principal, call.attributes, method: call.exchange.method, trace: call.trace.id, code: code)
         // That it is not ready is no error of an answer.
         if call.route.rule != .anyone { loop.measure(.requests, isGood: code < 500) }
+        loop.log.debug(.api, requestLine(call, code))
         requests[RequestCount(call, code), default: Histogram(.short)].observe(
             agentos_monotonic_ns() - call.beganNs
         ) { call.trace.id }
@@ -272,6 +273,15 @@ public final class Server {
     }
 
     func newTrace(_ parent: String?) -> Trace { Trace(parent, numbers.next()) }
+
+    private func requestLine(_ call: Call, _ code: Int) -> LogLine {
+        LogLine(
+            .api, .debug, "request answered",
+            [
+                ("method", call.exchange.method), ("route", call.route.pattern), ("code", String(code)),
+                ("us", String((agentos_monotonic_ns() - call.beganNs) / 1000)),
+            ], trace: call.trace.id)
+    }
 
     /// Who is at the other end of the socket; nil: neither root nor the user of the daemon.
     func local(_ uid: UInt32) -> Principal? { uid == 0 ? root : uid == settings.ownUID ? owner : nil }

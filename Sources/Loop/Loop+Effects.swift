@@ -26,6 +26,11 @@ extension Loop {
         let timer = events.after(ms: deadlineMs) { [unowned self] in
             report(.inputs(finishOperation(number, .failed("timed out after \(deadlineMs) ms"))))
         }
+        log.debug(
+            .drivers,
+            LogLine(
+                .drivers, .debug, "operation begins",
+                [("operation", operation.kind.rawValue), ("run", operation.run.text), ("driver", operation.driver)]))
         inFlight[number] = (operation, timer, agentos_monotonic_ns())
         var context: StartContext?
         if case .start(let run) = operation.verb { context = engine.startContext(run) }
@@ -38,9 +43,16 @@ extension Loop {
         events.cancel(timer)
         measures.note(operation, result, beganNs)
         if case .failed(let why) = result {
-            log(
-                "operation failed",
-                [("operation", operation.kind.rawValue), ("run", operation.run.text), ("error", why)])
+            log.write(
+                LogLine(
+                    .drivers, .error, "operation failed",
+                    [("operation", operation.kind.rawValue), ("run", operation.run.text), ("error", why)]))
+        } else {
+            log.debug(
+                .drivers,
+                LogLine(
+                    .drivers, .debug, "operation done",
+                    [("operation", operation.kind.rawValue), ("run", operation.run.text)]))
         }
         return [.finished(operation, result)]
     }

@@ -19,7 +19,10 @@ extension Loop {
     /// Events that are not as their schemas say are delivered all the same.
     func noteViolations(_ problems: [String]) {
         counters.schemaViolations += problems.count
-        log("events are not as their schemas say", [("problems", problems.prefix(10).joined(separator: "; "))])
+        log.write(
+            LogLine(
+                .events, .error, "events are not as their schemas say",
+                [("problems", problems.prefix(10).joined(separator: "; "))]))
     }
 
     /// Drops events that are too old or too many: own ones are shown no longer, those of clients are deleted.

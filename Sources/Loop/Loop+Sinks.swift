@@ -82,6 +82,6 @@ extension Loop {
         let name = report.request.sink
         // Told when it begins, and not each time.
         guard engine.sinkFacts(name).problem == nil else { return }
-        log("sink unavailable", [("sink", name), ("error", failure.words)])
+        log.write(LogLine(.sinks, .error, "sink unavailable", [("sink", name), ("error", failure.words)]))
     }
 }

@@ -21,7 +21,7 @@ public final class Loop {
     public var onPublished: () -> Void = {}
     /// Called once when the store cannot be used any more.
     public var onFatal: (String) -> Void = { _ in }
-    public var log: (StaticString, [(String, String)]) -> Void = { _, _ in }
+    public var log = LogPort.none
     public internal(set) var counters = Counters()
     public internal(set) var measures = Measures()
     /// Why the last commit failed; nil when the store works.
@@ -159,7 +159,9 @@ public final class Loop {
             case .finished(let operation, let result): inputs += finishOperation(operation, result)
             case .answer(let number, let value): answer(number, value)
             case .violated(let problems): noteViolations(problems)
-            case .measured(let call): measures.take(call)
+            case .measured(let call):
+                measures.take(call)
+                log.debug(.sinks, call.line)
             case .ended(let sink, let number, let report):
                 if !inputs.isEmpty { self.report(.inputs(inputs)) }
                 inputs = []
@@ -181,9 +183,9 @@ public final class Loop {
         let actions = conductor.take(report, clock.now()) { step, state in
             shown.append(published.supersede(step, state))
         }
-        if problem != nil, conductor.storeProblem == nil { log("store works again", []) }
+        if problem != nil, conductor.storeProblem == nil { log.write(LogLine(.store, .info, "store works again")) }
         if problem == nil, let why = conductor.storeProblem {
-            log("commit failed; nothing was changed", [("error", why)])
+            log.write(LogLine(.store, .error, "commit failed; nothing was changed", [("error", why)]))
         }
         for action in actions {
             if case .release(let step) = action { release(step, shown.removeFirst()) } else { perform(action) }
@@ -196,15 +198,25 @@ public final class Loop {
         switch report {
         case .committed(nil):
             counters.commits += 1
+            log.debug(.store, commitLine())
             measures.commits.observe(agentos_monotonic_ns() - commitBeganNs) {
                 conductor.committing?.changes.events.first?.traceID
             }
         case .committed: counters.commitFailures += 1
         case .delivered(.success(let verdicts), _): counters.published += verdicts.count
-        case .delivered(.failure(let failure), _): log("event journal unavailable", [("error", failure.words)])
+        case .delivered(.failure(let failure), _):
+            log.write(LogLine(.events, .error, "event journal unavailable", [("error", failure.words)]))
         case .fed(let report): noteFed(report)
         case .inputs, .fetched, .storeFailed, .woken, .stop, .closed: break
         }
+    }
+
+    private func commitLine() -> LogLine {
+        let events = conductor.committing?.changes.events ?? []
+        let us = (agentos_monotonic_ns() - commitBeganNs) / 1000
+        return LogLine(
+            .store, .debug, "transaction committed", [("events", String(events.count)), ("us", String(us))],
+            trace: events.first?.traceID)
     }
 
     private func setWake() {

@@ -45,6 +45,12 @@ struct SinkCall: Sendable {
     /// Until it has ended it is as long as it is now.
     var ns: Int64 { (endedNs ?? agentos_monotonic_ns()) - beganNs }
 
+    var line: LogLine {
+        LogLine(
+            .sinks, .debug, "sink was called",
+            [("sink", sink), ("confirmed", String(ages.count)), ("us", String(ns / 1000))], trace: trace)
+    }
+
     mutating func end(_ events: [EventRecord], _ verdicts: [DeliveryVerdict]) {
         endedNs = agentos_monotonic_ns()
         let now = agentos_wall_ms()

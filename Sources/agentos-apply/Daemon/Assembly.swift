@@ -92,7 +92,7 @@ struct Assembly {
         requests = ConfiguredRequests(server, storeID: store.storeID, log)
         try LocalFile.makePath("\(paths.state)/audit")
         server.logRequests(to: RotatingLog("\(paths.state)/audit/requests.jsonl"))
-        log.info(
+        log.about(.store).info(
             "store opened",
             [("objects", String(state.objects.count)), ("events", String(state.position)), ("new", String(isNew))])
     }

@@ -6,7 +6,7 @@ final class ConfiguredSinks {
     private var made: [String: (place: SinkSetting.Place, sink: any EventSink)] = [:]
     private let log: Log
 
-    init(_ log: Log) { self.log = log }
+    init(_ log: Log) { self.log = log.about(.sinks) }
 
     func sinks(of settings: Settings) -> [NamedSink] {
         let before = made

@@ -146,9 +146,9 @@ final class Daemon {
     }
 
     private func connect() {
-        loop.log = { [log] message, fields in log.info(message, fields) }
+        loop.log = log.port
         loop.onFatal = { [unowned self] why in
-            log.error("the store cannot be used; agents run on", [("error", why)])
+            log.about(.store).error("the store cannot be used; agents run on", [("error", why)])
             take(.storeFailed)
         }
         let database = "\(paths.state)/store/restore.db"
@@ -205,7 +205,7 @@ final class Daemon {
             keys
         } _: { [log] result in
             if case .failure(let failure) = result {
-                log.error("not all Secrets are sealed with the newest key", [("error", failure.words)])
+                log.about(.store).error("not all Secrets are sealed with the newest key", [("error", failure.words)])
             }
         }
     }

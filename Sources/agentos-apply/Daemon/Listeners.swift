@@ -22,7 +22,7 @@ final class Listeners {
     init?(_ settings: Settings, _ paths: Paths, _ log: Log) throws {
         let wanted = settings.listen.compactMap(ListenAddress.init)
         guard !wanted.isEmpty else { return nil }
-        self.log = log
+        self.log = log.about(.access)
         let authority = try Self.authority(in: KeyDirectory(paths))
         self.authority = authority
         var opened: [(fd: Int32, address: ListenAddress)] = []

@@ -13,6 +13,7 @@ struct OpenedStore {
 
     /// Opens the journal and the store, after a restore where one waits, and compares them.
     init(_ paths: Paths, _ log: Log, nowMs: Int64, keyring: any SecretKeyring) throws {
+        let log = log.about(.store)
         let journal: Journal
         do throws(SinkFailure) {
             journal = try Journal.open("\(paths.state)/journal") { problem in

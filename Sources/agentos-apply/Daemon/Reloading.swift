@@ -32,7 +32,7 @@ final class Reloading {
         started = settings
         current = settings
         self.serves = serves
-        self.log = log
+        self.log = log.about(.settings)
         self.manager = manager
         self.prepare = prepare
         self.use = use

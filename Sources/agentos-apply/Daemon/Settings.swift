@@ -1,4 +1,5 @@
 import HTTP
+import Loop
 import Manifests
 import Values
 
@@ -12,6 +13,8 @@ package struct Settings: Equatable, Sendable {
     package var stateDirectory: String?
     package var socket: String?
     package var logFormat = "text"
+    package var logLevel = "info"
+    package var logModules: [String] = []
     package var containerdSocket = "/run/containerd/containerd.sock"
     package var containerdNamespace = "agentos"
     /// Nil: the one on PATH.
@@ -51,6 +54,14 @@ package struct Settings: Equatable, Sendable {
         .text(
             "log-format", "logFormat", value: "FORMAT", \.logFormat, "text or json (default: text)", reloads: true,
             read: { word throws(Mistake) in try LogFormat.read(word).rawValue }),
+        .text(
+            "log-level", "logLevel", value: "LEVEL", \.logLevel,
+            "least level of the lines of the log: debug, info or error (default: info)", reloads: true,
+            read: SettingRules.logLevel),
+        .list(
+            "log-module", "logModules", value: "MODULE=LEVEL", separator: ",", \.logModules,
+            "level of the lines about one module, as drivers=debug, of access, api, daemon, drivers, events, settings, sinks, store, traces; may be repeated",
+            reloads: true, read: SettingRules.logModule),
         .text(
             "containerd-socket", "containerdSocket", value: "PATH", \.containerdSocket,
             "socket of containerd (default: /run/containerd/containerd.sock)", read: SettingRules.path),
@@ -124,6 +135,8 @@ package struct Settings: Equatable, Sendable {
     ]
 }
 
+extension LogLevel: Choice {}
+
 extension Settings {
     /// What each of the settings cannot say by itself; nil when they fit together.
     package var problem: String? {
@@ -156,6 +169,16 @@ enum SettingRules {
     static func listen(_ word: String) throws(Mistake) -> String {
         guard ListenAddress(word) != nil else {
             throw Mistake("expected an address and a port such as 127.0.0.1:6443 or [::1]:6443, found \"\(word)\"")
+        }
+        return word
+    }
+
+    static func logLevel(_ word: String) throws(Mistake) -> String { try LogLevel.read(word).rawValue }
+
+    static func logModule(_ word: String) throws(Mistake) -> String {
+        guard LogRules.rule(word) != nil else {
+            let modules = LogModule.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Mistake("expected MODULE=LEVEL such as drivers=debug with one of \(modules), found \"\(word)\"")
         }
         return word
     }

@@ -14,7 +14,7 @@ final class TokenFile {
     /// - Parameter reading: of the file; a daemon does not start with one that it cannot use.
     init(_ reading: Reading, _ path: String, _ log: Log, take: @escaping (StaticTokens) -> Void) {
         self.path = path
-        self.log = log
+        self.log = log.about(.access)
         self.take = take
         seen = reading.state
         take(reading.tokens)
