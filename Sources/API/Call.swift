@@ -38,6 +38,14 @@ final class Call {
 
     var action: Action { route.action(parameters) }
 
+    /// It may change something.
+    var isChange: Bool {
+        switch action.verb {
+        case .get, .list, .watch: false
+        case .create, .update, .patch, .delete, .deletecollection: true
+        }
+    }
+
     /// The resource that the route serves.
     var resource: Resource {
         guard let resource = route.resource else { preconditionFailure("\(route.pattern) serves no resource") }

@@ -29,6 +29,8 @@ public final class Server {
     }
     /// Makes and reads tokens of ServiceAccounts.
     public var accountTokens: AccountTokens
+    /// What has become of spans: how many were sent, and how many dropped.
+    public var spanCounts: () -> (sent: Int, dropped: Int) = { (0, 0) }
     private var throttle = Throttle()
     private var numbers = TraceNumbers()
     private var requestLog: RequestLog?
@@ -167,6 +169,7 @@ public final class Server {
                 throw principal.via == .nothing && error.failure.code != 429 ? Rejection(.unauthorized) : error
             }
             understood = call
+            if let spans = loop.spans, call.isChange { spans.begins(trace.id, trace.span, trace.parent?.isTold) }
             try authorize(call)
             if let namespace, !call.attributes.isWithin(namespace) { throw Rejection(.elsewhere(namespace)) }
             try limit(call)
@@ -262,6 +265,7 @@ public final class Server {
         // That it is not ready is no error of an answer.
         if call.route.rule != .anyone { loop.measure(.requests, isGood: code < 500) }
         loop.log.debug(.api, requestLine(call, code))
+        tell(call, code)
         requests[RequestCount(call, code), default: Histogram(.short)].observe(
             agentos_monotonic_ns() - call.beganNs
         ) { call.trace.id }
@@ -273,6 +277,23 @@ public final class Server {
     }
 
     func newTrace(_ parent: String?) -> Trace { Trace(parent, numbers.next()) }
+
+    /// What a change was asked for is the first part of its trace.
+    private func tell(_ call: Call, _ code: Int) {
+        guard let spans = loop.spans, call.isChange, spans.parent(call.trace.id) != nil else { return }
+        let asked = call.attributes
+        var attributes = [
+            ("agentos.part", "api"), ("http.request.method", call.exchange.method),
+            ("http.route", call.route.pattern), ("http.response.status_code", String(code)),
+        ]
+        if case .resource(_, _, _, let namespace, let name) = asked.target {
+            attributes += [("agentos.namespace", namespace), ("agentos.name", name)]
+        }
+        spans.tell(
+            "\(asked.verb) \(call.route.pattern)", .server, trace: call.trace.id, id: call.trace.span,
+            parent: call.trace.parent?.span, call.beganNs, agentos_monotonic_ns(), attributes,
+            failure: code >= 500 ? "answered with \(code)" : nil)
+    }
 
     private func requestLine(_ call: Call, _ code: Int) -> LogLine {
         LogLine(

@@ -5,16 +5,25 @@ import Planner
 struct Trace: Sendable, Equatable {
     /// 32 hex digits.
     let id: String
+    /// The span of whoever asks, and whether they tell of the trace; nil: it was begun here.
+    let parent: (span: UInt64, isTold: Bool)?
     /// Its last 16 hex digits name the daemon's own part of the trace.
     private let own: UID
 
     /// Reads `traceparent`; what is malformed begins a new trace, as the specification asks.
     init(_ header: String?, _ fresh: UID) {
-        id = header.flatMap(Self.id) ?? fresh.hex
+        let given = header.flatMap(Self.read)
+        id = given?.id ?? fresh.hex
+        parent = given.map { ($0.span, $0.isTold) }
         own = fresh
     }
 
-    private static func id(_ header: String) -> String? {
+    static func == (a: Trace, b: Trace) -> Bool { a.id == b.id && a.own == b.own }
+
+    /// The daemon's own part of the trace.
+    var span: UInt64 { own.low }
+
+    private static func read(_ header: String) -> (id: String, span: UInt64, isTold: Bool)? {
         let parts = header.split(separator: "-", omittingEmptySubsequences: false)
         func isHex(_ text: Substring, _ count: Int) -> Bool {
             text.utf8.count == count
@@ -24,7 +33,10 @@ struct Trace: Sendable, Equatable {
             isHex(parts[3].prefix(2), 2), parts[0] != "00" || (parts.count == 4 && parts[3].utf8.count == 2),
             parts[1].contains(where: { $0 != "0" }), parts[2].contains(where: { $0 != "0" })
         else { return nil }
-        return String(parts[1])
+        guard let span = UInt64(parts[2], radix: 16), let flags = UInt8(parts[3].prefix(2), radix: 16) else {
+            return nil
+        }
+        return (String(parts[1]), span, flags & 1 == 1)
     }
 
     /// What the answer says: the trace, and a span of the daemon's own.
@@ -45,7 +57,8 @@ struct Trace: Sendable, Equatable {
                 let digit = UInt8(truncatingIfNeeded: own.low >> UInt64(shift)) & 15
                 put(CollectionOfOne(digit < 10 ? 0x30 + digit : 0x57 + digit))
             }
-            put("-01".utf8)
+            // Whoever does not tell of the trace is not asked to by us.
+            put((parent?.isTold == false ? "-00" : "-01").utf8)
             return at
         }
         return ("traceparent", text)

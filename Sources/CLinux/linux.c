@@ -175,11 +175,14 @@ static int64_t milliseconds(clockid_t clock) {
 int64_t agentos_boot_ms(void) { return milliseconds(CLOCK_BOOTTIME); }
 int64_t agentos_wall_ms(void) { return milliseconds(CLOCK_REALTIME); }
 
-int64_t agentos_monotonic_ns(void) {
+static int64_t nanoseconds(clockid_t clock) {
     struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
+    clock_gettime(clock, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
+
+int64_t agentos_wall_ns(void) { return nanoseconds(CLOCK_REALTIME); }
+int64_t agentos_monotonic_ns(void) { return nanoseconds(CLOCK_MONOTONIC); }
 
 void agentos_ignore_children(void) {
     struct sigaction action = {.sa_handler = SIG_DFL, .sa_flags = SA_NOCLDWAIT | SA_NOCLDSTOP};

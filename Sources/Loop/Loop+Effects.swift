@@ -42,6 +42,7 @@ extension Loop {
         guard let (operation, timer, beganNs) = inFlight.removeValue(forKey: number) else { return [] }
         events.cancel(timer)
         measures.note(operation, result, beganNs)
+        tell(operation, result, beganNs: beganNs)
         if case .failed(let why) = result {
             log.write(
                 LogLine(

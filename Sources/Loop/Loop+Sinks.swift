@@ -47,7 +47,7 @@ extension Loop {
             report(.fed(SinkReport(request, .lost("no answer within \(Limits.sinkAnswerMs / 1000) s"))))
         }
         feeder.call = (request.number, timer)
-        let hasBegun = tryThread(name: "sink") { [sink = feeder.sink, journal, inbox] in
+        let hasBegun = tryThread(name: "sink") { [sink = feeder.sink, journal, inbox, spans] in
             // What was dropped meanwhile is told first.
             let start = journal.start
             if request.from < start { inbox.send(.input(.retained(from: start))) }
@@ -56,7 +56,7 @@ extension Loop {
             var call = SinkCall(request.sink)
             do throws(SinkFailure) {
                 let verdicts = batch.events.isEmpty ? [] : try sink.append(batch.events)
-                call.end(batch.events, verdicts)
+                call.end(batch.events, verdicts, spans)
                 answer = .success(verdicts)
             } catch { answer = .failure(error) }
             if !batch.events.isEmpty { inbox.send(.measured(call)) }

@@ -7,7 +7,7 @@ import Values
 
 /// Gives the `Conductor` threads, timers and mailboxes. All of it runs on the thread of its event loop.
 public final class Loop {
-    private var conductor: Conductor
+    var conductor: Conductor
     /// The committed state and what it knows of this moment; read in place, never copied.
     public var engine: Engine { _read { yield conductor.engine } }
     /// All roles and bindings; asked by every request.
@@ -22,6 +22,8 @@ public final class Loop {
     /// Called once when the store cannot be used any more.
     public var onFatal: (String) -> Void = { _ in }
     public var log = LogPort.none
+    /// Nil: traces are told of nothing.
+    public var spans: SpanPort?
     public internal(set) var counters = Counters()
     public internal(set) var measures = Measures()
     /// Why the last commit failed; nil when the store works.
@@ -67,7 +69,9 @@ public final class Loop {
     /// What was measured outside of the engine, which it is not told of yet.
     var untold: [Measured: Counts] = [:]
     private var answers: [Int: (answer: (Answer) -> Void, beganNs: Int64)] = [:]
-    private var commitBeganNs: Int64 = 0
+    var commitBeganNs: Int64 = 0
+    /// When the step was decided that is committed next.
+    var stepNs: (began: Int64, ended: Int64) = (0, 0)
     private var lastNumber = 0
     private var wake: (timer: EventLoop.TimerID, at: Int64)?
     private var onStopped: () -> Void = {}
@@ -134,6 +138,7 @@ public final class Loop {
     ///
     /// - Parameter afterOperations: what drivers have begun ends, too, or has had `Limits.stopMs`.
     public func stop(afterOperations: Bool = false, _ done: @escaping () -> Void) {
+        tellUnderWay()
         let untilBootMs = clock.now().bootMs + Limits.stopMs
         onStopped = { [unowned self] in afterOperations ? whenQuiet(untilBootMs, done) : done() }
         report(.stop)
@@ -180,8 +185,12 @@ public final class Loop {
         count(report)
         let problem = conductor.storeProblem
         var shown: [Set<ObjectKey>] = []
+        let beganNs = spans == nil ? 0 : agentos_monotonic_ns()
         let actions = conductor.take(report, clock.now()) { step, state in
             shown.append(published.supersede(step, state))
+        }
+        if spans != nil, case .commit? = actions.last(where: { if case .commit = $0 { true } else { false } }) {
+            stepNs = (beganNs, agentos_monotonic_ns())
         }
         if problem != nil, conductor.storeProblem == nil { log.write(LogLine(.store, .info, "store works again")) }
         if problem == nil, let why = conductor.storeProblem {
@@ -199,6 +208,7 @@ public final class Loop {
         case .committed(nil):
             counters.commits += 1
             log.debug(.store, commitLine())
+            tellCommit()
             measures.commits.observe(agentos_monotonic_ns() - commitBeganNs) {
                 conductor.committing?.changes.events.first?.traceID
             }
@@ -257,13 +267,13 @@ public final class Loop {
                 }
             }
         case .deliver(let batch):
-            journalThread.run { [journal, inbox, checksEvents] in
+            journalThread.run { [journal, inbox, checksEvents, spans] in
                 let problems = EventDescription.problems(in: batch, every: checksEvents)
                 if !problems.isEmpty { inbox.send(.violated(problems)) }
                 var call = SinkCall("journal")
                 do throws(SinkFailure) {
                     let verdicts = try journal.append(batch)
-                    call.end(batch, verdicts)
+                    call.end(batch, verdicts, spans)
                     inbox.send(.measured(call))
                     inbox.send(.report(.delivered(.success(verdicts), end: journal.end)))
                 } catch {
@@ -295,7 +305,7 @@ public final class Loop {
             if case .applied(let applied) = answer { accepted[applied.object.uid] = waiting.beganNs }
             waiting.answer(answer)
         }
-        measures.starts.take(step, accepted, engine)
+        for ended in measures.starts.take(step, accepted, engine) { tell(ended) }
         for number in step.refreshes { answer(number, ()) }
         for operation in step.operations { perform(operation) }
         for write in step.changes.objects { probe(write.object.uid, write.object.agent) }

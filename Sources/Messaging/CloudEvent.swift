@@ -30,7 +30,9 @@ struct CloudEvent {
         bytes.append(contentsOf: Timestamp.milliseconds(event.atMs).utf8)
         bytes.append(contentsOf: #"","datacontenttype":"application/json","partitionkey":""#.utf8)
         bytes.append(contentsOf: uid.utf8)
-        bytes.append(contentsOf: #"","sequence":"\#(event.sequence)","data":"#.utf8)
+        bytes.append(contentsOf: #"","sequence":"\#(event.sequence)","#.utf8)
+        if let parent = event.traceparent { bytes.append(contentsOf: #""traceparent":"\#(parent)","#.utf8) }
+        bytes.append(contentsOf: #""data":"#.utf8)
         bytes.append(contentsOf: event.payload.utf8)
         bytes.append(UInt8(ascii: "}"))
         return id

@@ -81,7 +81,7 @@ extension Column {
                 ("isStarted", Node(.bool(agent.summary.isStarted))), ("isReady", Node(.bool(agent.summary.isReady))),
                 ("isCompleted", Node(.bool(agent.summary.isCompleted))),
                 ("hasLive", Node(.bool(agent.summary.hasLive))),
-                ("conditions", conditions(agent.summary.conditions)),
+                ("conditions", conditions(agent.summary.conditions)), ("trace", agent.trace.map { .text($0) }),
             ]))
     }
 
@@ -97,5 +97,6 @@ extension Column {
         agent.summary.isCompleted = try stored.flag("isCompleted")
         agent.summary.hasLive = try stored.flag("hasLive")
         agent.summary.conditions = try conditions(stored)
+        agent.trace = try stored.optionalText("trace")
     }
 }

@@ -156,6 +156,10 @@ extension Metric {
     ]
 
     private static let program = [
+        Metric(.counter, "agentos_trace_spans_total", "Spans by what has become of them.", by: .spanResult) {
+            let counts = $0.spanCounts()
+            return [(["sent"], Double(counts.sent)), (["dropped"], Double(counts.dropped))]
+        },
         Metric(.gauge, "process_start_time_seconds", "Start time of the daemon since 1970.") {
             Double($0.settings.startedAtMs) / 1000
         },
@@ -173,6 +177,7 @@ extension Metric.Label {
     static let driver = Metric.Label(name: "driver", values: "drivers of this machine")
     static let operation = Metric.Label(name: "operation", values: "operations of drivers")
     static let result = Metric.Label(name: "result", values: "`done` or `failed`")
+    static let spanResult = Metric.Label(name: "result", values: "`sent` or `dropped`")
     static let stage = Metric.Label(name: "stage", values: "stages of a start")
     static let verb = Metric.Label(name: "verb", values: "verbs of the API, or `unknown`")
     static let resource = Metric.Label(name: "resource", values: "resources and paths of the API, or `unknown`")

@@ -62,6 +62,7 @@ int agentos_peer(int fd, uid_t *uid, pid_t *pid);
 /// Milliseconds since boot, sleep included; wall milliseconds since 1970.
 int64_t agentos_boot_ms(void);
 int64_t agentos_wall_ms(void);
+int64_t agentos_wall_ns(void);
 /* Of a clock that never goes back, for durations. */
 int64_t agentos_monotonic_ns(void);
 

@@ -51,7 +51,7 @@ struct SinkCall: Sendable {
             [("sink", sink), ("confirmed", String(ages.count)), ("us", String(ns / 1000))], trace: trace)
     }
 
-    mutating func end(_ events: [EventRecord], _ verdicts: [DeliveryVerdict]) {
+    mutating func end(_ events: [EventRecord], _ verdicts: [DeliveryVerdict], _ spans: SpanPort?) {
         endedNs = agentos_monotonic_ns()
         let now = agentos_wall_ms()
         trace = events.last?.traceID
@@ -59,6 +59,7 @@ struct SinkCall: Sendable {
         for event in events where confirmed.contains(event.position) {
             // A clock that was set back makes no event come from the future.
             ages.observe(min(max(0, now - event.atMs), Self.ageMsMax) * 1_000_000) { event.traceID }
+            spans?.tellDelivery(event, to: sink)
         }
     }
 

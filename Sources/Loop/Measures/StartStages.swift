@@ -34,24 +34,50 @@ public struct StartStages: Sendable {
         var lastNs: Int64
         var stage: StartStage?
         var run: RunID?
+        var marks: [(stage: StartStage, atNs: Int64)] = []
     }
+
+    /// A start that is ready, or comes to nothing.
+    struct Ended {
+        var run: RunID?
+        var beganNs: Int64
+        var endedNs: Int64
+        var marks: [(stage: StartStage, atNs: Int64)]
+        /// Nil: it is ready.
+        var failure: String?
+    }
+
+    private var ended: [Ended] = []
 
     /// A step is durable.
     ///
     /// - Parameter accepted: when the requests came that this step has carried out, by their objects.
-    mutating func take(_ step: Step, _ accepted: [UID: Int64], _ engine: Engine) {
+    /// - Returns: the starts that have ended with it.
+    mutating func take(_ step: Step, _ accepted: [UID: Int64], _ engine: Engine) -> [Ended] {
         let now = agentos_monotonic_ns()
         for write in step.changes.replicas {
             follow(write.uid, write.replica, accepted[write.uid], now) {
                 step.changes.events.first { $0.uid == write.uid }?.traceID
             }
         }
-        if underWay.isEmpty { return }
+        defer { ended = [] }
+        if underWay.isEmpty { return ended }
         for removed in step.changes.removed { underWay[removed.uid] = nil }
         for uid in step.changedLedgers where underWay[uid] != nil { notePublished(uid, engine, now) }
         for write in step.changes.objects where underWay[write.object.uid] != nil {
             notePublished(write.object.uid, engine, now)
         }
+        return ended
+    }
+
+    /// The starts that are under way, as far as they have come; they are followed no further.
+    mutating func interrupted() -> [Ended] {
+        let now = agentos_monotonic_ns()
+        for uid in underWay.keys.sorted() {
+            for ordinal in (underWay[uid] ?? [:]).keys.sorted() { end(uid, ordinal, now, "the daemon ends") }
+        }
+        defer { ended = [] }
+        return ended
     }
 
     private mutating func follow(
@@ -68,12 +94,18 @@ public struct StartStages: Sendable {
             underWay[uid]?[replica.ordinal]?.run = run.id
             reach(.scheduled, uid, replica.ordinal, now, trace)
             if seen { reach(.seen, uid, replica.ordinal, now, trace) }
-        case .ready:
+        case .ready(let run):
             guard let start = underWay[uid]?[replica.ordinal] else { return }
+            // It would not be ready without: both may come in one step.
+            if run.gate != nil, run.spec.gate == .published { reach(.published, uid, replica.ordinal, now, trace) }
             reach(.ready, uid, replica.ordinal, now, trace)
             wholes.observe(now - start.beganNs, trace: trace)
-            end(uid, replica.ordinal)
-        case .failed, .backingOff, .stopping, .stopped, .completed: end(uid, replica.ordinal)
+            end(uid, replica.ordinal, now, nil)
+        case .failed(let run, _):
+            end(uid, replica.ordinal, now, replica.lastExit?.message ?? "run \(run.id.text) failed")
+        case .completed: end(uid, replica.ordinal, now, nil)
+        case .stopping, .stopped: end(uid, replica.ordinal, now, "stopped before it was ready")
+        case .backingOff: end(uid, replica.ordinal, now, "waits before the next attempt")
         }
     }
 
@@ -85,8 +117,10 @@ public struct StartStages: Sendable {
         if requestedNs != nil { reach(.accepted, uid, ordinal, now, trace) }
     }
 
-    private mutating func end(_ uid: UID, _ ordinal: Int) {
-        underWay[uid]?[ordinal] = nil
+    private mutating func end(_ uid: UID, _ ordinal: Int, _ now: Int64, _ failure: String?) {
+        guard let start = underWay[uid]?.removeValue(forKey: ordinal) else { return }
+        ended.append(
+            Ended(run: start.run, beganNs: start.beganNs, endedNs: now, marks: start.marks, failure: failure))
         if underWay[uid]?.isEmpty == true { underWay[uid] = nil }
     }
 
@@ -96,6 +130,7 @@ public struct StartStages: Sendable {
         guard var start = underWay[uid]?[ordinal], start.stage.map({ $0 < stage }) ?? true else { return }
         stages[stage, default: Histogram(.long)].observe(now - start.lastNs, trace: trace)
         (start.stage, start.lastNs) = (stage, now)
+        start.marks.append((stage, now))
         underWay[uid]?[ordinal] = start
     }
 

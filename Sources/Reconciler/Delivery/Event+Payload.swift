@@ -6,15 +6,13 @@ import Values
 extension Event {
     /// The envelope as JSON, as `EventDescription` says.
     func payload(_ object: StoredObject, sequence: Int64, position: Int64, trace: String?, _ now: Moment) -> String {
-        // What nobody has asked for is part of the object's own trace.
-        let own = UID(
-            high: object.uid.high, low: object.uid.low &+ UInt64(object.generation) &* 0x9e37_79b9_7f4a_7c15)
         let type = type(of: object.key.kind)
         return JSONWriter.text(
             .map([
                 ("event_id", .text("\(object.uid.text)-\(sequence)")), ("event_type", .text(type.text)),
                 ("schema_version", .number(EventDescription.version(of: type))),
-                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))), ("trace_id", .text(trace ?? own.hex)),
+                ("occurred_at", .text(Timestamp.milliseconds(now.wallMs))),
+                ("trace_id", .text(trace ?? object.ownTrace)),
                 ("tenant_id", .text(object.key.namespace)),
                 ("agent_id", object.agent != nil ? .text(object.uid.text) : nil),
                 (
@@ -129,4 +127,14 @@ extension Event {
             report.reading.phase.rawValue
         }
     }
+}
+
+extension StoredObject {
+    /// The trace of what nobody has asked for: one for each generation.
+    var ownTrace: String {
+        UID(high: uid.high, low: uid.low &+ UInt64(generation) &* 0x9e37_79b9_7f4a_7c15).hex
+    }
+
+    /// The trace that the next run of the agent is part of.
+    public var workTrace: String { agent?.trace ?? ownTrace }
 }

@@ -171,7 +171,8 @@ struct Draft: Sendable {
                 position: overlay.position, uid: object.uid, sequence: ledger.lastSequence,
                 type: event.type(of: object.key.kind).text, namespace: object.key.namespace, atMs: now.wallMs,
                 payload: event.payload(
-                    object, sequence: ledger.lastSequence, position: overlay.position, trace: trace, now)))
+                    object, sequence: ledger.lastSequence, position: overlay.position,
+                    trace: trace ?? object.agent?.trace, now)))
         changes.audit.append(
             AuditRecord(
                 atMs: now.wallMs, principal: principal, verb: event.auditVerb, key: object.key, uid: object.uid,

@@ -6,6 +6,7 @@ import HTTP
 import Loop
 import Machine
 import Manifests
+import Messaging
 import Planner
 import Reconciler
 import Storage
@@ -20,6 +21,7 @@ final class Daemon {
     private let events = EventLoop()
     private let parts: Assembly
     private let listeners: Listeners?
+    private let exporter: OTLPExporter
     private var tokens: TokenFile?
     private lazy var tokenWork = SideWork(name: "tokens", events: events)
     private let manager: ServiceManager
@@ -79,6 +81,9 @@ final class Daemon {
         let log = Log(settings)
         self.log = log
         manager = ServiceManager(events, log, environment: Paths.environment)
+        exporter = OTLPExporter(version: programVersion) { [log = log.about(.traces)] words in
+            log.error("traces are not delivered", [("problem", words)])
+        }
         let parts = try Assembly(settings, paths, log, events: events, openFiles: openFiles)
         self.parts = parts
         listeners = try Listeners(settings, paths, log)
@@ -132,6 +137,7 @@ final class Daemon {
         watchState(inode(of: "\(paths.state)/lock"))
         log.info("daemon serves", [("socket", paths.socket), ("state", paths.state), ("pid", String(getpid()))])
         events.run()
+        exporter.finish(ms: 2000)
         listeners?.close()
         parts.requests.join()
         parts.server.stop()
@@ -147,6 +153,8 @@ final class Daemon {
 
     private func connect() {
         loop.log = log.port
+        useTraces(settings)
+        parts.server.spanCounts = { [exporter] in (exporter.counts.sent, exporter.counts.dropped) }
         loop.onFatal = { [unowned self] why in
             log.about(.store).error("the store cannot be used; agents run on", [("error", why)])
             take(.storeFailed)
@@ -165,6 +173,11 @@ final class Daemon {
             events.after(ms: 100) { [unowned self] in take(.restore) }
             return nil
         }
+    }
+
+    private func useTraces(_ settings: Settings) {
+        exporter.use(settings.traces)
+        loop.spans = settings.traces == nil ? nil : exporter.port
     }
 
     private func connectReloading() -> Reloading {
@@ -197,6 +210,7 @@ final class Daemon {
         parts.requests.use(next)
         parts.consumers.use(next)
         log.use(next)
+        useTraces(next)
     }
 
     /// A new key was taken and the daemon died before all Secrets were sealed with it.

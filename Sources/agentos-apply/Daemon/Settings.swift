@@ -1,6 +1,7 @@
 import HTTP
 import Loop
 import Manifests
+import Messaging
 import Values
 
 /// Everything that a daemon can be told: one value from its file, its environment and its options, in this order.
@@ -40,6 +41,9 @@ package struct Settings: Equatable, Sendable {
     package var secretsKeyCommand: String?
     /// Of so many events one is compared with its schema; 0: none.
     package var eventChecks = 100
+    package var tracesEndpoint: String?
+    package var tracesHeadersFile: String?
+    package var tracesRatio = "1"
     /// In the file alone: nothing of it fits into a word.
     package var sinks: [SinkSetting] = []
 
@@ -132,12 +136,31 @@ package struct Settings: Equatable, Sendable {
         .number(
             "event-checks", "eventChecks", 0...1_000_000, \.eventChecks,
             "of so many events one is compared with its schema; 0: none (default: 100)"),
+        .text(
+            "traces-endpoint", "tracesEndpoint", value: "URL", \.tracesEndpoint,
+            "where traces are sent as OTLP over HTTP, such as http://127.0.0.1:4318/v1/traces (default: nowhere)",
+            reloads: true, read: SettingRules.tracesEndpoint),
+        .text(
+            "traces-headers-file", "tracesHeadersFile", value: "FILE", \.tracesHeadersFile,
+            "lines of NAME: VALUE that are sent with traces, readable by its owner alone", reloads: true,
+            read: SettingRules.path),
+        .text(
+            "traces-ratio", "tracesRatio", value: "RATIO", \.tracesRatio,
+            "share of the traces that are sent when nobody has asked for them, between 0 and 1 (default: 1)",
+            reloads: true, read: SettingRules.ratio),
     ]
 }
 
 extension LogLevel: Choice {}
 
 extension Settings {
+    /// Where traces go; nil: nowhere.
+    var traces: TraceSettings? {
+        tracesEndpoint.map {
+            TraceSettings(endpoint: $0, headersFile: tracesHeadersFile, ratio: Double(tracesRatio) ?? 1)
+        }
+    }
+
     /// What each of the settings cannot say by itself; nil when they fit together.
     package var problem: String? {
         (tlsCertificateFile == nil) == (tlsPrivateKeyFile == nil)
@@ -179,6 +202,18 @@ enum SettingRules {
         guard LogRules.rule(word) != nil else {
             let modules = LogModule.allCases.map(\.rawValue).joined(separator: ", ")
             throw Mistake("expected MODULE=LEVEL such as drivers=debug with one of \(modules), found \"\(word)\"")
+        }
+        return word
+    }
+
+    static func tracesEndpoint(_ word: String) throws(Mistake) -> String {
+        if let mistake = TraceSettings.mistake(word) { throw Mistake(mistake) }
+        return word
+    }
+
+    static func ratio(_ word: String) throws(Mistake) -> String {
+        guard let ratio = Double(word), (0...1).contains(ratio) else {
+            throw Mistake("expected a number between 0 and 1, found \"\(word)\"")
         }
         return word
     }

@@ -42,6 +42,7 @@ struct AgentController: KindController {
         } else {
             candidate.object.agent = AgentState(effective: effective, progressBy: progressBy)
         }
+        candidate.object.agent?.trace = work.draft.trace
     }
 
     /// The same spec again, in new runs.
@@ -57,6 +58,7 @@ struct AgentController: KindController {
         if candidate.restarts.isEmpty { agent.revision += 1 }
         candidate.restarts.append(field)
         agent.progressBy = Deadline(work.now, afterMs: agent.effective.spec.progressDeadlineMs)
+        agent.trace = work.draft.trace
         candidate.object.agent = agent
     }
 

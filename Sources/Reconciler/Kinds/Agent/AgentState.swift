@@ -13,6 +13,8 @@ public struct AgentState: Sendable, Equatable {
     public var progressBy: Deadline
     /// The user id that a root daemon gave to this agent.
     public var ownUser: UInt32?
+    /// Of the request that has changed the spec last: what follows from it is part of it. Nil: nobody has asked.
+    public var trace: String?
 
     public init(effective: EffectiveSpec, progressBy: Deadline) {
         self.effective = effective
