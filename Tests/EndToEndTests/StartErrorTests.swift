@@ -50,7 +50,10 @@ import Values
     }
 
     /// Bytes of a Secret that no variable can hold are refused with its name and key, and never cut or given as others.
-    @Test(arguments: [("/4CA", "key \"raw\" of Secret \"bin\" is not UTF-8"), ("YQBi", "raw")])
+    @Test(arguments: [
+        ("/4CA", "key \"raw\" of Secret \"bin\" is not UTF-8"),
+        ("YQBi", "holds a zero byte, which no program can be given"),
+    ])
     func bytesThatNoVariableHoldsAreRefusedByName(data: String, words: String) {
         inWorld { world in
             let secret =

@@ -30,6 +30,8 @@ final class LogFollowing {
         /// Of its agent.
         var uid: Substring
         var resumedMs: Int64?
+        /// Its runs are over, and what they wrote is read once more: the daemon may have ended before it was read.
+        var isLastLook = false
     }
 
     private var roles: [Role] = []
@@ -173,7 +175,11 @@ extension LogFollowing {
         guard let run = agent.runs.first(where: { $0.ordinal == source.ordinal }), let id = run.id,
             id.prefix(Self.uidCount) == open[source]?.uid
         else { return true }
-        return ["Completed", "Stopped"].contains(run.phase) || (run.phase == "Failed" && agent.isNeverRestarted)
+        guard ["Completed", "Stopped"].contains(run.phase) || (run.phase == "Failed" && agent.isNeverRestarted) else {
+            return false
+        }
+        defer { open[source]?.isLastLook = true }
+        return open[source]?.isLastLook ?? true
     }
 
     /// Goes on where it was.
