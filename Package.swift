@@ -135,7 +135,7 @@ let package = Package(
             "CommandLineTests", ["Support", "agentos-apply", "HTTP", "HTTPClient", "Machine", "Manifests", "Values"],
             exclude: ["Golden"]),
         tests("TidyTests", ["Support", "Drivers", "Manifests", "Resources", "Values"]),
-        tests("EndToEndTests", ["Support", "Manifests", "Values"], exclude: ["ask.py", "consume.py"]),
+        tests("EndToEndTests", ["Support", "Reconciler", "Manifests", "Values"], exclude: ["ask.py", "consume.py"]),
         tests("DriverConformance", ["Support", "Manifests", "Values"], exclude: ["image.py"]),
     ]
 )

@@ -103,7 +103,7 @@ import Values
             #expect(ids.count == spans.count, "no span is told twice")
             for span in spans {
                 #expect(span["service"] == "agentos-apply" && span["code"] == 0, "\(span)")
-                for name in Span.required { #expect(span[path: "attributes", name]?.string != nil, "\(span)") }
+                for name in Reconciler.Span.required { #expect(span[path: "attributes", name]?.string != nil, "\(span)") }
                 let parent = span["parent"]?.string ?? ""
                 #expect(parent == Self.caller || ids.contains(parent), "\(span)")
             }
