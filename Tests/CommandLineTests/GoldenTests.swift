@@ -45,7 +45,8 @@ import agentos_apply
         "+explain agent.spec.backoff", "+explain agent.spec.nothing", "+explain", "+schema --kind Nothing",
         "+completion tcsh", "+version", "+version --short", "+help", "+help flies", "+hlep", "+restrat web",
         // The daemon, and what it keeps.
-        "slo api-errors -o name", "slo nobody", "+outbox", "+outbox list", "+outbox sinks", "+outbox show 999", "outbox skip 999", "outbox flies",
+        "slo api-errors -o name", "slo nobody", "+outbox", "+outbox list", "+outbox sinks", "+outbox show 999",
+        "outbox skip 999", "outbox flies",
         "sync nobody", "sync", "backup", "backup saved.db", "backup /no/such/saved.db", "restore /no/such", "restore",
         "restore saved.db", "secrets rotate", "secrets", "+kubeconfig", "+kubeconfig web",
         "support-bundle /no/such/place.tar.gz",

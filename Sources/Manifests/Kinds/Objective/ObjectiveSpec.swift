@@ -46,7 +46,7 @@ public struct ObjectiveSpec: Sendable, Equatable {
         indicator = spec.wordIfSet("indicator") ?? .startSuccess
         target = min(max(Int(Self.thousandths(spec.number("target"))), 1), Self.whole - 1)
         thresholdMs = spec.duration("threshold")
-        windowMs = min(max(spec.duration("window"), Self.hourMs), Self.windowMsMax)
+        windowMs = min(max(spec.duration("window"), 1), Self.windowMsMax)
         minimumEvents = spec.count("minimumEvents")
         freeze = spec.flag("freeze")
     }
