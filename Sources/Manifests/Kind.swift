@@ -61,7 +61,7 @@ public enum Kind: String, Sendable, Hashable, CaseIterable, Comparable {
     }
 
     /// By its number: its text takes longer, and every look-up of an object asks for it.
-    public func hash(into hasher: inout Hasher) { hasher.combine(unsafeBitCast(self, to: UInt8.self)) }
+    public func hash(into hasher: inout Hasher) { withUnsafeBytes(of: self) { hasher.combine(bytes: $0) } }
 
     private var order: Int { Self.allCases.firstIndex(of: self) ?? 0 }
     public static func < (a: Kind, b: Kind) -> Bool { a.order < b.order }

@@ -90,6 +90,7 @@ import agentos_apply
         text.replace(#/\d+ bytes/#, with: "N bytes")
         // A column is as wide as the age in it.
         text.replace(#/AGE +/#, with: "AGE ")
+        text.replace(#/\n +AGE /#, with: "\n  AGE ")
         return text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
             String(line.reversed().drop { $0 == " " }.reversed())
         }.joined(separator: "\n")

@@ -30,7 +30,7 @@ import Values
             let (before, pid) = (key(world), world.pid("one"))
             #expect(world.run("backup", "\(world.directory)/old.db").output.contains("secrets.key"))
             let rotated = world.run("secrets", "rotate")
-            #expect(rotated.code == 0 && rotated.output.contains("older backups need the keys"), "\(rotated.text)")
+            #expect(rotated.code == 0 && rotated.output.contains("older backups need the key "), "\(rotated.text)")
             let kept = World.names(world.state).filter { $0.hasPrefix("secrets.key.") }
             #expect(key(world) != before && kept.count == 1 && key(world, kept.first ?? "") == before)
             #expect(World.isAlive(pid))

@@ -55,7 +55,7 @@ import Values
 
     /// Applies an agent as somebody whose own trace it is part of; returns the answer's `traceparent`.
     private func apply(_ world: World, _ name: String, flags: String = "01", _ script: String = World.stays) -> String {
-        let manifest = World.agent(name, script)
+        let manifest = World.agent(name, script).replacing("---\n", with: "")
         let code = """
             import http.client, socket, sys
             class Unix(http.client.HTTPConnection):
@@ -103,7 +103,9 @@ import Values
             #expect(ids.count == spans.count, "no span is told twice")
             for span in spans {
                 #expect(span["service"] == "agentos-apply" && span["code"] == 0, "\(span)")
-                for name in Reconciler.Span.required { #expect(span[path: "attributes", name]?.string != nil, "\(span)") }
+                for name in Reconciler.Span.required {
+                    #expect(span[path: "attributes", name]?.string != nil, "\(span)")
+                }
                 let parent = span["parent"]?.string ?? ""
                 #expect(parent == Self.caller || ids.contains(parent), "\(span)")
             }

@@ -37,13 +37,15 @@ import Values
             let event = PeerConformance.event(3, note: "words")
             _ = try peer.open().append([event])
             let line = try #require(peer.files.first.flatMap { peer.lines($0).first })
+            let parent = try #require(event.traceparent)
+            #expect(parent.wholeMatch(of: /00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01/) != nil)
             #expect(
                 line
                     == .map([
                         ("specversion", "1.0"), ("id", .text("\(event.uid.text)-3")), ("source", "/agentos/one"),
                         ("type", "dev.agentos.run.started"), ("time", "2026-01-02T03:04:05.678Z"),
                         ("datacontenttype", "application/json"), ("partitionkey", .text(event.uid.text)),
-                        ("sequence", "3"), ("data", JSONReader.read(event.payload)),
+                        ("sequence", "3"), ("traceparent", .text(parent)), ("data", JSONReader.read(event.payload)),
                     ]))
             var status = stat()
             #expect(stat(peer.files[0], &status) == 0 && status.st_mode & 0o777 == 0o640)

@@ -73,6 +73,7 @@ extension EventRecord {
 
 /// Numbers in 16 hex digits.
 public enum Hex {
+    /// A number of a trace or span as OTLP and `traceparent` write it.
     public static func text(_ number: UInt64) -> String {
         let digits = String(number, radix: 16)
         return String(repeating: "0", count: 16 - digits.count) + digits
