@@ -101,8 +101,9 @@ public struct StartStages: Sendable {
             reach(.ready, uid, replica.ordinal, now, trace)
             wholes.observe(now - start.beganNs, trace: trace)
             end(uid, replica.ordinal, now, nil)
-        case .failed(let run, _):
-            end(uid, replica.ordinal, now, replica.lastExit?.message ?? "run \(run.id.text) failed")
+        case .failed:
+            let why = replica.lastExit.map { $0.message.isEmpty ? $0.reason.rawValue : $0.message }
+            end(uid, replica.ordinal, now, why ?? "failed")
         case .completed: end(uid, replica.ordinal, now, nil)
         case .stopping, .stopped: end(uid, replica.ordinal, now, "stopped before it was ready")
         case .backingOff: end(uid, replica.ordinal, now, "waits before the next attempt")

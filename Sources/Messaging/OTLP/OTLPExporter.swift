@@ -23,8 +23,14 @@ public final class OTLPExporter: Sendable {
         var isSending = false
         var counts = Counts()
         /// Requests whose traces are told of, in their order, by trace.
-        var parents: [String: UInt64] = [:]
+        var parents: [String: Request] = [:]
         var order: [String] = []
+    }
+
+    private enum Request {
+        case told(UInt64)
+        /// Whoever began the trace does not tell of it.
+        case untold
     }
 
     private let state = Mutex(State())
@@ -65,16 +71,20 @@ public final class OTLPExporter: Sendable {
             parent: { [self] trace in
                 state.withLock { state in
                     guard let settings = state.settings else { return nil }
-                    if let parent = state.parents[trace] { return .some(parent) }
-                    return settings.samples(trace) ? .some(nil) : nil
+                    switch state.parents[trace] {
+                    case .told(let span): return .some(span)
+                    case .untold: return nil
+                    case nil: return settings.samples(trace) ? .some(nil) : nil
+                    }
                 }
             }, emit: { [self] in emit($0) })
     }
 
     private func begin(_ trace: String, _ span: UInt64, _ isAsked: Bool?) {
         state.withLock { state in
-            guard let settings = state.settings, isAsked ?? settings.samples(trace) else { return }
-            if state.parents.updateValue(span, forKey: trace) == nil { state.order.append(trace) }
+            guard let settings = state.settings else { return }
+            let request = isAsked ?? settings.samples(trace) ? Request.told(span) : .untold
+            if state.parents.updateValue(request, forKey: trace) == nil { state.order.append(trace) }
             if state.order.count > Self.parentsMax {
                 for old in state.order.prefix(Self.parentsMax / 2) { state.parents[old] = nil }
                 state.order.removeFirst(Self.parentsMax / 2)
