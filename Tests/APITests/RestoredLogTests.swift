@@ -15,21 +15,16 @@ import Values
                 world.apply(World.agent("one", "echo run; exec sleep 100\(run)"))
                 World.until("it runs anew") { world.runsAnew("one", after: pid) }
             }
-            let pid = world.pid("one")
             #expect(world.run("restore", copy).code == 0)
-            World.until("it runs anew") { world.runsAnew("one", after: pid) }
-            func log(_ attempt: Int) -> (status: Int, text: String)? {
-                RawClient.ask(
-                    world.socket, "GET",
-                    "/apis/agentos.dev/v1/namespaces/default/agents/one/log?attempt=\(attempt)"
-                ).map { ($0.status, $0.text) }
+            World.until("run 6 is Ready") {
+                guard let run = world.runOf("one") else { return false }
+                return run["phase"]?.string == "Ready" && run["id"]?.string?.hasSuffix("-0000000006") == true
             }
-            let number = world.runOf("one")?["id"]?.string.flatMap { $0.split(separator: "-").last }.flatMap { Int($0) }
-            #expect(number == 6)
-            World.until("the log of the new run is there") { log(6)?.text == "run\n" }
+            func log(_ run: Int) -> World.Result { world.run("logs", "one", "--run", String(run)) }
+            World.until("the log of the new run is there") { log(6).output == "run\n" }
             // The run before it in the machine's own count, and one that is further back than finished runs are kept.
-            for attempt in [2, 5] { #expect(log(attempt)?.text == "run\n", "\(attempt)") }
-            #expect(log(7)?.status == 404)
+            for run in [2, 5] { #expect(log(run).output == "run\n", "\(run)") }
+            #expect(log(7).error.contains("has no run 7; the last is 6"))
         }
     }
 }
