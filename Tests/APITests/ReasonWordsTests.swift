@@ -32,7 +32,7 @@ import Testing
     @Test func whatStandsInTheWayHasAdvice() {
         let well: Set<Condition.Reason> = [
             .scheduled, .waitingForStartSlot, .waitingForObservation, .published, .allReplicasReady, .replicasNotReady,
-            .completed, .complete, .working, .pending, .synced, .progressing,
+            .completed, .complete, .working, .pending, .synced, .progressing, .budgetLeft, .tooFewEvents, .burnRateLow,
         ]
         for reason in Condition.Reason.allCases {
             #expect((ReasonWords.advice(reason, "x") == nil) == well.contains(reason), "\(reason)")

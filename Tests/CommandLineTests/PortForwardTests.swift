@@ -83,7 +83,7 @@ import agentos_apply
                 for (detail,) in db.execute("select detail from audit where verb = 'port-forward'"): print(detail)
                 """
             let audit = world.spawn(["python3", "-c", code, "\(world.state)/store/agentos.db"], timeoutMs: 30_000)
-            #expect(audit.output.contains(": ports \(port)\n"), "\(audit.text)")
+            #expect(audit.output.contains(": ports \(port);"), "\(audit.text)")
         }
     }
 

@@ -99,7 +99,8 @@ import Values
 
         let started = command("daemon", "start")
         if started.code != 0 {
-            #expect(started.code == 4 && started.error.contains("the file system \(mount.directory) is full: "))
+            let isTold = started.error.contains("the file system \(mount.directory) is full: ")
+            #expect(started.code == 4 && isTold, "\(started.text)")
             #expect(
                 !started.error.contains("damaged") && !started.error.contains("move the file away"), "\(started.text)")
         }

@@ -72,6 +72,8 @@ struct SimulatedStore {
             objects[removed.uid] = nil
             replicas[removed.uid] = nil
             revisions[removed.uid] = nil
+            // Nobody knows any more: nothing of it lives, and a backup may bring it back.
+            usedAttempts = usedAttempts.filter { $0.key.uid != removed.uid }
         }
         for write in changes.objects {
             if write.statusOnly, var old = objects[write.object.uid] {

@@ -17,7 +17,6 @@ extension Route {
             .path("/readyz", .anyone) { $0.ready($1) },
             .path("/metrics") { $0.metrics($1) },
             .path("/version", .authenticated) { $0.version($1) },
-            .path("/slo", .authenticated) { $0.objectives($1) },
             .path("/schemas", .authenticated) { $0.eventSchemas($1) },
             .path("/schemas/{type}/{version}", .authenticated) { $0.eventSchema($1) },
             .path("/api", .authenticated) { $0.discovery($1, core: true) },
@@ -149,6 +148,8 @@ extension Route {
         record(.post, "outbox/{position}/drop", [.create], "outbox", subresource: "drop", [Query.sink]) {
             $0.drop($1)
         },
+        // Who may list Objectives may read all that they say.
+        .resource(.get, "/slo", [.list], .unlisted("objectives", group: "agentos.dev")) { $0.objectives($1) },
         record(.get, "sinks", [.list], "sinks") { $0.sinks($1) },
         record(.delete, "sinks/{sink}", [.delete], "sinks") { $0.forgetSink($1) },
         record(.post, "sinks/{sink}/replay", [.create], "sinks", subresource: "replay") { server, call in

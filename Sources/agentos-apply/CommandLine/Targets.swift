@@ -131,6 +131,9 @@ package struct Selection: OptionGroup {
     ) throws -> [Target] {
         let way = isAll ? "--all" : "-l LABELS"
         if words.count > 1 { throw invocation.usage("give either names, or \(way)") }
+        if let word = words.first, usual != nil, !word.contains(","), Kind.named(word) == nil {
+            throw invocation.usage("give either names, or \(way)")
+        }
         guard let chosen = try words.first.map(invocation.kinds) ?? usual.map({ [$0] }) else {
             throw invocation.usage("give a KIND with \(way)")
         }
