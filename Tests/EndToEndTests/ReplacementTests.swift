@@ -81,7 +81,8 @@ import Values
             let written = World.read(one.output)
             let count = lines(one.output) - 1
             #expect(
-                count > 15 && written == (1...count).map { "line \($0)\n" }.joined() + "end", "\(written.suffix(500))")
+                count > 15 && written == (1...count).map { "line \($0)\n" }.joined() + "end\n", "\(written.suffix(500))"
+            )
             func told() -> [String] {
                 World.read(all.output).split(separator: "\n").filter { $0.contains("loud") }.map {
                     $0.split(separator: "Z ").last.map(String.init) ?? ""
