@@ -99,7 +99,10 @@ import Values
 
         let started = command("daemon", "start")
         if started.code != 0 {
-            let isTold = started.error.contains("the file system \(mount.directory) is full: ")
+            // Of the store, or of the first file that the daemon writes before.
+            let isTold =
+                started.error.contains("the file system \(mount.directory) is full: ")
+                || started.error.contains("\(world.state)/users: No space left on device")
             #expect(started.code == 4 && isTold, "\(started.text)")
             #expect(
                 !started.error.contains("damaged") && !started.error.contains("move the file away"), "\(started.text)")
