@@ -74,7 +74,7 @@ import Values
         try inWorld { world in
             world.startDaemon()
             let never = world.run("why", "web")
-            #expect(never.code == 1 && never.output.contains("is NeverWas: nothing is known of it"), "\(never.text)")
+            #expect(never.code == 1 && never.output.contains("is not there: it never was"), "\(never.text)")
             world.apply(World.agent("web", World.stays), "--wait")
             why(world, "web", says: "is Ready")
             let was = try #require(JSONReader.read(world.run("why", "web", "-o", "json").output))
